@@ -1,0 +1,186 @@
+#! /bin/bash
+# SPDX-License-Identifier: Apache-2.0
+
+usage() {
+    cat <<EOF
+Usage: ./boot.sh                Makes ./configure, for daily work:
+                                  ./boot.sh && ./configure && make && make check
+       ./boot.sh check          On Debian 12, as root: installs what is missing,
+                                builds, runs the tests, migrates a real guest.
+       ./boot.sh demo [ARG]...  Likewise, but runs tests/lab/vmmob-demo ARG...
+       ./boot.sh --help
+
+"check" and "demo" build with what ./configure was last told, if it was run.
+EOF
+}
+
+cd "$(dirname "$0")" || exit
+logs=boot.logs
+
+# To build; to run Open vSwitch's testsuite; to run the lab.
+packages=(
+    build-essential autoconf automake libtool pkg-config patch
+    libcap-ng-dev libssl-dev openvswitch-source python3
+
+    ethtool iproute2 iputils-ping netcat-openbsd openssl procps
+    python3-scapy python3-sortedcontainers
+
+    busybox-static cpio qemu-system-x86 tcpdump
+)
+# The guest's kernel, which the lab downloads and does not install.
+kernel_package=linux-image-cloud-amd64
+
+# Stock Open vSwitch's tests of the parts that we change, by keyword.
+stock_tests=(ofproto ofproto-dpif bridge learn in-band fail-open)
+
+die() {
+    echo "boot.sh: $*" >&2
+    exit 1
+}
+
+# What is going on in log $1, every second on a terminal, else every minute.
+show_progress() {
+    local start=$SECONDS line
+    while sleep "$([ -t 1 ] && echo 1 || echo 60)"; do
+        line="  $((SECONDS - start)) s  $(tail -n 1 "$1" | cut -c -60)"
+        if [ -t 1 ]; then printf '\r%s\e[K' "$line"; else echo "$line"; fi
+    done
+}
+
+# run LOG WHAT COMMAND [ARG]...
+run() {
+    local log=$logs/$1.log what=$2 start=$SECONDS status
+    shift 2
+    mkdir -p "$logs"
+    echo "$what"
+    : > "$log"
+    show_progress "$log" &
+    progress=$!
+    "$@" >> "$log" 2>&1 < /dev/null
+    status=$?
+    stop_progress
+    if [ $status = 0 ]; then
+        echo "  $((SECONDS - start)) s, done"
+    else
+        echo "  $((SECONDS - start)) s, FAILED: see $log, which ends:"
+        tail -n 20 "$log" | sed 's/^/  | /'
+    fi
+    return $status
+}
+
+stop_progress() {
+    if [ -n "$progress" ]; then
+        kill "$progress" 2>/dev/null
+        wait "$progress" 2>/dev/null
+        progress=
+        if [ -t 1 ]; then printf '\r\e[K'; fi
+    fi
+}
+
+# Runs "make check" with arguments $3..., and adds to the totals.  In the
+# output of a test that was run again, the last result counts.
+passed=0 failed=0 skipped=0 tests_ran=
+run_tests() {
+    local log=$logs/$1.log status counts
+    run "$1" "$2" make check "${@:3}"
+    status=$?
+    counts=$(awk '/^ *[0-9]+: / {
+                      n = $1 + 0
+                      result[n] = / (FAILED|UNEXPECTED PASS)( |$)/ ? "f" : \
+                                  / skipped( |$)/ ? "s" : "p"
+                  }
+                  END {
+                      for (n in result) total[result[n]]++
+                      print total["p"] + 0, total["f"] + 0, total["s"] + 0
+                  }' "$log")
+    set -- $counts
+    echo "  $1 passed, $2 failed, $3 skipped"
+    tests_ran=yes
+    passed=$((passed + $1)) failed=$((failed + $2)) skipped=$((skipped + $3))
+    if [ $status = 0 ] && [ "$1" = 0 ]; then
+        echo "  FAILED: no test passed"
+        return 1
+    fi
+    return $status
+}
+
+finish() {
+    stop_progress
+    if [ -n "$tests_ran" ]; then
+        echo "$passed passed, $failed failed, $skipped skipped"
+    fi
+}
+
+install_packages() {
+    local package missing=()
+    command -v apt-get > /dev/null || die "this needs Debian (apt-get).  \
+Elsewhere, install the counterparts of: ${packages[*]}; then use \
+./boot.sh && ./configure && make && make check."
+    [ "$(id -u)" = 0 ] || die "this installs packages and makes network \
+namespaces: run it as root."
+    for package in "${packages[@]}"; do
+        dpkg-query -W -f '${db:Status-Status}\n' "$package" 2>/dev/null |
+            grep -qx installed || missing+=("$package")
+    done
+    if [ ${#missing[@]} != 0 ] ||
+       ! apt-cache show $kernel_package > /dev/null 2>&1; then
+        run apt-update "Updating the list of packages" apt-get update ||
+            exit 1
+    fi
+    if [ ${#missing[@]} != 0 ]; then
+        run apt-install "Installing ${missing[*]}" \
+            env DEBIAN_FRONTEND=noninteractive apt-get install -y \
+            --no-install-recommends "${missing[@]}" || exit 1
+    fi
+}
+
+# build [ARG]...: with ARGs for ./configure if it was not run yet.
+build() {
+    if [ ! -f Makefile ]; then
+        run autoreconf "Making ./configure" autoreconf --install --force &&
+            run configure "Configuring" ./configure "$@" || exit 1
+    fi
+    run make "Building Open vSwitch with vmmob" make || exit 1
+}
+
+check() {
+    install_packages
+    build --enable-Werror
+    run checkpatch "Checking coding style" make checkpatch || exit 1
+    run_tests vmmob "Running the tests of vmmob" \
+        TESTSUITEFLAGS='-k vmmob -j4' || exit 1
+    # Mostly waiting, hence -j8.  Some fail now and then in stock Open vSwitch
+    # as well, hence the second try.
+    run_tests stock "Running tests of stock Open vSwitch" RECHECK=yes \
+        TESTSUITEFLAGS="-j8 ${stock_tests[*]/#/-k !vmmob,}" || exit 1
+    run demo "Migrating a real guest" demo --runs 1 || exit 1
+    cat $logs/demo.log
+    echo "All is well, after $SECONDS s"
+}
+
+demo() {
+    VMMOB_BUILD=$PWD/ovs VMMOB_OVS_SRC=$PWD/ovs-src tests/lab/vmmob-demo "$@"
+}
+
+case $1 in
+    '')
+        exec autoreconf --install --force
+        ;;
+    check)
+        trap finish EXIT
+        check
+        ;;
+    demo)
+        trap finish EXIT
+        install_packages
+        build
+        demo "${@:2}"
+        ;;
+    -h | --help)
+        usage
+        ;;
+    *)
+        usage >&2
+        exit 1
+        ;;
+esac

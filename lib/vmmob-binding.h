@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#ifndef VMMOB_BINDING_H
+#define VMMOB_BINDING_H 1
+
+/* VM mobility bindings
+ * ====================
+ *
+ * A binding says where a VMN (virtual mobile node, a VM that may migrate) is
+ * now: which OFS (a bridge, known by its datapath id) it is attached to, and
+ * which mobile address (MoA) stands there for each of its home addresses
+ * (HoA).  The terms are those of ../shared/paper.md, the two records those of
+ * section 2 of ../shared/design.md.
+ *
+ * A VMN record is written by one author only, the OFS named in it.  While a
+ * VMN moves there are records of more than one OFS for it; vmmob_vmn_compare()
+ * tells which of them is in force.
+ *
+ * This is pure data, used by ovs-vswitchd and by ovs-vmmobd alike: no sockets,
+ * no clock, no locks.  Nothing here is thread-safe; a caller that shares a
+ * record between threads must do its own locking. */
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "openvswitch/types.h"
+
+struct ds;
+
+/* Identifies a VMN.  'mac' is the Ethernet address of the VM's primary
+ * interface.  'tenant' is 0 until tenants are asked for. */
+struct vmmob_key {
+    uint32_t tenant;
+    struct eth_addr mac;
+};
+
+uint32_t vmmob_key_hash(const struct vmmob_key *, uint32_t basis);
+int vmmob_key_compare(const struct vmmob_key *, const struct vmmob_key *);
+bool vmmob_key_equals(const struct vmmob_key *, const struct vmmob_key *);
+
+/* An address of a VMN.  IPv4 addresses are IPv4-mapped. */
+struct vmmob_pair {
+    struct in6_addr hoa;        /* Home address; never unspecified. */
+    struct in6_addr moa;        /* Mobile address; unspecified ("::") if the
+                                 * OFS had none to give. */
+};
+
+/* Most {HoA, MoA} pairs that a VMN may have. */
+#define VMMOB_MAX_PAIRS 16
+
+enum vmmob_state {
+    VMMOB_ACTIVE,               /* The VMN is here. */
+    VMMOB_PREPARED,             /* The VMN is expected here. */
+};
+
+const char *vmmob_state_to_string(enum vmmob_state);
+bool vmmob_state_from_string(const char *, enum vmmob_state *);
+
+/* A row of the VMN table. */
+struct vmmob_vmn {
+    struct vmmob_key key;
+    uint64_t ofs;               /* Datapath id of the OFS, the author. */
+    uint64_t seqno;             /* Grows by at least 1 with each move; as in
+                                 * RFC 7432 section 7.7.  At most
+                                 * VMMOB_MAX_SEQNO. */
+    enum vmmob_state state;
+    size_t n_pairs;             /* At most VMMOB_MAX_PAIRS. */
+    struct vmmob_pair *pairs;   /* Owned, in ascending order of 'hoa', no
+                                 * 'hoa' twice. */
+};
+
+/* OVSDB's and JSON's integers are signed and 64 bits wide. */
+#define VMMOB_MAX_SEQNO ((uint64_t) INT64_MAX)
+
+void vmmob_vmn_init(struct vmmob_vmn *, const struct vmmob_key *,
+                    uint64_t ofs);
+void vmmob_vmn_clone(struct vmmob_vmn *dst, const struct vmmob_vmn *src);
+void vmmob_vmn_destroy(struct vmmob_vmn *);
+bool vmmob_vmn_equals(const struct vmmob_vmn *, const struct vmmob_vmn *);
+int vmmob_vmn_compare(const struct vmmob_vmn *, const struct vmmob_vmn *);
+struct vmmob_pair *vmmob_vmn_find_hoa(const struct vmmob_vmn *,
+                                      const struct in6_addr *hoa);
+bool vmmob_vmn_set_pair(struct vmmob_vmn *, const struct in6_addr *hoa,
+                        const struct in6_addr *moa);
+bool vmmob_vmn_remove_hoa(struct vmmob_vmn *, const struct in6_addr *hoa);
+char *vmmob_vmn_validate(const struct vmmob_vmn *);
+
+/* An IP prefix. */
+struct vmmob_prefix {
+    struct in6_addr addr;       /* Host bits are zero. */
+    uint8_t plen;               /* 0 to 128; for IPv4, 96 to 128. */
+};
+
+char *vmmob_prefix_parse(const char *, struct vmmob_prefix *,
+                         struct in6_addr *addr);
+void vmmob_prefix_format(const struct vmmob_prefix *, struct ds *);
+bool vmmob_prefix_equals(const struct vmmob_prefix *,
+                         const struct vmmob_prefix *);
+bool vmmob_prefix_contains(const struct vmmob_prefix *,
+                           const struct in6_addr *);
+bool vmmob_prefix_overlaps(const struct vmmob_prefix *,
+                           const struct vmmob_prefix *);
+
+/* Most pool prefixes that an OFS may have. */
+#define VMMOB_MAX_POOLS 16
+
+/* A row of the OFS table.  What the others need to know of an OFS. */
+struct vmmob_ofs {
+    uint64_t id;                /* Datapath id. */
+    char *site;                 /* Name of its site, owned; "" if unnamed. */
+    struct vmmob_prefix uplink; /* The IP network that the uplink is on. */
+    struct eth_addr mac;        /* The MAC address that the site sees. */
+    struct in6_addr gateway;    /* Next hop out of 'uplink'. */
+    struct eth_addr gateway_mac;    /* All zeros if not known yet. */
+    size_t n_pools;             /* At most VMMOB_MAX_POOLS. */
+    struct vmmob_prefix *pools; /* Owned.  Where its MoAs come from. */
+
+    /* Not shared between sites. */
+    bool stale;                 /* The database that this row is from cannot
+                                 * be reached: last known state. */
+};
+
+void vmmob_ofs_init(struct vmmob_ofs *, uint64_t id);
+void vmmob_ofs_clone(struct vmmob_ofs *dst, const struct vmmob_ofs *src);
+void vmmob_ofs_destroy(struct vmmob_ofs *);
+bool vmmob_ofs_equals(const struct vmmob_ofs *, const struct vmmob_ofs *);
+char *vmmob_ofs_validate(const struct vmmob_ofs *);
+
+/* Text forms, the same in messages, in the database and for people.  A
+ * datapath id is 16 hexadecimal digits, as Open vSwitch writes it. */
+#define VMMOB_OFS_ID_FMT "%016"PRIx64
+bool vmmob_ofs_id_from_string(const char *, uint64_t *id);
+bool vmmob_addr_from_string(const char *, struct in6_addr *);
+void vmmob_addr_format(const struct in6_addr *, struct ds *);
+
+#endif /* lib/vmmob-binding.h */

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#ifndef VMMOB_MSG_H
+#define VMMOB_MSG_H 1
+
+/* Messages between ovs-vswitchd and ovs-vmmobd
+ * ============================================
+ *
+ * JSON-RPC notifications (lib/jsonrpc.h) over a Unix domain socket on which
+ * ovs-vswitchd listens.  Both directions use the same three:
+ *
+ *   - "begin" []           The whole state follows, in "update"s.
+ *   - "update" [{...}]     Rows to put, rows to remove.
+ *   - "end" []             What was not in an "update" since "begin" is gone.
+ *
+ * After "end", "update" carries just what changes.
+ *
+ * When they are connected, ovs-vmmobd speaks first, as soon as it has read
+ * its own site's database: it sends every row of every site (those that this
+ * switch wrote in an earlier life included) between "begin" and "end".
+ * ovs-vswitchd answers, also between "begin" and "end", with the rows that it
+ * authors.  Whoever is restarted is told everything again, so it does not
+ * matter who starts last.
+ *
+ * The object in an "update" has these optional members:
+ *
+ *   "vmns": array of {"tenant": 0, "mac": "aa:..", "ofs": "16 hex digits",
+ *                     "seqno": 1, "state": "active",
+ *                     "pairs": [["HoA", "MoA"], ...]}   ("" for no MoA)
+ *   "ofss": array of {"id": "..", "site": "..", "uplink": "PREFIX/LEN",
+ *                     "mac": "..", "gateway": "..", "gateway_mac": "..",
+ *                     "pools": ["PREFIX/LEN", ...], "stale": false}
+ *                                                  ("" for no gateway)
+ *   "del_vmns": array of {"tenant": 0, "mac": "aa:..", "ofs": ".."}
+ *   "del_ofss": array of "id"
+ *
+ * Unknown members are ignored, so that either side may be the newer one. */
+
+#include "vmmob-binding.h"
+
+struct json;
+struct jsonrpc_msg;
+
+enum vmmob_msg_type {
+    VMMOB_MSG_BEGIN,
+    VMMOB_MSG_UPDATE,
+    VMMOB_MSG_END,
+};
+
+/* The name of a row in a "del_vmns". */
+struct vmmob_row_id {
+    struct vmmob_key key;
+    uint64_t ofs;
+};
+
+struct vmmob_msg {
+    enum vmmob_msg_type type;
+
+    /* VMMOB_MSG_UPDATE only.  All owned. */
+    struct vmmob_vmn *vmns;
+    size_t n_vmns, allocated_vmns;
+    struct vmmob_ofs *ofss;
+    size_t n_ofss, allocated_ofss;
+    struct vmmob_row_id *del_vmns;
+    size_t n_del_vmns, allocated_del_vmns;
+    uint64_t *del_ofss;
+    size_t n_del_ofss, allocated_del_ofss;
+};
+
+void vmmob_msg_init(struct vmmob_msg *, enum vmmob_msg_type);
+void vmmob_msg_uninit(struct vmmob_msg *);
+bool vmmob_msg_is_empty(const struct vmmob_msg *);
+size_t vmmob_msg_n_rows(const struct vmmob_msg *);
+
+/* Add to a VMMOB_MSG_UPDATE.  The argument is copied. */
+void vmmob_msg_put_vmn(struct vmmob_msg *, const struct vmmob_vmn *);
+void vmmob_msg_put_ofs(struct vmmob_msg *, const struct vmmob_ofs *);
+void vmmob_msg_del_vmn(struct vmmob_msg *, const struct vmmob_key *,
+                       uint64_t ofs);
+void vmmob_msg_del_ofs(struct vmmob_msg *, uint64_t id);
+
+/* A sender should split an update of more rows than this. */
+#define VMMOB_MSG_MAX_ROWS 500
+
+struct jsonrpc_msg *vmmob_msg_encode(const struct vmmob_msg *);
+char *vmmob_msg_decode(const struct jsonrpc_msg *, struct vmmob_msg *);
+
+/* The two records as JSON, for messages and for "vmmob/... json". */
+struct json *vmmob_vmn_to_json(const struct vmmob_vmn *);
+char *vmmob_vmn_from_json(const struct json *, struct vmmob_vmn *);
+struct json *vmmob_ofs_to_json(const struct vmmob_ofs *);
+char *vmmob_ofs_from_json(const struct json *, struct vmmob_ofs *);
+
+#endif /* lib/vmmob-msg.h */

@@ -1,0 +1,701 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* The table is three things: the entries with their rows, sorted by
+ * vmmob_vmn_compare(); the OFSs; and two indexes by address.
+ *
+ * An index maps from an address to its claims, that is, to the rows that list
+ * it.  Normally there is one claim, but nothing keeps other sites from giving
+ * an address to many VMNs, by mistake or not.  So the claims of an address are
+ * a binary heap, with the claim that a look-up returns on top: a look-up is
+ * O(1) and a change O(log n), whatever the other sites say. */
+
+#include <config.h>
+
+#include "vmmob-table.h"
+
+#include <stdlib.h>
+
+#include "hash.h"
+#include "packets.h"
+#include "util.h"
+
+/* A row as the table keeps it. */
+struct table_row {
+    struct vmmob_row up;
+    struct vmmob_entry *entry;  /* The entry that it is in. */
+
+    /* Two for each of 'up.vmn.pairs': for its HoA, for its MoA. */
+    struct claim *claims;
+};
+
+/* That 'row' lists an address. */
+struct claim {
+    struct table_row *row;
+    struct claimed_addr *addr;  /* NULL if the row does not claim it now. */
+    size_t ofs;                 /* Position in 'addr->heap'. */
+};
+
+/* An address in an index. */
+struct claimed_addr {
+    struct hmap_node node;      /* In the index, by 'tenant' and 'addr'. */
+    uint32_t tenant;            /* Always 0 in 'moas'. */
+    struct in6_addr addr;
+    struct claim **heap;        /* The preferred one first. */
+    size_t n, allocated;
+};
+
+/* Which of two rows is to be found.  Returns a positive value for 'a' and a
+ * negative value for 'b'. */
+typedef int prefer_func(const struct table_row *a, const struct table_row *b);
+
+/* An index by address. */
+struct addr_index {
+    struct hmap addrs;          /* Contains "struct claimed_addr"s. */
+    prefer_func *prefer;
+};
+
+struct vmmob_table {
+    struct hmap entries;        /* Contains "struct vmmob_entry"s. */
+    struct hmap ofss;           /* Contains "struct vmmob_ofs_entry"s. */
+    struct addr_index hoas;     /* Only of rows in force. */
+    struct addr_index moas;     /* Of all rows. */
+};
+
+static struct vmmob_entry *find_entry(const struct vmmob_table *,
+                                      const struct vmmob_key *);
+static struct table_row *find_row(const struct vmmob_entry *, uint64_t ofs);
+static struct vmmob_ofs_entry *find_ofs_entry(const struct vmmob_table *,
+                                              uint64_t id);
+static void create_row(struct vmmob_entry *, const struct vmmob_vmn *);
+static void remove_row(struct table_row *);
+static void remove_ofs_entry(struct vmmob_table *, struct vmmob_ofs_entry *);
+static bool row_is_in_force(const struct table_row *);
+static struct table_row *row_cast(const struct vmmob_row *);
+
+static void claim_entry(struct vmmob_table *, struct vmmob_entry *);
+static void unclaim_entry(struct vmmob_table *, struct vmmob_entry *);
+static prefer_func prefer_for_hoa;
+static prefer_func prefer_for_moa;
+
+static void addr_index_init(struct addr_index *, prefer_func *);
+static void addr_index_destroy(struct addr_index *);
+static const struct vmmob_vmn *addr_index_find(const struct addr_index *,
+                                               uint32_t tenant,
+                                               const struct in6_addr *);
+static void addr_index_add(struct addr_index *, uint32_t tenant,
+                           const struct in6_addr *, struct claim *);
+static void addr_index_remove(struct addr_index *, struct claim *);
+
+static int compare_entries(const void *, const void *);
+static int compare_ofss(const void *, const void *);
+
+/* Creates and returns an empty table, which the caller must eventually destroy
+ * with vmmob_table_destroy(). */
+struct vmmob_table *
+vmmob_table_create(void)
+{
+    struct vmmob_table *table = xmalloc(sizeof *table);
+
+    hmap_init(&table->entries);
+    hmap_init(&table->ofss);
+    addr_index_init(&table->hoas, prefer_for_hoa);
+    addr_index_init(&table->moas, prefer_for_moa);
+    return table;
+}
+
+/* Destroys 'table' and all its rows. */
+void
+vmmob_table_destroy(struct vmmob_table *table)
+{
+    if (table) {
+        struct vmmob_ofs_entry *ofs_entry;
+        struct vmmob_entry *entry;
+
+        HMAP_FOR_EACH_SAFE (entry, node, &table->entries) {
+            struct vmmob_row *row;
+
+            unclaim_entry(table, entry);
+            LIST_FOR_EACH_SAFE (row, node, &entry->rows) {
+                remove_row(row_cast(row));
+            }
+            hmap_remove(&table->entries, &entry->node);
+            free(entry);
+        }
+        hmap_destroy(&table->entries);
+
+        HMAP_FOR_EACH_SAFE (ofs_entry, node, &table->ofss) {
+            remove_ofs_entry(table, ofs_entry);
+        }
+        hmap_destroy(&table->ofss);
+
+        addr_index_destroy(&table->hoas);
+        addr_index_destroy(&table->moas);
+        free(table);
+    }
+}
+
+/* Adds a copy of 'vmn' to 'table', in place of the row with the same key and
+ * OFS, if there is one, whatever its sequence number: only its author writes a
+ * row, so what the author said last is right.  'vmn' must be valid by
+ * vmmob_vmn_validate().  The row is not marked any more.  Returns true if
+ * 'table' changed. */
+bool
+vmmob_table_put_vmn(struct vmmob_table *table, const struct vmmob_vmn *vmn)
+{
+    struct vmmob_entry *entry = find_entry(table, &vmn->key);
+    struct table_row *row = entry ? find_row(entry, vmn->ofs) : NULL;
+
+    if (row) {
+        row->up.marked = false;
+        if (vmmob_vmn_equals(&row->up.vmn, vmn)) {
+            return false;
+        }
+    }
+
+    if (entry) {
+        unclaim_entry(table, entry);
+    } else {
+        entry = xmalloc(sizeof *entry);
+        entry->key = vmn->key;
+        ovs_list_init(&entry->rows);
+        hmap_insert(&table->entries, &entry->node,
+                    vmmob_key_hash(&entry->key, 0));
+    }
+    /* In this order because 'vmn' may share memory with 'row'. */
+    create_row(entry, vmn);
+    if (row) {
+        remove_row(row);
+    }
+    claim_entry(table, entry);
+    return true;
+}
+
+/* Removes from 'table' the row with the given 'key' and 'ofs'.  Returns true
+ * if 'table' changed, false if there was no such row. */
+bool
+vmmob_table_remove_vmn(struct vmmob_table *table, const struct vmmob_key *key,
+                       uint64_t ofs)
+{
+    struct vmmob_entry *entry = find_entry(table, key);
+    struct table_row *row = entry ? find_row(entry, ofs) : NULL;
+
+    if (!row) {
+        return false;
+    }
+
+    unclaim_entry(table, entry);
+    remove_row(row);
+    if (ovs_list_is_empty(&entry->rows)) {
+        hmap_remove(&table->entries, &entry->node);
+        free(entry);
+    } else {
+        claim_entry(table, entry);
+    }
+    return true;
+}
+
+/* Adds a copy of 'ofs' to 'table', in place of the row with the same id if
+ * there is one.  'ofs' must be valid by vmmob_ofs_validate() and must not
+ * point into 'table'.  The row is not marked any more.  Returns true if
+ * 'table' changed. */
+bool
+vmmob_table_put_ofs(struct vmmob_table *table, const struct vmmob_ofs *ofs)
+{
+    struct vmmob_ofs_entry *entry = find_ofs_entry(table, ofs->id);
+    struct vmmob_ofs copy;
+
+    if (entry) {
+        entry->marked = false;
+        if (vmmob_ofs_equals(&entry->ofs, ofs)) {
+            return false;
+        }
+        vmmob_ofs_clone(&copy, ofs);
+        vmmob_ofs_destroy(&entry->ofs);
+    } else {
+        vmmob_ofs_clone(&copy, ofs);
+        entry = xzalloc(sizeof *entry);
+        hmap_insert(&table->ofss, &entry->node, hash_uint64(ofs->id));
+    }
+    entry->ofs = copy;
+    return true;
+}
+
+/* Removes the OFS with the given 'id' from 'table', and nothing else: rows of
+ * VMNs that it wrote are rows of their own.  Returns true if 'table' changed,
+ * false if there was no such OFS. */
+bool
+vmmob_table_remove_ofs(struct vmmob_table *table, uint64_t id)
+{
+    struct vmmob_ofs_entry *entry = find_ofs_entry(table, id);
+
+    if (!entry) {
+        return false;
+    }
+    remove_ofs_entry(table, entry);
+    return true;
+}
+
+/* Returns all that 'table' knows of 'key', or NULL if that is nothing. */
+const struct vmmob_entry *
+vmmob_table_find(const struct vmmob_table *table, const struct vmmob_key *key)
+{
+    return find_entry(table, key);
+}
+
+/* Returns the row in force for 'key' in 'table', or NULL if there is no row
+ * for it. */
+const struct vmmob_vmn *
+vmmob_table_find_binding(const struct vmmob_table *table,
+                         const struct vmmob_key *key)
+{
+    const struct vmmob_entry *entry = find_entry(table, key);
+
+    return entry ? vmmob_entry_binding(entry) : NULL;
+}
+
+/* Returns the row for 'key' that 'ofs' wrote, in force or not, or NULL if
+ * there is none in 'table'. */
+const struct vmmob_vmn *
+vmmob_table_find_row(const struct vmmob_table *table,
+                     const struct vmmob_key *key, uint64_t ofs)
+{
+    const struct vmmob_entry *entry = find_entry(table, key);
+    const struct table_row *row = entry ? find_row(entry, ofs) : NULL;
+
+    return row ? &row->up.vmn : NULL;
+}
+
+/* Returns the row in force that lists 'hoa' as a home address of a VMN of
+ * 'tenant', or NULL if there is none in 'table'.  If several VMNs claim 'hoa',
+ * then it is that of the VMN with the lowest key. */
+const struct vmmob_vmn *
+vmmob_table_find_by_hoa(const struct vmmob_table *table, uint32_t tenant,
+                        const struct in6_addr *hoa)
+{
+    return addr_index_find(&table->hoas, tenant, hoa);
+}
+
+/* Returns the row that lists 'moa' as a mobile address, or NULL if there is
+ * none in 'table' or if 'moa' is unspecified.  Rows that are not in force
+ * count as well, because packets from the address that a VMN had before it
+ * moved may still be under way.
+ *
+ * If several rows list 'moa', then one that is in force is preferred, then the
+ * greatest by vmmob_vmn_compare(), then the one with the lowest key. */
+const struct vmmob_vmn *
+vmmob_table_find_by_moa(const struct vmmob_table *table,
+                        const struct in6_addr *moa)
+{
+    return addr_index_find(&table->moas, 0, moa);
+}
+
+/* Returns the OFS with the given 'id', or NULL if it is not in 'table'. */
+const struct vmmob_ofs *
+vmmob_table_find_ofs(const struct vmmob_table *table, uint64_t id)
+{
+    const struct vmmob_ofs_entry *entry = find_ofs_entry(table, id);
+
+    return entry ? &entry->ofs : NULL;
+}
+
+/* Marks every row and every OFS in 'table'. */
+void
+vmmob_table_mark(struct vmmob_table *table)
+{
+    struct vmmob_ofs_entry *ofs_entry;
+    struct vmmob_entry *entry;
+
+    HMAP_FOR_EACH (entry, node, &table->entries) {
+        struct vmmob_row *row;
+
+        LIST_FOR_EACH (row, node, &entry->rows) {
+            row->marked = true;
+        }
+    }
+    HMAP_FOR_EACH (ofs_entry, node, &table->ofss) {
+        ofs_entry->marked = true;
+    }
+}
+
+/* Returns the number of VMNs in 'table'.  (There may be more rows.) */
+size_t
+vmmob_table_n_vmns(const struct vmmob_table *table)
+{
+    return hmap_count(&table->entries);
+}
+
+/* Returns the number of OFSs in 'table'. */
+size_t
+vmmob_table_n_ofss(const struct vmmob_table *table)
+{
+    return hmap_count(&table->ofss);
+}
+
+/* Returns the "struct vmmob_entry"s of 'table', for use with
+ * HMAP_FOR_EACH. */
+const struct hmap *
+vmmob_table_entries(const struct vmmob_table *table)
+{
+    return &table->entries;
+}
+
+/* Returns the "struct vmmob_ofs_entry"s of 'table', for use with
+ * HMAP_FOR_EACH. */
+const struct hmap *
+vmmob_table_ofs_entries(const struct vmmob_table *table)
+{
+    return &table->ofss;
+}
+
+/* Returns an array of the vmmob_table_n_vmns() entries of 'table' in ascending
+ * order of their keys.  The caller must free() it. */
+const struct vmmob_entry **
+vmmob_table_sort_entries(const struct vmmob_table *table)
+{
+    size_t n = hmap_count(&table->entries);
+    const struct vmmob_entry **entries = xmalloc(n * sizeof *entries);
+    const struct vmmob_entry *entry;
+    size_t i = 0;
+
+    HMAP_FOR_EACH (entry, node, &table->entries) {
+        entries[i++] = entry;
+    }
+    qsort(entries, n, sizeof *entries, compare_entries);
+    return entries;
+}
+
+/* Returns an array of the vmmob_table_n_ofss() OFSs of 'table' in ascending
+ * order of their ids.  The caller must free() it. */
+const struct vmmob_ofs **
+vmmob_table_sort_ofss(const struct vmmob_table *table)
+{
+    size_t n = hmap_count(&table->ofss);
+    const struct vmmob_ofs **ofss = xmalloc(n * sizeof *ofss);
+    const struct vmmob_ofs_entry *entry;
+    size_t i = 0;
+
+    HMAP_FOR_EACH (entry, node, &table->ofss) {
+        ofss[i++] = &entry->ofs;
+    }
+    qsort(ofss, n, sizeof *ofss, compare_ofss);
+    return ofss;
+}
+
+
+/* Entries and rows. */
+
+static struct vmmob_entry *
+find_entry(const struct vmmob_table *table, const struct vmmob_key *key)
+{
+    struct vmmob_entry *entry;
+
+    HMAP_FOR_EACH_WITH_HASH (entry, node, vmmob_key_hash(key, 0),
+                             &table->entries) {
+        if (vmmob_key_equals(&entry->key, key)) {
+            return entry;
+        }
+    }
+    return NULL;
+}
+
+static struct table_row *
+find_row(const struct vmmob_entry *entry, uint64_t ofs)
+{
+    struct vmmob_row *row;
+
+    LIST_FOR_EACH (row, node, &entry->rows) {
+        if (row->vmn.ofs == ofs) {
+            return row_cast(row);
+        }
+    }
+    return NULL;
+}
+
+static struct vmmob_ofs_entry *
+find_ofs_entry(const struct vmmob_table *table, uint64_t id)
+{
+    struct vmmob_ofs_entry *entry;
+
+    HMAP_FOR_EACH_WITH_HASH (entry, node, hash_uint64(id), &table->ofss) {
+        if (entry->ofs.id == id) {
+            return entry;
+        }
+    }
+    return NULL;
+}
+
+/* Adds a copy of 'vmn' to 'entry', in its place by vmmob_vmn_compare().
+ * The new row has no claims yet. */
+static void
+create_row(struct vmmob_entry *entry, const struct vmmob_vmn *vmn)
+{
+    struct table_row *row = xzalloc(sizeof *row);
+    struct ovs_list *before;
+
+    vmmob_vmn_clone(&row->up.vmn, vmn);
+    row->entry = entry;
+    row->claims = xcalloc(2 * vmn->n_pairs, sizeof *row->claims);
+    for (size_t i = 0; i < 2 * vmn->n_pairs; i++) {
+        row->claims[i].row = row;
+    }
+
+    for (before = entry->rows.next; before != &entry->rows;
+         before = before->next) {
+        const struct vmmob_row *next
+            = CONTAINER_OF(before, struct vmmob_row, node);
+
+        if (vmmob_vmn_compare(&row->up.vmn, &next->vmn) > 0) {
+            break;
+        }
+    }
+    ovs_list_insert(before, &row->up.node);
+}
+
+/* Removes 'row', which must not have claims, from its entry and frees it. */
+static void
+remove_row(struct table_row *row)
+{
+    ovs_list_remove(&row->up.node);
+    vmmob_vmn_destroy(&row->up.vmn);
+    free(row->claims);
+    free(row);
+}
+
+static void
+remove_ofs_entry(struct vmmob_table *table, struct vmmob_ofs_entry *entry)
+{
+    hmap_remove(&table->ofss, &entry->node);
+    vmmob_ofs_destroy(&entry->ofs);
+    free(entry);
+}
+
+static bool
+row_is_in_force(const struct table_row *row)
+{
+    return ovs_list_front(&row->entry->rows) == &row->up.node;
+}
+
+static struct table_row *
+row_cast(const struct vmmob_row *row)
+{
+    return CONTAINER_OF(row, struct table_row, up);
+}
+
+
+/* Claims. */
+
+/* Makes the rows of 'entry' claim their addresses.  It must be called again,
+ * after unclaim_entry(), when there is any change to the rows: which of them
+ * is in force is part of what is indexed. */
+static void
+claim_entry(struct vmmob_table *table, struct vmmob_entry *entry)
+{
+    struct vmmob_row *row_;
+
+    LIST_FOR_EACH (row_, node, &entry->rows) {
+        struct table_row *row = row_cast(row_);
+
+        for (size_t i = 0; i < row->up.vmn.n_pairs; i++) {
+            const struct vmmob_pair *pair = &row->up.vmn.pairs[i];
+
+            if (row_is_in_force(row)) {
+                addr_index_add(&table->hoas, entry->key.tenant, &pair->hoa,
+                               &row->claims[2 * i]);
+            }
+            if (ipv6_addr_is_set(&pair->moa)) {
+                addr_index_add(&table->moas, 0, &pair->moa,
+                               &row->claims[2 * i + 1]);
+            }
+        }
+    }
+}
+
+/* Undoes claim_entry().  Must be called before the rows change. */
+static void
+unclaim_entry(struct vmmob_table *table, struct vmmob_entry *entry)
+{
+    struct vmmob_row *row_;
+
+    LIST_FOR_EACH (row_, node, &entry->rows) {
+        struct table_row *row = row_cast(row_);
+
+        for (size_t i = 0; i < row->up.vmn.n_pairs; i++) {
+            addr_index_remove(&table->hoas, &row->claims[2 * i]);
+            addr_index_remove(&table->moas, &row->claims[2 * i + 1]);
+        }
+    }
+}
+
+/* See vmmob_table_find_by_hoa(). */
+static int
+prefer_for_hoa(const struct table_row *a, const struct table_row *b)
+{
+    return vmmob_key_compare(&b->entry->key, &a->entry->key);
+}
+
+/* See vmmob_table_find_by_moa(). */
+static int
+prefer_for_moa(const struct table_row *a, const struct table_row *b)
+{
+    int cmp = row_is_in_force(a) - row_is_in_force(b);
+
+    if (!cmp) {
+        cmp = vmmob_vmn_compare(&a->up.vmn, &b->up.vmn);
+    }
+    return cmp ? cmp : vmmob_key_compare(&b->entry->key, &a->entry->key);
+}
+
+
+/* Indexes by address. */
+
+static uint32_t
+hash_addr(uint32_t tenant, const struct in6_addr *addr)
+{
+    return hash_bytes(addr, sizeof *addr, tenant);
+}
+
+static struct claimed_addr *
+addr_index_find__(const struct addr_index *index, uint32_t tenant,
+                  const struct in6_addr *addr)
+{
+    struct claimed_addr *ca;
+
+    HMAP_FOR_EACH_WITH_HASH (ca, node, hash_addr(tenant, addr),
+                             &index->addrs) {
+        if (ca->tenant == tenant && ipv6_addr_equals(&ca->addr, addr)) {
+            return ca;
+        }
+    }
+    return NULL;
+}
+
+static void
+addr_index_init(struct addr_index *index, prefer_func *prefer)
+{
+    hmap_init(&index->addrs);
+    index->prefer = prefer;
+}
+
+/* Frees 'index', which must be empty. */
+static void
+addr_index_destroy(struct addr_index *index)
+{
+    ovs_assert(hmap_is_empty(&index->addrs));
+    hmap_destroy(&index->addrs);
+}
+
+/* Returns the preferred one of the rows that claim 'addr', or NULL. */
+static const struct vmmob_vmn *
+addr_index_find(const struct addr_index *index, uint32_t tenant,
+                const struct in6_addr *addr)
+{
+    const struct claimed_addr *ca = addr_index_find__(index, tenant, addr);
+
+    return ca ? &ca->heap[0]->row->up.vmn : NULL;
+}
+
+static bool
+heap_precedes(const struct addr_index *index, const struct claim *a,
+              const struct claim *b)
+{
+    return index->prefer(a->row, b->row) > 0;
+}
+
+static void
+heap_set(struct claimed_addr *ca, size_t ofs, struct claim *claim)
+{
+    ca->heap[ofs] = claim;
+    claim->ofs = ofs;
+}
+
+/* Puts 'claim' into the heap of 'ca', in position 'ofs', whose content is
+ * overwritten, or wherever above or below that it belongs. */
+static void
+heap_sift(const struct addr_index *index, struct claimed_addr *ca, size_t ofs,
+          struct claim *claim)
+{
+    while (ofs && heap_precedes(index, claim, ca->heap[(ofs - 1) / 2])) {
+        heap_set(ca, ofs, ca->heap[(ofs - 1) / 2]);
+        ofs = (ofs - 1) / 2;
+    }
+    for (;;) {
+        size_t child = 2 * ofs + 1;
+
+        if (child + 1 < ca->n
+            && heap_precedes(index, ca->heap[child + 1], ca->heap[child])) {
+            child++;
+        }
+        if (child >= ca->n
+            || !heap_precedes(index, ca->heap[child], claim)) {
+            break;
+        }
+        heap_set(ca, ofs, ca->heap[child]);
+        ofs = child;
+    }
+    heap_set(ca, ofs, claim);
+}
+
+/* Makes 'claim', which must not be in any index, one for 'addr'. */
+static void
+addr_index_add(struct addr_index *index, uint32_t tenant,
+               const struct in6_addr *addr, struct claim *claim)
+{
+    struct claimed_addr *ca = addr_index_find__(index, tenant, addr);
+
+    if (!ca) {
+        ca = xzalloc(sizeof *ca);
+        ca->tenant = tenant;
+        ca->addr = *addr;
+        hmap_insert(&index->addrs, &ca->node, hash_addr(tenant, addr));
+    }
+    if (ca->n >= ca->allocated) {
+        ca->heap = x2nrealloc(ca->heap, &ca->allocated, sizeof *ca->heap);
+    }
+    claim->addr = ca;
+    ca->n++;
+    heap_sift(index, ca, ca->n - 1, claim);
+}
+
+/* Removes 'claim' from 'index', if it is there. */
+static void
+addr_index_remove(struct addr_index *index, struct claim *claim)
+{
+    struct claimed_addr *ca = claim->addr;
+    struct claim *last;
+
+    if (!ca) {
+        return;
+    }
+
+    claim->addr = NULL;
+    last = ca->heap[--ca->n];
+    if (last != claim) {
+        heap_sift(index, ca, claim->ofs, last);
+    }
+    if (!ca->n) {
+        hmap_remove(&index->addrs, &ca->node);
+        free(ca->heap);
+        free(ca);
+    }
+}
+
+
+/* Sorting. */
+
+static int
+compare_entries(const void *a_, const void *b_)
+{
+    const struct vmmob_entry *const *a = a_;
+    const struct vmmob_entry *const *b = b_;
+
+    return vmmob_key_compare(&(*a)->key, &(*b)->key);
+}
+
+static int
+compare_ofss(const void *a_, const void *b_)
+{
+    const struct vmmob_ofs *const *a = a_;
+    const struct vmmob_ofs *const *b = b_;
+
+    return (*a)->id < (*b)->id ? -1 : (*a)->id > (*b)->id;
+}

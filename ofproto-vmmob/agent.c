@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include <config.h>
+
+#include "ofproto-vmmob/agent.h"
+
+#include <errno.h>
+
+#include "coverage.h"
+#include "dirs.h"
+#include "jsonrpc.h"
+#include "ofproto-vmmob/handover.h"
+#include "openvswitch/poll-loop.h"
+#include "openvswitch/vlog.h"
+#include "stream.h"
+#include "util.h"
+#include "vmmob-msg.h"
+
+VLOG_DEFINE_THIS_MODULE(vmmob_agent);
+
+COVERAGE_DEFINE(vmmob_agent_bad_message);
+
+static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 20);
+
+/* Messages taken in one go, so that packets do not wait for long. */
+#define MAX_BATCH 20
+
+/* An agent that lets more than this wait is disconnected; it gets everything
+ * anew when it comes back. */
+#define MAX_BACKLOG (64 * 1024 * 1024)
+
+struct agent {
+    char *name;                 /* What to listen on. */
+    struct pstream *listener;   /* NULL if that failed. */
+    struct jsonrpc *rpc;        /* NULL while nobody is connected. */
+    bool synced;                /* It said what is known, we said what we
+                                 * author: from here on, just changes. */
+};
+
+static void send_update(struct agent *, const struct vmmob_msg *);
+static void send_msg(struct agent *, const struct vmmob_msg *);
+static void send_authored(struct agent *, const struct handover *);
+static void disconnect(struct agent *);
+
+/* Returns a new agent connection, listening.  If it cannot listen, it logs
+ * that and the switch works without agent. */
+struct agent *
+agent_create(void)
+{
+    struct agent *agent = xzalloc(sizeof *agent);
+    int error;
+
+    agent->name = xasprintf("punix:%s/vmmob.sock", ovs_rundir());
+    error = pstream_open(agent->name, &agent->listener, DSCP_DEFAULT);
+    if (error) {
+        VLOG_ERR("%s: cannot listen for ovs-vmmobd (%s)", agent->name,
+                 ovs_strerror(error));
+        agent->listener = NULL;
+    }
+    return agent;
+}
+
+void
+agent_destroy(struct agent *agent)
+{
+    if (agent) {
+        disconnect(agent);
+        pstream_close(agent->listener);
+        free(agent->name);
+        free(agent);
+    }
+}
+
+/* Accepts a connection and takes messages into account in 'h'.  Returns true
+ * if there were any. */
+bool
+agent_run(struct agent *agent, struct handover *h, long long int now)
+{
+    bool received = false;
+    struct stream *stream;
+
+    if (agent->listener && !pstream_accept(agent->listener, &stream)) {
+        if (agent->rpc) {
+            VLOG_INFO("another agent connected, dropping the one before");
+        }
+        disconnect(agent);
+        agent->rpc = jsonrpc_open(stream);
+    }
+    if (!agent->rpc) {
+        return false;
+    }
+
+    jsonrpc_run(agent->rpc);
+    for (int i = 0; i < MAX_BATCH; i++) {
+        struct jsonrpc_msg *rpc_msg;
+        struct vmmob_msg msg;
+        char *error;
+
+        if (jsonrpc_recv(agent->rpc, &rpc_msg)) {
+            break;
+        }
+        error = vmmob_msg_decode(rpc_msg, &msg);
+        jsonrpc_msg_destroy(rpc_msg);
+        if (error) {
+            COVERAGE_INC(vmmob_agent_bad_message);
+            VLOG_WARN_RL(&rl, "disconnecting ovs-vmmobd, which sent a bad "
+                         "message (%s)", error);
+            free(error);
+            disconnect(agent);
+            return received;
+        }
+        handover_receive(h, &msg, now);
+        received = true;
+        if (msg.type == VMMOB_MSG_END) {
+            send_authored(agent, h);
+        }
+        vmmob_msg_uninit(&msg);
+    }
+
+    int error = jsonrpc_get_status(agent->rpc);
+    if (!error && jsonrpc_get_backlog(agent->rpc) > MAX_BACKLOG) {
+        VLOG_WARN_RL(&rl, "disconnecting ovs-vmmobd, which does not read");
+        error = ENOBUFS;
+    }
+    if (error) {
+        disconnect(agent);
+    }
+    return received;
+}
+
+void
+agent_wait(struct agent *agent)
+{
+    if (agent->listener) {
+        pstream_wait(agent->listener);
+    }
+    if (agent->rpc) {
+        jsonrpc_wait(agent->rpc);
+        jsonrpc_recv_wait(agent->rpc);
+    }
+}
+
+/* Sends the rows in 'update', of type VMMOB_MSG_UPDATE, if the agent knows
+ * what was before. */
+void
+agent_send(struct agent *agent, const struct vmmob_msg *update)
+{
+    if (agent->rpc && agent->synced && !vmmob_msg_is_empty(update)) {
+        send_update(agent, update);
+    }
+}
+
+const char *
+agent_get_status(const struct agent *agent)
+{
+    return (!agent->listener ? "cannot listen"
+            : !agent->rpc ? "not connected"
+            : !agent->synced ? "synchronizing"
+            : "connected");
+}
+
+/* Sends 'update' in pieces of a reasonable size. */
+static void
+send_update(struct agent *agent, const struct vmmob_msg *update)
+{
+    if (vmmob_msg_n_rows(update) <= VMMOB_MSG_MAX_ROWS) {
+        send_msg(agent, update);
+        return;
+    }
+
+    /* Each piece borrows a stretch of one of the arrays. */
+#define SEND_PIECES(MEMBER)                                             \
+    for (size_t i = 0; i < update->n_##MEMBER; i += VMMOB_MSG_MAX_ROWS) { \
+        struct vmmob_msg piece = {                                      \
+            .type = VMMOB_MSG_UPDATE,                                   \
+            .MEMBER = update->MEMBER + i,                               \
+            .n_##MEMBER = MIN(VMMOB_MSG_MAX_ROWS,                       \
+                              update->n_##MEMBER - i),                  \
+        };                                                              \
+        send_msg(agent, &piece);                                        \
+    }
+    SEND_PIECES(ofss);
+    SEND_PIECES(vmns);
+    SEND_PIECES(del_vmns);
+    SEND_PIECES(del_ofss);
+#undef SEND_PIECES
+}
+
+static void
+send_msg(struct agent *agent, const struct vmmob_msg *msg)
+{
+    if (agent->rpc) {
+        /* An error shows in jsonrpc_get_status(). */
+        jsonrpc_send(agent->rpc, vmmob_msg_encode(msg));
+    }
+}
+
+/* Tells the agent every row that this switch authors. */
+static void
+send_authored(struct agent *agent, const struct handover *h)
+{
+    struct vmmob_msg msg;
+
+    vmmob_msg_init(&msg, VMMOB_MSG_BEGIN);
+    send_msg(agent, &msg);
+    vmmob_msg_uninit(&msg);
+
+    vmmob_msg_init(&msg, VMMOB_MSG_UPDATE);
+    handover_get_authored(h, &msg);
+    send_update(agent, &msg);
+    vmmob_msg_uninit(&msg);
+
+    vmmob_msg_init(&msg, VMMOB_MSG_END);
+    send_msg(agent, &msg);
+    vmmob_msg_uninit(&msg);
+
+    agent->synced = true;
+}
+
+static void
+disconnect(struct agent *agent)
+{
+    jsonrpc_close(agent->rpc);
+    agent->rpc = NULL;
+    agent->synced = false;
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#ifndef VMMOB_AGENT_H
+#define VMMOB_AGENT_H 1
+
+/* The connection of the switch to ovs-vmmobd, as lib/vmmob-msg.h has it.  The
+ * switch listens on a Unix domain socket; the latest connection is the one
+ * that counts.  Guarded by vmmob_mutex, like all but the queue. */
+
+#include <stdbool.h>
+
+struct agent;
+struct handover;
+struct vmmob_msg;
+
+struct agent *agent_create(void);
+void agent_destroy(struct agent *);
+
+bool agent_run(struct agent *, struct handover *, long long int now);
+void agent_wait(struct agent *);
+
+void agent_send(struct agent *, const struct vmmob_msg *update);
+const char *agent_get_status(const struct agent *);
+
+#endif /* ofproto-vmmob/agent.h */

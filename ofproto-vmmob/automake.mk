@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: Apache-2.0
+
+# What we add to Open vSwitch's lists.  Open vSwitch's Makefile.am includes
+# this file after its own.
+
+# The module in ovs-vswitchd.
+ofproto_libofproto_la_SOURCES += \
+	ofproto-vmmob/agent.c \
+	ofproto-vmmob/agent.h \
+	ofproto-vmmob/bridge.h \
+	ofproto-vmmob/frame.c \
+	ofproto-vmmob/frame.h \
+	ofproto-vmmob/handover.c \
+	ofproto-vmmob/handover.h \
+	ofproto-vmmob/pool.c \
+	ofproto-vmmob/pool.h \
+	ofproto-vmmob/rules.c \
+	ofproto-vmmob/rules.h \
+	ofproto-vmmob/settings.c \
+	ofproto-vmmob/settings.h \
+	ofproto-vmmob/show.c \
+	ofproto-vmmob/show.h \
+	ofproto-vmmob/vmmob.c \
+	ofproto-vmmob/vmmob.h
+
+# Common to ovs-vswitchd and ovs-vmmobd.
+lib_libopenvswitch_la_SOURCES += \
+	lib/vmmob-binding.c \
+	lib/vmmob-binding.h \
+	lib/vmmob-msg.c \
+	lib/vmmob-msg.h \
+	lib/vmmob-table.c \
+	lib/vmmob-table.h
+
+# The sync agent.
+sbin_PROGRAMS += utilities/ovs-vmmobd
+utilities_ovs_vmmobd_SOURCES = \
+	utilities/ovs-vmmobd.c \
+	utilities/vmmobd-agent.c \
+	utilities/vmmobd-agent.h \
+	utilities/vmmobd-known.c \
+	utilities/vmmobd-known.h \
+	utilities/vmmobd-listener.c \
+	utilities/vmmobd-listener.h \
+	utilities/vmmobd-publisher.c \
+	utilities/vmmobd-publisher.h \
+	utilities/vmmobd-record.c \
+	utilities/vmmobd-record.h \
+	utilities/vmmobd-rowset.c \
+	utilities/vmmobd-rowset.h \
+	utilities/vmmobd-settings.c \
+	utilities/vmmobd-settings.h \
+	utilities/vmmobd-show.c \
+	utilities/vmmobd-show.h \
+	utilities/vmmobd-sitedb.c \
+	utilities/vmmobd-sitedb.h \
+	utilities/vmmobd-switch.c \
+	utilities/vmmobd-switch.h
+nodist_utilities_ovs_vmmobd_SOURCES = \
+	utilities/vmmob-idl.c \
+	utilities/vmmob-idl.h
+utilities_ovs_vmmobd_LDADD = lib/libopenvswitch.la
+
+# The VM_Mobility database.
+EXTRA_DIST += utilities/vmmob.ovsschema
+pkgdata_DATA += utilities/vmmob.ovsschema
+OVSIDL_BUILT += \
+	utilities/vmmob-idl.c \
+	utilities/vmmob-idl.h \
+	utilities/vmmob-idl.ovsidl
+EXTRA_DIST += utilities/vmmob-idl.ann
+VMMOB_IDL_FILES = \
+	$(srcdir)/utilities/vmmob.ovsschema \
+	$(srcdir)/utilities/vmmob-idl.ann
+utilities/vmmob-idl.ovsidl: $(VMMOB_IDL_FILES)
+	$(AM_V_GEN)$(OVSDB_IDLC) annotate $(VMMOB_IDL_FILES) > $@.tmp && \
+	mv $@.tmp $@
+
+# Tests.
+TESTSUITE_AT += \
+	tests/vmmob.at \
+	tests/vmmob-agent.at \
+	tests/vmmob-lib.at
+tests_ovstest_SOURCES += tests/test-vmmob.c

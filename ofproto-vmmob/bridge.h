@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#ifndef VMMOB_BRIDGE_H
+#define VMMOB_BRIDGE_H 1
+
+/* The module's state, for the files of the module that need all of it:
+ * vmmob.c, which owns it, and show.c, which shows it. */
+
+#include "handover.h"
+#include "openvswitch/ofp-port.h"
+#include "ovs-thread.h"
+#include "rules.h"
+#include "settings.h"
+
+struct agent;
+struct ofproto_dpif;
+
+/* A bridge that is configured for VM mobility, rightly or not. */
+struct vmmob_bridge {
+    struct hmap_node node;      /* In 'bridges', by 'name'. */
+    char *name;
+    struct ofproto_dpif *ofproto;
+    char *error;                /* What is wrong with its settings, or NULL. */
+    bool enabled;               /* Whether the members below are in use, with
+                                 * the last settings that were right. */
+
+    uint64_t id;                /* Datapath id. */
+    struct eth_addr mac;        /* Its MAC address. */
+    ofp_port_t uplink;
+    ofp_port_t *vm_ports;       /* The ports that are VM ports. */
+    size_t n_vm_ports;
+    struct rules *rules;
+
+    /* The gateway of the uplink's network. */
+    struct eth_addr gateway_mac;    /* All zeros: not known. */
+    long long int gateway_heard;    /* When it last answered, in ms. */
+    long long int next_probe;   /* When to ask for it, in ms, or LLONG_MAX. */
+    long long int next_sweep;   /* When to look for idle rules, in ms. */
+
+    /* Statistics, since the bridge was enabled. */
+    unsigned long long int n_punted;    /* Packets looked at. */
+    unsigned long long int n_answered;  /* ARP requests answered. */
+    unsigned long long int n_bad;       /* Frames that say nothing or lie. */
+    unsigned long long int n_unresolved;    /* Packets for nobody known. */
+};
+
+struct vmmob {
+    struct hmap bridges;        /* Contains "struct vmmob_bridge"s. */
+    struct handover *handover;
+    struct agent *agent;
+    size_t n_held;              /* Packets that wait to be understood. */
+};
+
+extern struct ovs_mutex vmmob_mutex;
+
+/* Returns the module's state, or NULL if no bridge was configured yet. */
+struct vmmob *vmmob_get(void) OVS_REQUIRES(vmmob_mutex);
+
+/* Does what is to be done because of what was decided. */
+void vmmob_apply(void) OVS_REQUIRES(vmmob_mutex);
+
+#endif /* ofproto-vmmob/bridge.h */

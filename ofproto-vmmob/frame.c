@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include <config.h>
+
+#include "ofproto-vmmob/frame.h"
+
+#include "csum.h"
+#include "dp-packet.h"
+#include "flow.h"
+#include "packets.h"
+#include "unaligned.h"
+
+static struct ip_header *find_embedded(const struct dp_packet *);
+
+/* Parses 'flow', as flow_extract() makes it from a frame, into '*frame'. */
+void
+frame_parse(const struct flow *flow, struct frame *frame)
+{
+    *frame = (struct frame) {
+        .type = FRAME_BAD,
+        .src = flow->dl_src,
+        .multicast = eth_addr_is_multicast(flow->dl_dst),
+    };
+    if (eth_addr_is_multicast(flow->dl_src)
+        || eth_addr_is_zero(flow->dl_src)) {
+        return;
+    }
+
+    if (flow->dl_type == htons(ETH_TYPE_IP)) {
+        frame->type = (is_icmpv4(flow, NULL)
+                       && !(flow->nw_frag & FLOW_NW_FRAG_LATER)
+                       && (flow->tp_src == htons(ICMP4_DST_UNREACH)
+                           || flow->tp_src == htons(ICMP4_TIME_EXCEEDED)
+                           || flow->tp_src == htons(ICMP4_PARAM_PROB))
+                       ? FRAME_ICMP_ERROR : FRAME_IP);
+    } else if (flow->dl_type == htons(ETH_TYPE_ARP)) {
+        /* A sender that differs from the frame's is proxied or forged. */
+        if (!eth_addr_equals(flow->arp_sha, flow->dl_src)) {
+            return;
+        } else if (flow->nw_proto == ARP_OP_REQUEST) {
+            frame->type = FRAME_ARP_REQUEST;
+        } else if (flow->nw_proto == ARP_OP_REPLY) {
+            frame->type = FRAME_ARP_REPLY;
+        } else {
+            return;
+        }
+    } else if (flow->dl_type == htons(ETH_TYPE_RARP)) {
+        /* QEMU's announcement: "reverse request", op 3, for its own MAC. */
+        if (eth_addr_equals(flow->arp_sha, flow->dl_src)
+            && flow->nw_proto == ARP_OP_RARP) {
+            frame->type = FRAME_RARP;
+        }
+        return;
+    } else {
+        return;
+    }
+    if (flow->nw_src) {
+        in6_addr_set_mapped_ipv4(&frame->ip_src, flow->nw_src);
+    }
+    if (flow->nw_dst) {
+        in6_addr_set_mapped_ipv4(&frame->ip_dst, flow->nw_dst);
+    }
+}
+
+/* Returns an ARP request for 'tpa' to '*dst', or to everybody if 'dst' is
+ * NULL.  Unspecified, 'spa' makes it an ARP probe (RFC 5227). */
+struct dp_packet *
+frame_compose_arp_request(const struct eth_addr src,
+                          const struct eth_addr *dst,
+                          const struct in6_addr *spa,
+                          const struct in6_addr *tpa)
+{
+    struct dp_packet *packet = dp_packet_new(0);
+
+    compose_arp(packet, ARP_OP_REQUEST, src, dst ? *dst : eth_addr_zero, !dst,
+                ipv6_addr_is_set(spa) ? in6_addr_get_mapped_ipv4(spa) : 0,
+                in6_addr_get_mapped_ipv4(tpa));
+    return packet;
+}
+
+/* Returns an ARP reply that tells 'tpa', which is at 'tha', that 'spa' is at
+ * 'sha'. */
+struct dp_packet *
+frame_compose_arp_reply(const struct eth_addr sha, const struct in6_addr *spa,
+                        const struct eth_addr tha, const struct in6_addr *tpa)
+{
+    struct dp_packet *packet = dp_packet_new(0);
+
+    compose_arp(packet, ARP_OP_REPLY, sha, tha, false,
+                in6_addr_get_mapped_ipv4(spa),
+                ipv6_addr_is_set(tpa) ? in6_addr_get_mapped_ipv4(tpa) : 0);
+    return packet;
+}
+
+/* Returns an ARP announcement (RFC 5227) that 'addr' is at 'src'. */
+struct dp_packet *
+frame_compose_arp_announcement(const struct eth_addr src,
+                               const struct in6_addr *addr)
+{
+    return frame_compose_arp_request(src, NULL, addr, addr);
+}
+
+/* Gets the addresses of the packet that 'packet', a FRAME_ICMP_ERROR, is
+ * about.  Returns false if there is no IPv4 header inside. */
+bool
+frame_get_embedded(const struct dp_packet *packet, struct in6_addr *ip_src,
+                   struct in6_addr *ip_dst)
+{
+    const struct ip_header *inner = find_embedded(packet);
+
+    if (inner) {
+        in6_addr_set_mapped_ipv4(ip_src, get_16aligned_be32(&inner->ip_src));
+        in6_addr_set_mapped_ipv4(ip_dst, get_16aligned_be32(&inner->ip_dst));
+    }
+    return inner != NULL;
+}
+
+/* Sets those addresses.  The checksum of the packet inside stays as its sender
+ * would have made it, and ICMP's stays right. */
+void
+frame_set_embedded(struct dp_packet *packet, const struct in6_addr *ip_src,
+                   const struct in6_addr *ip_dst)
+{
+    struct ip_header *inner = find_embedded(packet);
+    struct icmp_header *icmp = dp_packet_l4(packet);
+    ovs_be32 src = in6_addr_get_mapped_ipv4(ip_src);
+    ovs_be32 dst = in6_addr_get_mapped_ipv4(ip_dst);
+    ovs_be32 old_src, old_dst;
+    ovs_be16 old_csum;
+
+    if (!inner) {
+        return;
+    }
+
+    old_src = get_16aligned_be32(&inner->ip_src);
+    old_dst = get_16aligned_be32(&inner->ip_dst);
+    old_csum = inner->ip_csum;
+
+    inner->ip_csum = recalc_csum32(inner->ip_csum, old_src, src);
+    inner->ip_csum = recalc_csum32(inner->ip_csum, old_dst, dst);
+    put_16aligned_be32(&inner->ip_src, src);
+    put_16aligned_be32(&inner->ip_dst, dst);
+
+    icmp->icmp_csum = recalc_csum16(icmp->icmp_csum, old_csum,
+                                    inner->ip_csum);
+    icmp->icmp_csum = recalc_csum32(icmp->icmp_csum, old_src, src);
+    icmp->icmp_csum = recalc_csum32(icmp->icmp_csum, old_dst, dst);
+}
+
+static struct ip_header *
+find_embedded(const struct dp_packet *packet)
+{
+    const char *l4 = dp_packet_l4(packet);
+
+    if (!l4 || dp_packet_l4_size(packet) < ICMP_HEADER_LEN + IP_HEADER_LEN) {
+        return NULL;
+    }
+
+    struct ip_header *inner = ALIGNED_CAST(
+        struct ip_header *, CONST_CAST(char *, l4) + ICMP_HEADER_LEN);
+    return IP_VER(inner->ip_ihl_ver) == 4 ? inner : NULL;
+}

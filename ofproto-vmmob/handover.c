@@ -1,0 +1,1131 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include <config.h>
+
+#include "ofproto-vmmob/handover.h"
+
+#include "hash.h"
+#include "ofproto-vmmob/pool.h"
+#include "openvswitch/vlog.h"
+#include "packets.h"
+#include "util.h"
+#include "vmmob-msg.h"
+
+VLOG_DEFINE_THIS_MODULE(vmmob_handover);
+
+/* The state of a VMN at one OFS ("-": the OFS knows nothing of it):
+ *
+ *  event        | -            | ATTACHED     | DETACHED     | LEFT
+ *  -------------+--------------+--------------+--------------+--------------
+ *  seen at a    | arrive:      | note the     | note the     | arrive:
+ *  port         | seqno + 1,   | port         | port:        | seqno + 1,
+ *               | take MoAs:   |              | ATTACHED     | MoAs again:
+ *               | ATTACHED     |              |              | ATTACHED
+ *  port gone    |              | DETACHED     |              |
+ *  binding is   |              | redirect:    | redirect:    |
+ *  elsewhere    |              | LEFT         | LEFT         |
+ *  redirection  |              |              |              | give MoAs
+ *  expires      |              |              |              | back: -
+ *  release      |              | give MoAs    | give MoAs    | give MoAs
+ *               |              | back: -      | back: -      | back: -
+ *  own row from | DETACHED     | keep the     | (same)       | (same)
+ *  earlier life |              | higher seqno |              |
+ *
+ * "seqno + 1" is one more than the highest that is known of the VMN, as with
+ * MAC mobility in RFC 7432 section 7.7.  The row of a VMN is published in all
+ * four columns but the first, and withdrawn with the VMN. */
+
+static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(20, 20);
+
+/* The key of a VMN in a set. */
+struct key_node {
+    struct hmap_node node;
+    struct vmmob_key key;
+    bool publish;               /* In 'dirty_vmns': the rows of our OFSs for it
+                                 * changed. */
+};
+
+/* The id of an OFS in a set. */
+struct id_node {
+    struct hmap_node node;
+    uint64_t id;
+};
+
+static struct key_node *key_set_find(const struct hmap *,
+                                     const struct vmmob_key *);
+static struct key_node *key_set_add(struct hmap *, const struct vmmob_key *);
+static void touch_vmn(struct handover *, const struct vmmob_key *,
+                      bool publish);
+static void touch_ofs(struct handover *, uint64_t id);
+static void touch_all(struct handover *);
+static void announce(struct handover *, const struct handover_ofs *,
+                     const struct in6_addr *moa);
+
+static struct handover_vmn *vmn_create(struct handover_ofs *,
+                                       const struct vmmob_key *);
+static void vmn_destroy(struct handover_ofs *, struct handover_vmn *);
+static void vmn_forget(struct handover *, struct handover_ofs *,
+                       struct handover_vmn *, long long int now);
+static void vmn_set_state(struct handover_ofs *, struct handover_vmn *,
+                          enum handover_state, long long int now);
+static void vmn_publish(struct handover *, struct handover_vmn *);
+static void vmn_take_moas(struct handover *, struct handover_ofs *,
+                          struct handover_vmn *);
+static void vmn_give_back_hoa(struct handover *, struct handover_ofs *,
+                              struct handover_vmn *,
+                              const struct in6_addr *hoa, long long int now);
+static bool vmn_arrive(struct handover *, struct handover_ofs *,
+                       struct handover_vmn *, const struct vmmob_key *,
+                       const struct in6_addr *hoa, ofp_port_t port,
+                       long long int now);
+static void settle(struct handover *, const struct vmmob_key *,
+                   long long int now);
+static bool claim_hoa(struct handover *, struct handover_ofs *,
+                      const struct vmmob_key *, ofp_port_t port,
+                      const struct in6_addr *hoa, long long int now);
+static void ofs_fill(struct handover *, struct handover_ofs *);
+static void ofs_stop_waiting(struct handover *, struct handover_ofs *,
+                             long long int now);
+static void ofs_reconsider(struct handover *, struct handover_ofs *,
+                           long long int now);
+static void restore(struct handover *, struct handover_ofs *,
+                    const struct vmmob_vmn *, long long int now);
+static void receive_site(struct handover *, const struct vmmob_ofs *);
+
+const char *
+handover_state_to_string(enum handover_state state)
+{
+    switch (state) {
+    case HANDOVER_ATTACHED:
+        return "attached";
+    case HANDOVER_DETACHED:
+        return "detached";
+    case HANDOVER_LEFT:
+        return "left";
+    default:
+        OVS_NOT_REACHED();
+    }
+}
+
+struct handover *
+handover_create(void)
+{
+    struct handover *h = xzalloc(sizeof *h);
+
+    h->table = vmmob_table_create();
+    hmap_init(&h->ofss);
+    hmap_init(&h->dirty_vmns);
+    hmap_init(&h->dirty_ofss);
+    return h;
+}
+
+void
+handover_destroy(struct handover *h)
+{
+    if (h) {
+        struct handover_effects effects;
+        struct handover_ofs *ofs;
+        struct vmmob_msg msg;
+
+        HMAP_FOR_EACH_SAFE (ofs, node, &h->ofss) {
+            handover_remove(h, ofs->id, false);
+        }
+        vmmob_msg_init(&msg, VMMOB_MSG_UPDATE);
+        handover_take_effects(h, &effects, &msg);
+        handover_effects_uninit(&effects);
+        vmmob_msg_uninit(&msg);
+
+        hmap_destroy(&h->ofss);
+        hmap_destroy(&h->dirty_vmns);
+        hmap_destroy(&h->dirty_ofss);
+        free(h->gone);
+        free(h->announcements);
+        vmmob_table_destroy(h->table);
+        free(h);
+    }
+}
+
+/* Makes 'record' one of the OFSs of 'h', or updates it.  'settings' are its
+ * settings; both are copied, but for the name of the site, which comes from
+ * the agent. */
+void
+handover_configure(struct handover *h, const struct vmmob_ofs *record,
+                   const struct vmmob_settings *settings, long long int now)
+{
+    struct handover_ofs *ofs = handover_find_ofs(h, record->id);
+    bool changed = true;
+
+    if (!ofs) {
+        ofs = xzalloc(sizeof *ofs);
+        hmap_insert(&h->ofss, &ofs->node, hash_uint64(record->id));
+        ofs->id = record->id;
+        ofs->pool = pool_create();
+        hmap_init(&ofs->vmns);
+        ovs_list_init(&ofs->needy);
+        ovs_list_init(&ofs->left);
+        hmap_init(&ofs->active);
+        /* Also when the agent is there already: only its next "begin" to
+         * "end" tells what this OFS wrote in an earlier life. */
+        ofs->wait_until = now + HANDOVER_WAIT_MS;
+    } else {
+        changed = !vmmob_settings_equals(&ofs->settings, settings);
+        if (changed) {
+            vmmob_settings_destroy(&ofs->settings);
+        }
+    }
+
+    if (changed) {
+        vmmob_settings_clone(&ofs->settings, settings);
+        pool_configure(ofs->pool, settings->pools, settings->n_pools,
+                       &settings->network, &settings->gateway);
+        ofs_reconsider(h, ofs, now);
+    }
+
+    const struct vmmob_ofs *old = vmmob_table_find_ofs(h->table, ofs->id);
+    struct vmmob_ofs self;
+
+    vmmob_ofs_clone(&self, record);
+    if (old) {
+        free(self.site);
+        self.site = xstrdup(old->site);
+    }
+    if (vmmob_table_put_ofs(h->table, &self) || changed) {
+        touch_ofs(h, ofs->id);
+        touch_all(h);
+    }
+    vmmob_ofs_destroy(&self);
+}
+
+/* Removes the OFS with the given 'id' from 'h'.  If 'withdraw' is true, then
+ * nobody is to know of it any more; otherwise it is to be found again when the
+ * switch is restarted. */
+void
+handover_remove(struct handover *h, uint64_t id, bool withdraw)
+{
+    struct handover_ofs *ofs = handover_find_ofs(h, id);
+    struct handover_vmn *vmn;
+    struct key_node *kn;
+
+    if (!ofs) {
+        return;
+    }
+
+    vmmob_table_remove_ofs(h->table, id);
+    HMAP_FOR_EACH_SAFE (vmn, node, &ofs->vmns) {
+        vmmob_table_remove_vmn(h->table, &vmn->row.key, id);
+        touch_vmn(h, &vmn->row.key, false);
+        if (withdraw) {
+            if (h->n_gone >= h->allocated_gone) {
+                h->gone = x2nrealloc(h->gone, &h->allocated_gone,
+                                     sizeof *h->gone);
+            }
+            h->gone[h->n_gone++] = (struct vmmob_row_id) {
+                .key = vmn->row.key, .ofs = id,
+            };
+        }
+        vmn_destroy(ofs, vmn);
+    }
+    if (withdraw) {
+        touch_ofs(h, id);
+    }
+
+    HMAP_FOR_EACH_POP (kn, node, &ofs->active) {
+        free(kn);
+    }
+    hmap_destroy(&ofs->active);
+    hmap_destroy(&ofs->vmns);
+    pool_destroy(ofs->pool);
+    vmmob_settings_destroy(&ofs->settings);
+    hmap_remove(&h->ofss, &ofs->node);
+    free(ofs);
+}
+
+struct handover_ofs *
+handover_find_ofs(const struct handover *h, uint64_t id)
+{
+    struct handover_ofs *ofs;
+
+    HMAP_FOR_EACH_WITH_HASH (ofs, node, hash_uint64(id), &h->ofss) {
+        if (ofs->id == id) {
+            return ofs;
+        }
+    }
+    return NULL;
+}
+
+/* A packet from the VMN 'key' came in by 'port' of 'ofs'.  'hoa' is the home
+ * address that it says it has, or NULL if the packet says nothing of that (as
+ * a RARP does) or if the address is not for a VMN (see handover_is_home()).
+ *
+ * This is the only event that makes a VMN move here, whatever the packet. */
+enum handover_sighting
+handover_sight(struct handover *h, struct handover_ofs *ofs,
+               const struct vmmob_key *key, ofp_port_t port,
+               const struct in6_addr *hoa, long long int now)
+{
+    struct handover_vmn *vmn = handover_find_vmn(ofs, key);
+
+    if (hoa && !claim_hoa(h, ofs, key, port, hoa, now)) {
+        return SIGHTED_CONFLICT;
+    }
+
+    if (!vmn || vmn->state == HANDOVER_LEFT) {
+        return (vmn_arrive(h, ofs, vmn, key, hoa, port, now)
+                ? SIGHTED_HERE : SIGHTED_NO_HOA);
+    }
+
+    if (vmn->state == HANDOVER_DETACHED || vmn->port != port) {
+        vmn->port = port;
+        vmn_set_state(ofs, vmn, HANDOVER_ATTACHED, now);
+        touch_vmn(h, key, false);
+    }
+    if (hoa && !vmmob_vmn_find_hoa(&vmn->row, hoa)) {
+        if (!vmmob_vmn_set_pair(&vmn->row, hoa, &in6addr_any)) {
+            VLOG_WARN_RL(&rl, "VMN "ETH_ADDR_FMT": has %d home addresses "
+                         "already, ignoring another one",
+                         ETH_ADDR_ARGS(key->mac), VMMOB_MAX_PAIRS);
+            return SIGHTED_FULL;
+        }
+        vmn_take_moas(h, ofs, vmn);
+        vmn_publish(h, vmn);
+    }
+    return SIGHTED_HERE;
+}
+
+/* 'port' of 'ofs' is gone, or is another one from now on. */
+void
+handover_port_gone(struct handover *h, struct handover_ofs *ofs,
+                   ofp_port_t port, long long int now)
+{
+    struct handover_vmn *vmn;
+
+    HMAP_FOR_EACH (vmn, node, &ofs->vmns) {
+        if (vmn->state == HANDOVER_ATTACHED && vmn->port == port) {
+            vmn_set_state(ofs, vmn, HANDOVER_DETACHED, now);
+            touch_vmn(h, &vmn->row.key, false);
+        }
+    }
+}
+
+/* A VMN at 'ofs' and the VMN 'remote' have packets for each other.  Returns
+ * true if 'remote' is not at 'ofs' and its rules are to be installed because
+ * of that. */
+bool
+handover_talk(struct handover *h, struct handover_ofs *ofs,
+              const struct vmmob_key *remote)
+{
+    const struct vmmob_vmn *binding
+        = vmmob_table_find_binding(h->table, remote);
+
+    if (!binding || binding->ofs == ofs->id
+        || key_set_find(&ofs->active, remote)) {
+        return false;
+    }
+    key_set_add(&ofs->active, remote);
+    touch_vmn(h, remote, false);
+    return true;
+}
+
+/* No packets go between VMNs at 'ofs' and the VMN 'remote' any more. */
+void
+handover_quiet(struct handover *h, struct handover_ofs *ofs,
+               const struct vmmob_key *remote)
+{
+    struct key_node *kn = key_set_find(&ofs->active, remote);
+
+    if (kn) {
+        hmap_remove(&ofs->active, &kn->node);
+        free(kn);
+        touch_vmn(h, remote, false);
+    }
+}
+
+/* Forgets the VMN 'key' at every OFS of this switch, until it is seen again.
+ * Returns the number of OFSs that knew it. */
+size_t
+handover_release(struct handover *h, const struct vmmob_key *key,
+                 long long int now)
+{
+    struct handover_ofs *ofs;
+    size_t n = 0;
+
+    HMAP_FOR_EACH (ofs, node, &h->ofss) {
+        struct handover_vmn *vmn = handover_find_vmn(ofs, key);
+
+        if (vmn) {
+            vmn_forget(h, ofs, vmn, now);
+            n++;
+        }
+    }
+    return n;
+}
+
+/* Takes 'msg' from the agent into account. */
+void
+handover_receive(struct handover *h, const struct vmmob_msg *msg,
+                 long long int now)
+{
+    struct handover_ofs *ofs;
+
+    switch (msg->type) {
+    case VMMOB_MSG_BEGIN:
+        vmmob_table_mark(h->table);
+        h->receiving = true;
+        break;
+
+    case VMMOB_MSG_UPDATE:
+        for (size_t i = 0; i < msg->n_ofss; i++) {
+            const struct vmmob_ofs *row = &msg->ofss[i];
+
+            if (handover_find_ofs(h, row->id)) {
+                receive_site(h, row);
+            } else if (vmmob_table_put_ofs(h->table, row)) {
+                touch_ofs(h, row->id);
+                touch_all(h);
+            }
+        }
+        for (size_t i = 0; i < msg->n_vmns; i++) {
+            const struct vmmob_vmn *row = &msg->vmns[i];
+
+            ofs = handover_find_ofs(h, row->ofs);
+            if (!ofs) {
+                if (vmmob_table_put_vmn(h->table, row)) {
+                    settle(h, &row->key, now);
+                }
+            } else if (h->receiving && !ofs->restored) {
+                restore(h, ofs, row, now);
+            }
+        }
+        for (size_t i = 0; i < msg->n_del_vmns; i++) {
+            const struct vmmob_row_id *id = &msg->del_vmns[i];
+
+            if (!handover_find_ofs(h, id->ofs)
+                && vmmob_table_remove_vmn(h->table, &id->key, id->ofs)) {
+                settle(h, &id->key, now);
+            }
+        }
+        for (size_t i = 0; i < msg->n_del_ofss; i++) {
+            if (!handover_find_ofs(h, msg->del_ofss[i])
+                && vmmob_table_remove_ofs(h->table, msg->del_ofss[i])) {
+                touch_ofs(h, msg->del_ofss[i]);
+                touch_all(h);
+            }
+        }
+        break;
+
+    case VMMOB_MSG_END: {
+        if (!h->receiving) {
+            break;
+        }
+        h->receiving = false;
+        h->synced = true;
+
+        /* Remove what the others do not say any more. */
+        struct vmmob_msg gone;
+        const struct vmmob_ofs_entry *oe;
+        const struct vmmob_entry *entry;
+
+        vmmob_msg_init(&gone, VMMOB_MSG_UPDATE);
+        HMAP_FOR_EACH (entry, node, vmmob_table_entries(h->table)) {
+            const struct vmmob_row *row;
+
+            LIST_FOR_EACH (row, node, &entry->rows) {
+                if (row->marked) {
+                    vmmob_msg_del_vmn(&gone, &entry->key, row->vmn.ofs);
+                }
+            }
+        }
+        HMAP_FOR_EACH (oe, node, vmmob_table_ofs_entries(h->table)) {
+            if (oe->marked) {
+                vmmob_msg_del_ofs(&gone, oe->ofs.id);
+            }
+        }
+        handover_receive(h, &gone, now);
+        vmmob_msg_uninit(&gone);
+
+        HMAP_FOR_EACH (ofs, node, &h->ofss) {
+            ofs->restored = true;
+            ofs_stop_waiting(h, ofs, now);
+        }
+        break;
+    }
+    }
+}
+
+/* Does what is due at 'now'. */
+void
+handover_run(struct handover *h, long long int now)
+{
+    struct handover_ofs *ofs;
+
+    HMAP_FOR_EACH (ofs, node, &h->ofss) {
+        struct handover_vmn *vmn;
+
+        if (handover_is_waiting(ofs) && now >= ofs->wait_until) {
+            ofs_stop_waiting(h, ofs, now);
+        }
+        LIST_FOR_EACH_SAFE (vmn, left, &ofs->left) {
+            if (vmn->expires > now) {
+                break;
+            }
+            vmn_forget(h, ofs, vmn, now);
+        }
+        if (pool_run(ofs->pool, now)) {
+            ofs_fill(h, ofs);
+        }
+    }
+}
+
+/* Returns the time, in ms, when handover_run() has something to do next, or
+ * LLONG_MAX. */
+long long int
+handover_next_event(const struct handover *h)
+{
+    long long int next = LLONG_MAX;
+    struct handover_ofs *ofs;
+
+    HMAP_FOR_EACH (ofs, node, &h->ofss) {
+        if (handover_is_waiting(ofs)) {
+            next = MIN(next, ofs->wait_until);
+        }
+        if (!ovs_list_is_empty(&ofs->left)) {
+            struct handover_vmn *first = CONTAINER_OF(
+                ovs_list_front(&ofs->left), struct handover_vmn, left);
+
+            next = MIN(next, first->expires);
+        }
+        next = MIN(next, pool_next_event(ofs->pool));
+    }
+    return next;
+}
+
+struct handover_vmn *
+handover_find_vmn(const struct handover_ofs *ofs, const struct vmmob_key *key)
+{
+    struct handover_vmn *vmn;
+
+    HMAP_FOR_EACH_WITH_HASH (vmn, node, vmmob_key_hash(key, 0), &ofs->vmns) {
+        if (vmmob_key_equals(&vmn->row.key, key)) {
+            return vmn;
+        }
+    }
+    return NULL;
+}
+
+/* Returns true if rules for the remote VMN 'key' are wanted at 'ofs'. */
+bool
+handover_is_active(const struct handover_ofs *ofs, const struct vmmob_key *key)
+{
+    return key_set_find(&ofs->active, key) != NULL;
+}
+
+/* Returns true if 'addr' can be the home address of a VMN at 'ofs': if it is
+ * in the home subnet, is neither its gateway's address nor its first or its
+ * last one. */
+bool
+handover_is_home(const struct handover_ofs *ofs, const struct in6_addr *addr)
+{
+    const struct vmmob_prefix *home = &ofs->settings.home;
+
+    if (!vmmob_prefix_contains(home, addr)
+        || ipv6_addr_equals(addr, &ofs->settings.home_gateway)
+        || ipv6_addr_equals(addr, &home->addr)) {
+        return false;
+    }
+
+    struct in6_addr mask = ipv6_create_mask(home->plen);
+    for (size_t i = 0; i < sizeof addr->s6_addr; i++) {
+        if ((uint8_t) (addr->s6_addr[i] | mask.s6_addr[i]) != 0xff) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Returns true if 'ofs' does not hand out MoAs yet. */
+bool
+handover_is_waiting(const struct handover_ofs *ofs)
+{
+    return ofs->wait_until != LLONG_MIN;
+}
+
+bool
+handover_has_effects(const struct handover *h)
+{
+    return (!hmap_is_empty(&h->dirty_vmns) || !hmap_is_empty(&h->dirty_ofss)
+            || h->n_gone || h->n_announcements);
+}
+
+/* Takes from 'h' what is to be done, into '*effects', which the caller must
+ * eventually pass to handover_effects_uninit(), and into 'update', an
+ * initialized VMMOB_MSG_UPDATE for the agent. */
+void
+handover_take_effects(struct handover *h, struct handover_effects *effects,
+                      struct vmmob_msg *update)
+{
+    struct id_node *in;
+    struct key_node *kn;
+
+    memset(effects, 0, sizeof *effects);
+    effects->vmns = xmalloc(hmap_count(&h->dirty_vmns)
+                            * sizeof *effects->vmns);
+    HMAP_FOR_EACH_POP (kn, node, &h->dirty_vmns) {
+        effects->vmns[effects->n_vmns++] = kn->key;
+        if (kn->publish) {
+            struct handover_ofs *ofs;
+
+            HMAP_FOR_EACH (ofs, node, &h->ofss) {
+                const struct vmmob_vmn *row
+                    = vmmob_table_find_row(h->table, &kn->key, ofs->id);
+
+                if (row) {
+                    vmmob_msg_put_vmn(update, row);
+                } else {
+                    vmmob_msg_del_vmn(update, &kn->key, ofs->id);
+                }
+            }
+        }
+        free(kn);
+    }
+
+    effects->ofss = xmalloc(hmap_count(&h->dirty_ofss)
+                            * sizeof *effects->ofss);
+    HMAP_FOR_EACH_POP (in, node, &h->dirty_ofss) {
+        effects->ofss[effects->n_ofss++] = in->id;
+        if (handover_find_ofs(h, in->id)) {
+            vmmob_msg_put_ofs(update,
+                              vmmob_table_find_ofs(h->table, in->id));
+        } else if (!vmmob_table_find_ofs(h->table, in->id)) {
+            vmmob_msg_del_ofs(update, in->id);
+        }
+        free(in);
+    }
+
+    for (size_t i = 0; i < h->n_gone; i++) {
+        /* Unless the OFS came back meanwhile. */
+        if (!vmmob_table_find_row(h->table, &h->gone[i].key,
+                                  h->gone[i].ofs)) {
+            vmmob_msg_del_vmn(update, &h->gone[i].key, h->gone[i].ofs);
+        }
+    }
+    h->n_gone = 0;
+
+    effects->announcements = h->announcements;
+    effects->n_announcements = h->n_announcements;
+    h->announcements = NULL;
+    h->n_announcements = h->allocated_announcements = 0;
+}
+
+void
+handover_effects_uninit(struct handover_effects *effects)
+{
+    free(effects->vmns);
+    free(effects->ofss);
+    free(effects->announcements);
+}
+
+/* Adds to 'update', an initialized VMMOB_MSG_UPDATE, every row of which this
+ * switch is the author. */
+void
+handover_get_authored(const struct handover *h, struct vmmob_msg *update)
+{
+    struct handover_ofs *ofs;
+
+    HMAP_FOR_EACH (ofs, node, &h->ofss) {
+        struct handover_vmn *vmn;
+
+        vmmob_msg_put_ofs(update, vmmob_table_find_ofs(h->table, ofs->id));
+        HMAP_FOR_EACH (vmn, node, &ofs->vmns) {
+            vmmob_msg_put_vmn(update, &vmn->row);
+        }
+    }
+}
+
+/* Sets of keys and of ids. */
+
+static struct key_node *
+key_set_find(const struct hmap *set, const struct vmmob_key *key)
+{
+    struct key_node *kn;
+
+    HMAP_FOR_EACH_WITH_HASH (kn, node, vmmob_key_hash(key, 0), set) {
+        if (vmmob_key_equals(&kn->key, key)) {
+            return kn;
+        }
+    }
+    return NULL;
+}
+
+static struct key_node *
+key_set_add(struct hmap *set, const struct vmmob_key *key)
+{
+    struct key_node *kn = key_set_find(set, key);
+
+    if (!kn) {
+        kn = xzalloc(sizeof *kn);
+        kn->key = *key;
+        hmap_insert(set, &kn->node, vmmob_key_hash(key, 0));
+    }
+    return kn;
+}
+
+/* Notes that the rules for the VMN 'key' may have to change and, if 'publish'
+ * is true, that a row of ours for it changed. */
+static void
+touch_vmn(struct handover *h, const struct vmmob_key *key, bool publish)
+{
+    key_set_add(&h->dirty_vmns, key)->publish |= publish;
+}
+
+static void
+touch_ofs(struct handover *h, uint64_t id)
+{
+    struct id_node *in;
+
+    HMAP_FOR_EACH_WITH_HASH (in, node, hash_uint64(id), &h->dirty_ofss) {
+        if (in->id == id) {
+            return;
+        }
+    }
+    in = xmalloc(sizeof *in);
+    in->id = id;
+    hmap_insert(&h->dirty_ofss, &in->node, hash_uint64(id));
+}
+
+/* Notes that the rules for any VMN may have to change. */
+static void
+touch_all(struct handover *h)
+{
+    const struct vmmob_entry *entry;
+
+    HMAP_FOR_EACH (entry, node, vmmob_table_entries(h->table)) {
+        touch_vmn(h, &entry->key, false);
+    }
+}
+
+static void
+announce(struct handover *h, const struct handover_ofs *ofs,
+         const struct in6_addr *moa)
+{
+    if (h->n_announcements >= h->allocated_announcements) {
+        h->announcements = x2nrealloc(h->announcements,
+                                      &h->allocated_announcements,
+                                      sizeof *h->announcements);
+    }
+    h->announcements[h->n_announcements++] = (struct handover_announcement) {
+        .ofs = ofs->id, .moa = *moa,
+    };
+}
+
+/* VMNs. */
+
+static struct handover_vmn *
+vmn_create(struct handover_ofs *ofs, const struct vmmob_key *key)
+{
+    struct handover_vmn *vmn = xzalloc(sizeof *vmn);
+
+    vmmob_vmn_init(&vmn->row, key, ofs->id);
+    vmn->port = OFPP_NONE;
+    vmn->state = HANDOVER_DETACHED;
+    ovs_list_init(&vmn->needy);
+    ovs_list_init(&vmn->left);
+    hmap_insert(&ofs->vmns, &vmn->node, vmmob_key_hash(key, 0));
+    return vmn;
+}
+
+static void
+vmn_destroy(struct handover_ofs *ofs, struct handover_vmn *vmn)
+{
+    hmap_remove(&ofs->vmns, &vmn->node);
+    ovs_list_remove(&vmn->needy);
+    ovs_list_remove(&vmn->left);
+    vmmob_vmn_destroy(&vmn->row);
+    free(vmn);
+}
+
+/* Forgets 'vmn', gives its MoAs back and withdraws its row. */
+static void
+vmn_forget(struct handover *h, struct handover_ofs *ofs,
+           struct handover_vmn *vmn, long long int now)
+{
+    for (size_t i = 0; i < vmn->row.n_pairs; i++) {
+        pool_give_back(ofs->pool, &vmn->row.pairs[i].moa,
+                       now + ofs->settings.quarantine_ms);
+    }
+    vmmob_table_remove_vmn(h->table, &vmn->row.key, ofs->id);
+    touch_vmn(h, &vmn->row.key, true);
+    vmn_destroy(ofs, vmn);
+}
+
+static void
+vmn_set_state(struct handover_ofs *ofs, struct handover_vmn *vmn,
+              enum handover_state state, long long int now)
+{
+    ovs_list_remove(&vmn->left);
+    ovs_list_init(&vmn->left);
+
+    vmn->state = state;
+    vmn->since = now;
+    if (state == HANDOVER_DETACHED) {
+        vmn->port = OFPP_NONE;
+    } else if (state == HANDOVER_LEFT) {
+        struct ovs_list *before = ofs->left.prev;
+
+        vmn->expires = now + ofs->settings.redirect_ms;
+        /* Nearly always the last one, as redirection takes equally long for
+         * all. */
+        while (before != &ofs->left
+               && CONTAINER_OF(before, struct handover_vmn,
+                               left)->expires > vmn->expires) {
+            before = before->prev;
+        }
+        ovs_list_insert(before->next, &vmn->left);
+    }
+}
+
+static void
+vmn_publish(struct handover *h, struct handover_vmn *vmn)
+{
+    if (vmmob_table_put_vmn(h->table, &vmn->row)) {
+        touch_vmn(h, &vmn->row.key, true);
+    }
+}
+
+/* Takes MoAs for those HoAs of 'vmn' that have none, and announces them.  The
+ * caller must publish the row. */
+static void
+vmn_take_moas(struct handover *h, struct handover_ofs *ofs,
+              struct handover_vmn *vmn)
+{
+    bool needy = false;
+
+    for (size_t i = 0; i < vmn->row.n_pairs; i++) {
+        struct vmmob_pair *pair = &vmn->row.pairs[i];
+
+        if (ipv6_addr_is_set(&pair->moa)) {
+            continue;
+        }
+        if (!handover_is_waiting(ofs)
+            && pool_take(ofs->pool, &vmn->row.key, &pair->hoa, &pair->moa)) {
+            announce(h, ofs, &pair->moa);
+        } else {
+            needy = true;
+        }
+    }
+
+    if (needy && !handover_is_waiting(ofs)) {
+        VLOG_WARN_RL(&rl, "VMN "ETH_ADDR_FMT": no mobile address is free, so "
+                     "it reaches only local VMNs; enlarge vmmob-pool or use "
+                     "vmmob/release", ETH_ADDR_ARGS(vmn->row.key.mac));
+    }
+    ovs_list_remove(&vmn->needy);
+    ovs_list_init(&vmn->needy);
+    if (needy) {
+        ovs_list_push_back(&ofs->needy, &vmn->needy);
+    }
+}
+
+/* Takes 'hoa' from 'vmn', which is forgotten with its last one. */
+static void
+vmn_give_back_hoa(struct handover *h, struct handover_ofs *ofs,
+                  struct handover_vmn *vmn, const struct in6_addr *hoa,
+                  long long int now)
+{
+    struct vmmob_pair *pair = vmmob_vmn_find_hoa(&vmn->row, hoa);
+
+    if (pair && vmn->row.n_pairs > 1) {
+        pool_give_back(ofs->pool, &pair->moa,
+                       now + ofs->settings.quarantine_ms);
+        vmmob_vmn_remove_hoa(&vmn->row, hoa);
+        vmn_publish(h, vmn);
+    } else if (pair) {
+        vmn_forget(h, ofs, vmn, now);
+    }
+}
+
+/* The VMN 'key' is now at 'port' of 'ofs', where it was not before.  'vmn' is
+ * what 'ofs' knows of it from an earlier stay, or NULL; 'hoa' is a home
+ * address that it says it has, or NULL.  Returns false if it has no home
+ * address that is one at 'ofs'. */
+static bool
+vmn_arrive(struct handover *h, struct handover_ofs *ofs,
+           struct handover_vmn *vmn, const struct vmmob_key *key,
+           const struct in6_addr *hoa, ofp_port_t port, long long int now)
+{
+    const struct vmmob_vmn *binding = vmmob_table_find_binding(h->table, key);
+    bool created = !vmn;
+
+    if (!vmn) {
+        vmn = vmn_create(ofs, key);
+    }
+
+    /* Its home addresses go with it. */
+    for (size_t i = 0; binding && i < binding->n_pairs; i++) {
+        const struct in6_addr *known = &binding->pairs[i].hoa;
+
+        if (handover_is_home(ofs, known)
+            && !vmmob_vmn_find_hoa(&vmn->row, known)) {
+            vmmob_vmn_set_pair(&vmn->row, known, &in6addr_any);
+        }
+    }
+    if (hoa && !vmmob_vmn_find_hoa(&vmn->row, hoa)) {
+        vmmob_vmn_set_pair(&vmn->row, hoa, &in6addr_any);
+    }
+    if (!vmn->row.n_pairs) {
+        if (created) {
+            vmn_destroy(ofs, vmn);
+        }
+        return false;
+    }
+
+    vmn->row.seqno = (binding && binding->seqno < VMMOB_MAX_SEQNO
+                      ? binding->seqno + 1 : MAX(1, vmn->row.seqno));
+    vmn->early = handover_is_waiting(ofs);
+    vmn->port = port;
+    vmn_set_state(ofs, vmn, HANDOVER_ATTACHED, now);
+    /* The MoAs of an earlier stay are to be announced again. */
+    for (size_t i = 0; i < vmn->row.n_pairs; i++) {
+        if (ipv6_addr_is_set(&vmn->row.pairs[i].moa)) {
+            announce(h, ofs, &vmn->row.pairs[i].moa);
+        }
+    }
+    vmn_take_moas(h, ofs, vmn);
+
+    bool moved = binding && binding->ofs != ofs->id;
+    uint64_t from = binding ? binding->ofs : 0;
+
+    vmmob_table_put_vmn(h->table, &vmn->row);
+    touch_vmn(h, key, true);
+    if (moved) {
+        VLOG_INFO("VMN "ETH_ADDR_FMT": moved here (OFS "VMMOB_OFS_ID_FMT
+                  ", port %"PRIu32") from OFS "VMMOB_OFS_ID_FMT", sequence "
+                  "number %"PRIu64, ETH_ADDR_ARGS(key->mac), ofs->id, port,
+                  from, vmn->row.seqno);
+    } else {
+        VLOG_INFO("VMN "ETH_ADDR_FMT": is here (OFS "VMMOB_OFS_ID_FMT
+                  ", port %"PRIu32"), sequence number %"PRIu64,
+                  ETH_ADDR_ARGS(key->mac), ofs->id, port, vmn->row.seqno);
+    }
+    settle(h, key, now);
+    return true;
+}
+
+/* The rows for the VMN 'key' changed: if its binding is not at an OFS of ours
+ * where it was, it has left that one. */
+static void
+settle(struct handover *h, const struct vmmob_key *key, long long int now)
+{
+    const struct vmmob_vmn *binding = vmmob_table_find_binding(h->table, key);
+    struct handover_ofs *ofs;
+
+    touch_vmn(h, key, false);
+    if (!binding) {
+        return;
+    }
+    HMAP_FOR_EACH (ofs, node, &h->ofss) {
+        struct handover_vmn *vmn = handover_find_vmn(ofs, key);
+
+        if (vmn && binding->ofs != ofs->id && vmn->state != HANDOVER_LEFT) {
+            VLOG_INFO("VMN "ETH_ADDR_FMT": left OFS "VMMOB_OFS_ID_FMT
+                      " for OFS "VMMOB_OFS_ID_FMT,
+                      ETH_ADDR_ARGS(key->mac), ofs->id, binding->ofs);
+            vmn_set_state(ofs, vmn, HANDOVER_LEFT, now);
+            /* Whom it talked to here will most likely go on. */
+            key_set_add(&ofs->active, key);
+        }
+    }
+}
+
+/* Returns true if the VMN 'key', seen at 'port' of 'ofs', may have 'hoa'.  The
+ * first one who has it keeps it, unless it is detached at an OFS of ours. */
+static bool
+claim_hoa(struct handover *h, struct handover_ofs *ofs,
+          const struct vmmob_key *key, ofp_port_t port,
+          const struct in6_addr *hoa, long long int now)
+{
+    const struct vmmob_vmn *owner
+        = vmmob_table_find_by_hoa(h->table, key->tenant, hoa);
+
+    if (!owner || vmmob_key_equals(&owner->key, key)) {
+        return true;
+    }
+
+    struct handover_ofs *owners_ofs = handover_find_ofs(h, owner->ofs);
+    if (owners_ofs && !handover_is_waiting(owners_ofs)) {
+        struct handover_vmn *vmn = handover_find_vmn(owners_ofs, &owner->key);
+
+        if (vmn && vmn->state == HANDOVER_DETACHED) {
+            VLOG_INFO("VMN "ETH_ADDR_FMT": takes a home address over from "
+                      ETH_ADDR_FMT", which is detached",
+                      ETH_ADDR_ARGS(key->mac), ETH_ADDR_ARGS(owner->key.mac));
+            vmn_give_back_hoa(h, owners_ofs, vmn, hoa, now);
+            return true;
+        }
+    }
+
+    struct handover_conflict *c = NULL;
+    for (size_t i = 0; i < ofs->n_conflicts; i++) {
+        if (ipv6_addr_equals(&ofs->conflicts[i].hoa, hoa)
+            && vmmob_key_equals(&ofs->conflicts[i].claimant, key)) {
+            c = &ofs->conflicts[i];
+        }
+    }
+    if (!c) {
+        struct ds s = DS_EMPTY_INITIALIZER;
+
+        vmmob_addr_format(hoa, &s);
+        VLOG_WARN_RL(&rl, "home address %s: claimed by "ETH_ADDR_FMT" (port "
+                     "%"PRIu32"), but it belongs to "ETH_ADDR_FMT"; ignoring "
+                     "the claim until vmmob/release", ds_cstr(&s),
+                     ETH_ADDR_ARGS(key->mac), port,
+                     ETH_ADDR_ARGS(owner->key.mac));
+        ds_destroy(&s);
+
+        if (ofs->n_conflicts >= HANDOVER_MAX_CONFLICTS) {
+            memmove(&ofs->conflicts[0], &ofs->conflicts[1],
+                    --ofs->n_conflicts * sizeof ofs->conflicts[0]);
+        }
+        c = &ofs->conflicts[ofs->n_conflicts++];
+    }
+    *c = (struct handover_conflict) {
+        .hoa = *hoa, .claimant = *key, .owner = owner->key, .port = port,
+        .when = now,
+    };
+    return false;
+}
+
+/* OFSs. */
+
+/* Gives MoAs to the VMNs of 'ofs' that have none yet. */
+static void
+ofs_fill(struct handover *h, struct handover_ofs *ofs)
+{
+    size_t n = ovs_list_size(&ofs->needy);
+
+    while (n--) {
+        struct handover_vmn *vmn = CONTAINER_OF(
+            ovs_list_front(&ofs->needy), struct handover_vmn, needy);
+
+        vmn_take_moas(h, ofs, vmn);
+        vmn_publish(h, vmn);
+    }
+}
+
+/* The agent told 'ofs' what is known, or it took too long for that. */
+static void
+ofs_stop_waiting(struct handover *h, struct handover_ofs *ofs,
+                 long long int now)
+{
+    struct handover_vmn *vmn;
+
+    if (!handover_is_waiting(ofs)) {
+        return;
+    }
+    ofs->wait_until = LLONG_MIN;
+
+    /* Who was seen here meanwhile is here, whatever was known before. */
+    HMAP_FOR_EACH (vmn, node, &ofs->vmns) {
+        if (vmn->early) {
+            vmn->early = false;
+            if (vmn->state == HANDOVER_LEFT) {
+                vmn_arrive(h, ofs, vmn, &vmn->row.key, NULL, vmn->port, now);
+            }
+        }
+    }
+    ofs_fill(h, ofs);
+}
+
+/* The settings of 'ofs' changed: takes from its VMNs the addresses that are
+ * none any more, and gives them others. */
+static void
+ofs_reconsider(struct handover *h, struct handover_ofs *ofs,
+               long long int now)
+{
+    struct handover_vmn *vmn;
+
+    HMAP_FOR_EACH_SAFE (vmn, node, &ofs->vmns) {
+        bool changed = false;
+
+        for (size_t i = 0; i < vmn->row.n_pairs; ) {
+            struct vmmob_pair *pair = &vmn->row.pairs[i];
+
+            if (!handover_is_home(ofs, &pair->hoa)) {
+                pool_give_back(ofs->pool, &pair->moa,
+                               now + ofs->settings.quarantine_ms);
+                vmmob_vmn_remove_hoa(&vmn->row, &pair->hoa);
+                changed = true;
+                continue;
+            }
+            if (ipv6_addr_is_set(&pair->moa)
+                && !pool_contains(ofs->pool, &pair->moa)) {
+                pool_give_back(ofs->pool, &pair->moa, now);
+                pair->moa = in6addr_any;
+                changed = true;
+            }
+            i++;
+        }
+        if (!vmn->row.n_pairs) {
+            vmn_forget(h, ofs, vmn, now);
+        } else if (changed) {
+            if (vmn->state != HANDOVER_LEFT) {
+                vmn_take_moas(h, ofs, vmn);
+            }
+            vmn_publish(h, vmn);
+        }
+    }
+    pool_run(ofs->pool, now);
+    ofs_fill(h, ofs);
+}
+
+/* Takes 'row' of an earlier life of 'ofs' up again. */
+static void
+restore(struct handover *h, struct handover_ofs *ofs,
+        const struct vmmob_vmn *row, long long int now)
+{
+    struct handover_vmn *vmn = handover_find_vmn(ofs, &row->key);
+
+    if (!vmn) {
+        vmn = vmn_create(ofs, &row->key);
+        vmn->since = now;
+    }
+    vmn->row.seqno = MAX(vmn->row.seqno, row->seqno);
+    for (size_t i = 0; i < row->n_pairs; i++) {
+        const struct vmmob_pair *pair = &row->pairs[i];
+        const struct vmmob_pair *known
+            = vmmob_vmn_find_hoa(&vmn->row, &pair->hoa);
+
+        if (!handover_is_home(ofs, &pair->hoa)
+            || (known && ipv6_addr_is_set(&known->moa))) {
+            continue;
+        }
+
+        bool taken = (ipv6_addr_is_set(&pair->moa)
+                      && pool_take_this(ofs->pool, &row->key, &pair->moa));
+        vmmob_vmn_set_pair(&vmn->row, &pair->hoa,
+                           taken ? &pair->moa : &in6addr_any);
+        if (!taken && ovs_list_is_empty(&vmn->needy)) {
+            ovs_list_push_back(&ofs->needy, &vmn->needy);
+        }
+    }
+    if (!vmn->row.n_pairs) {
+        /* Not a VMN with the settings of today. */
+        vmn_forget(h, ofs, vmn, now);
+        return;
+    }
+    vmn_publish(h, vmn);
+    settle(h, &row->key, now);
+}
+
+/* The agent, which knows the name of the site, sent 'row' for an OFS of ours:
+ * all else in it we know better. */
+static void
+receive_site(struct handover *h, const struct vmmob_ofs *row)
+{
+    struct vmmob_ofs self;
+
+    vmmob_ofs_clone(&self, vmmob_table_find_ofs(h->table, row->id));
+    free(self.site);
+    self.site = xstrdup(row->site);
+    vmmob_table_put_ofs(h->table, &self);
+    vmmob_ofs_destroy(&self);
+}

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#ifndef VMMOB_HANDOVER_H
+#define VMMOB_HANDOVER_H 1
+
+/* Handover
+ * ========
+ *
+ * What a switch decides when a VMN appears, moves or leaves: the "what
+ * happens" of ../shared/paper.md, with sections 2 and 4 of
+ * ../shared/design.md for what the paper leaves open.
+ *
+ * This is the core of the module.  It knows neither packets nor OpenFlow nor
+ * sockets nor the clock: it is told what was seen, what other authors say and
+ * what time it is, and it collects what has to be done about it, which the
+ * caller takes with handover_take_effects().  So the very same code runs in
+ * ovs-vswitchd and in tests, any number of switches in one process.
+ *
+ * A switch has any number of OFSs (bridges); they share one merged VMN table.
+ *
+ * Not thread-safe; in ovs-vswitchd it is guarded by the module's mutex.  Times
+ * are in ms, as time_msec() gives them. */
+
+#include "openvswitch/hmap.h"
+#include "openvswitch/list.h"
+#include "openvswitch/ofp-port.h"
+#include "settings.h"
+#include "vmmob-binding.h"
+#include "vmmob-table.h"
+
+struct pool;
+struct vmmob_msg;
+
+/* How long an OFS that was just configured waits for the agent to tell what is
+ * known already, before it hands out its first MoA. */
+#define HANDOVER_WAIT_MS 1000
+
+/* The state of a VMN at an OFS.  See handover.c for the state table. */
+enum handover_state {
+    HANDOVER_ATTACHED,          /* Here, at a known port. */
+    HANDOVER_DETACHED,          /* Here as far as anybody knows, but at no
+                                 * port: it is gone, or was not seen since the
+                                 * switch was started. */
+    HANDOVER_LEFT,              /* Now elsewhere; packets that arrive here are
+                                 * redirected for a while. */
+};
+
+const char *handover_state_to_string(enum handover_state);
+
+/* A VMN at an OFS. */
+struct handover_vmn {
+    struct hmap_node node;      /* In 'vmns' of its handover_ofs. */
+    struct vmmob_vmn row;       /* What this OFS says of the VMN: also in the
+                                 * table. */
+    enum handover_state state;
+    long long int since;        /* When 'state' was entered. */
+    ofp_port_t port;            /* Where it is, or was before it left;
+                                 * OFPP_NONE while HANDOVER_DETACHED. */
+    bool early;                 /* Seen before the agent told what is known. */
+    struct ovs_list needy;      /* In 'needy' of its handover_ofs while a HoA
+                                 * has no MoA; otherwise empty. */
+    struct ovs_list left;       /* In 'left' of its handover_ofs while
+                                 * HANDOVER_LEFT; otherwise empty. */
+    long long int expires;      /* HANDOVER_LEFT only: end of redirection. */
+};
+
+/* A home address that was refused to a second claimant. */
+struct handover_conflict {
+    struct in6_addr hoa;
+    struct vmmob_key claimant;
+    struct vmmob_key owner;
+    ofp_port_t port;            /* Where the claimant was seen. */
+    long long int when;
+};
+#define HANDOVER_MAX_CONFLICTS 16
+
+/* One of this switch's OFSs. */
+struct handover_ofs {
+    struct hmap_node node;      /* In 'ofss' of its handover. */
+    uint64_t id;                /* Datapath id. */
+    struct vmmob_settings settings;
+    struct pool *pool;
+    struct hmap vmns;           /* Contains "struct handover_vmn"s. */
+    struct ovs_list needy;      /* VMNs that have a HoA without MoA. */
+    struct ovs_list left;       /* VMNs that left, ordered by 'expires'. */
+    struct hmap active;         /* Remote VMNs that a local one talks to. */
+    long long int wait_until;   /* No MoA before that, or LLONG_MIN. */
+    bool restored;              /* The agent told what is known. */
+
+    /* The latest conflicts, oldest first. */
+    struct handover_conflict conflicts[HANDOVER_MAX_CONFLICTS];
+    size_t n_conflicts;
+};
+
+struct handover {
+    struct vmmob_table *table;  /* Rows of all authors, ours among them. */
+    struct hmap ofss;           /* Contains "struct handover_ofs"s. */
+    bool synced;                /* The agent told what is known. */
+    bool receiving;             /* Between "begin" and "end". */
+
+    /* Effects not taken yet. */
+    struct hmap dirty_vmns;     /* Keys of VMNs. */
+    struct hmap dirty_ofss;     /* Ids of OFSs. */
+    struct vmmob_row_id *gone;  /* Own rows withdrawn with their OFS. */
+    size_t n_gone, allocated_gone;
+    struct handover_announcement *announcements;
+    size_t n_announcements, allocated_announcements;
+};
+
+struct handover *handover_create(void);
+void handover_destroy(struct handover *);
+
+void handover_configure(struct handover *, const struct vmmob_ofs *,
+                        const struct vmmob_settings *, long long int now);
+void handover_remove(struct handover *, uint64_t id, bool withdraw);
+struct handover_ofs *handover_find_ofs(const struct handover *, uint64_t id);
+
+/* Result of handover_sight(). */
+enum handover_sighting {
+    SIGHTED_HERE,               /* The VMN is attached here. */
+    SIGHTED_NO_HOA,             /* Nothing is known of it, and there is no
+                                 * home address to begin with. */
+    SIGHTED_CONFLICT,           /* Another VMN has the home address. */
+    SIGHTED_FULL,               /* It has too many home addresses. */
+};
+
+/* Events. */
+enum handover_sighting handover_sight(struct handover *, struct handover_ofs *,
+                                      const struct vmmob_key *,
+                                      ofp_port_t port,
+                                      const struct in6_addr *hoa,
+                                      long long int now);
+void handover_port_gone(struct handover *, struct handover_ofs *,
+                        ofp_port_t port, long long int now);
+bool handover_talk(struct handover *, struct handover_ofs *,
+                   const struct vmmob_key *remote);
+void handover_quiet(struct handover *, struct handover_ofs *,
+                    const struct vmmob_key *remote);
+size_t handover_release(struct handover *, const struct vmmob_key *,
+                        long long int now);
+void handover_receive(struct handover *, const struct vmmob_msg *,
+                      long long int now);
+void handover_run(struct handover *, long long int now);
+long long int handover_next_event(const struct handover *);
+
+/* Look-ups. */
+struct handover_vmn *handover_find_vmn(const struct handover_ofs *,
+                                       const struct vmmob_key *);
+bool handover_is_active(const struct handover_ofs *, const struct vmmob_key *);
+bool handover_is_home(const struct handover_ofs *, const struct in6_addr *);
+bool handover_is_waiting(const struct handover_ofs *);
+
+/* What has to be done about what happened. */
+struct handover_announcement {
+    uint64_t ofs;               /* On the uplink of this OFS, ... */
+    struct in6_addr moa;        /* ...announce that it has this address. */
+};
+
+struct handover_effects {
+    struct vmmob_key *vmns;     /* Their rules may have to change. */
+    size_t n_vmns;
+    uint64_t *ofss;             /* Likewise the rules for these OFSs. */
+    size_t n_ofss;
+    struct handover_announcement *announcements;
+    size_t n_announcements;
+};
+
+bool handover_has_effects(const struct handover *);
+void handover_take_effects(struct handover *, struct handover_effects *,
+                           struct vmmob_msg *update);
+void handover_effects_uninit(struct handover_effects *);
+void handover_get_authored(const struct handover *, struct vmmob_msg *update);
+
+#endif /* ofproto-vmmob/handover.h */

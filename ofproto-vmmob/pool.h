@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#ifndef VMMOB_POOL_H
+#define VMMOB_POOL_H 1
+
+/* The pool of mobile addresses of one OFS
+ * =======================================
+ *
+ * Where an address comes from does not depend on history: the pool is probed
+ * from a hash of the VMN and its home address, so that a VMN gets its old MoA
+ * back even if everything that was known of it is lost.
+ *
+ * A returned address rests in quarantine before anybody else gets it, because
+ * correspondents may still send to it; the VMN that returned it may have it
+ * back at once.
+ *
+ * Pure data; times are in ms and given by the caller; not thread-safe. */
+
+#include "vmmob-binding.h"
+
+struct pool;
+
+struct pool *pool_create(void);
+void pool_destroy(struct pool *);
+
+void pool_configure(struct pool *, const struct vmmob_prefix *prefixes,
+                    size_t n_prefixes, const struct vmmob_prefix *uplink,
+                    const struct in6_addr *gateway);
+bool pool_contains(const struct pool *, const struct in6_addr *);
+
+bool pool_take(struct pool *, const struct vmmob_key *,
+               const struct in6_addr *hoa, struct in6_addr *moa);
+bool pool_take_this(struct pool *, const struct vmmob_key *,
+                    const struct in6_addr *moa);
+void pool_give_back(struct pool *, const struct in6_addr *moa,
+                    long long int until);
+bool pool_run(struct pool *, long long int now);
+long long int pool_next_event(const struct pool *);
+
+size_t pool_size(const struct pool *);
+size_t pool_n_taken(const struct pool *);
+size_t pool_n_quarantined(const struct pool *);
+
+#endif /* ofproto-vmmob/pool.h */

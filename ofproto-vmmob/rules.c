@@ -1,0 +1,842 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include <config.h>
+
+#include "ofproto-vmmob/rules.h"
+
+#include "hash.h"
+#include "ofproto/ofproto-provider.h"
+#include "ofproto-vmmob/vmmob.h"
+#include "openvswitch/match.h"
+#include "openvswitch/meta-flow.h"
+#include "openvswitch/ofp-actions.h"
+#include "openvswitch/ofp-flow.h"
+#include "openvswitch/ofpbuf.h"
+#include "openvswitch/vlog.h"
+#include "packets.h"
+#include "util.h"
+
+VLOG_DEFINE_THIS_MODULE(vmmob_rules);
+
+/* The tables.  "Punt" is controller(id=VMMOB_CONTROLLER_ID), "user" is
+ * resubmit(,0), "home" is the home subnet.
+ *
+ *  252: where packets start.
+ *    210 uplink, ARP request for the pool        punt
+ *    205 uplink, ARP from the gateway            punt, user
+ *    200 uplink, ICMP error to the pool          punt
+ *    195 uplink, IP to the MoA of a VMN, which is
+ *          attached here                         rewrite destination, to 251
+ *          detached                              punt
+ *          not here any more                     redirect to its MoA there
+ *    190 uplink, IP to the pool                  drop
+ *    180 uplink                                  user
+ *    150 ARP from or for home                    punt
+ *    140 other ARP, RARP                         punt, user
+ *    130 IP multicast of a VMN here, from home   user
+ *    120 IP of a VMN here, from home             source MoA to reg0, to 253
+ *    110 other IP multicast from home            punt, user
+ *    100 other IP from home                      punt
+ *      0                                         user
+ *
+ *  253: a packet of a VMN here, by destination.
+ *    130 ping to the home gateway                answer
+ *    125 anything else to it                     drop
+ *    120 HoA of a VMN here                       output
+ *    110 VMN without MoA                         drop
+ *    100 HoA of a remote VMN                     rewrite both, to the uplink
+ *     50 home                                    punt
+ *      0                                         rewrite source, to the uplink
+ *
+ *  251: a packet for a VMN here, by source; the port is in reg1.
+ *    100 MoA of a remote VMN                     rewrite source, output
+ *     50 pool of another OFS                     punt
+ *      0                                         output
+ */
+
+const struct eth_addr rules_gateway_mac = ETH_ADDR_C(02,56,4d,4d,4f,42);
+
+/* Set in every multicast Ethernet address, the broadcast address included. */
+static const struct eth_addr multicast_bit = ETH_ADDR_C(01,00,00,00,00,00);
+
+static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 20);
+
+/* A rule that is installed, or is to be. */
+struct rule_spec {
+    uint8_t table_id;
+    int priority;
+    struct minimatch match;
+    struct ofpbuf ofpacts;
+};
+
+struct rule_list {
+    struct rule_spec *specs;
+    size_t n, allocated;
+};
+
+/* Who wants a rule. */
+enum owner_type {
+    OWNER_BASE,
+    OWNER_OFS,
+    OWNER_VMN,
+};
+
+struct owner {
+    enum owner_type type;
+    uint64_t ofs;               /* OWNER_OFS. */
+    struct vmmob_key vmn;       /* OWNER_VMN. */
+};
+
+/* What an owner has installed. */
+struct rule_set {
+    struct hmap_node node;      /* In 'sets' of its struct rules. */
+    struct owner owner;
+    struct rule_list list;
+};
+
+struct rules {
+    struct ofproto *ofproto;
+    struct hmap sets;           /* Contains "struct rule_set"s. */
+    size_t n_rules;
+};
+
+static void base_rules(const struct rules_context *, struct rule_list *);
+static void ofs_rules(const struct rules_context *, uint64_t id,
+                      struct rule_list *);
+static void vmn_rules(const struct rules_context *, const struct vmmob_key *,
+                      struct rule_list *);
+
+static struct rule_set *find_set(const struct rules *, const struct owner *);
+static void remove_unwanted(struct rules *, const struct owner *,
+                            const struct rule_list *wanted);
+static void install_wanted(struct rules *, const struct owner *,
+                           struct rule_list *wanted);
+static void update(struct rules *, const struct owner *,
+                   struct rule_list *wanted);
+static void send_flow_mod(struct rules *, const struct rule_spec *,
+                          int command);
+static void rule_list_destroy(struct rule_list *);
+
+/* Returns an empty set of rules for 'ofproto', which must live on until
+ * rules_destroy(). */
+struct rules *
+rules_create(struct ofproto *ofproto)
+{
+    struct rules *rules = xzalloc(sizeof *rules);
+
+    rules->ofproto = ofproto;
+    hmap_init(&rules->sets);
+    return rules;
+}
+
+/* Destroys 'rules'.  If 'delete_flows' is true, then removes them from the
+ * bridge; otherwise the bridge itself goes. */
+void
+rules_destroy(struct rules *rules, bool delete_flows)
+{
+    if (rules) {
+        struct rule_set *set;
+
+        HMAP_FOR_EACH_POP (set, node, &rules->sets) {
+            for (size_t i = 0; delete_flows && i < set->list.n; i++) {
+                send_flow_mod(rules, &set->list.specs[i],
+                              OFPFC_DELETE_STRICT);
+            }
+            rule_list_destroy(&set->list);
+            free(set);
+        }
+        hmap_destroy(&rules->sets);
+        free(rules);
+    }
+}
+
+/* Installs the rules that do not depend on any VMN. */
+void
+rules_update_base(struct rules *rules, const struct rules_context *ctx)
+{
+    struct owner owner = { .type = OWNER_BASE };
+    struct rule_list wanted = { .n = 0 };
+
+    base_rules(ctx, &wanted);
+    update(rules, &owner, &wanted);
+}
+
+/* Installs the rules for packets from the OFS 'id', or removes them. */
+void
+rules_update_ofs(struct rules *rules, const struct rules_context *ctx,
+                 uint64_t id)
+{
+    struct owner owner = { .type = OWNER_OFS, .ofs = id };
+    struct rule_list wanted = { .n = 0 };
+
+    ofs_rules(ctx, id, &wanted);
+    update(rules, &owner, &wanted);
+}
+
+/* Installs the rules for the 'n' VMNs 'keys', or removes them. */
+void
+rules_update_vmns(struct rules *rules, const struct rules_context *ctx,
+                  const struct vmmob_key *keys, size_t n)
+{
+    struct rule_list *wanted = xcalloc(n, sizeof *wanted);
+
+    /* First all removals: an address may go from one VMN to another. */
+    for (size_t i = 0; i < n; i++) {
+        struct owner owner = { .type = OWNER_VMN, .vmn = keys[i] };
+
+        vmn_rules(ctx, &keys[i], &wanted[i]);
+        remove_unwanted(rules, &owner, &wanted[i]);
+    }
+    for (size_t i = 0; i < n; i++) {
+        struct owner owner = { .type = OWNER_VMN, .vmn = keys[i] };
+
+        install_wanted(rules, &owner, &wanted[i]);
+    }
+    free(wanted);
+}
+
+/* Stores in '*idle' the '*n_idle' remote VMNs with rules in 'rules' none of
+ * which had a packet since 'since', in ms.  The caller must free '*idle'. */
+void
+rules_collect_idle(struct rules *rules, const struct rules_context *ctx,
+                   long long int since, struct vmmob_key **idle,
+                   size_t *n_idle)
+{
+    struct rule_set *set;
+
+    *idle = xmalloc(hmap_count(&rules->sets) * sizeof **idle);
+    *n_idle = 0;
+    HMAP_FOR_EACH (set, node, &rules->sets) {
+        bool used = false;
+
+        if (set->owner.type != OWNER_VMN || !set->list.n
+            || !handover_is_active(ctx->ofs, &set->owner.vmn)
+            || handover_find_vmn(ctx->ofs, &set->owner.vmn)) {
+            continue;
+        }
+        for (size_t i = 0; i < set->list.n && !used; i++) {
+            const struct rule_spec *spec = &set->list.specs[i];
+            struct pkt_stats stats;
+            long long int last;
+            struct match match;
+            struct rule *rule;
+
+            minimatch_expand(&spec->match, &match);
+            rule = rule_from_cls_rule(classifier_find_match_exactly(
+                &rules->ofproto->tables[spec->table_id].cls, &match,
+                spec->priority, OVS_VERSION_MAX));
+            if (rule) {
+                rules->ofproto->ofproto_class->rule_get_stats(rule, &stats,
+                                                              &last);
+                used = last >= since;
+            }
+        }
+        if (!used) {
+            (*idle)[(*n_idle)++] = set->owner.vmn;
+        }
+    }
+}
+
+/* Returns the number of rules installed. */
+size_t
+rules_count(const struct rules *rules)
+{
+    return rules->n_rules;
+}
+
+/* Stores in '*mac' where packets to 'moa', at the OFS 'id', go next: to that
+ * OFS itself if it is on the same IP network, otherwise to the gateway.
+ * Returns false if that is not known yet. */
+bool
+rules_get_next_hop(const struct rules_context *ctx,
+                   const struct in6_addr *moa, uint64_t id,
+                   struct eth_addr *mac)
+{
+    const struct vmmob_ofs *self = vmmob_table_find_ofs(ctx->h->table,
+                                                        ctx->ofs->id);
+    const struct vmmob_ofs *other = vmmob_table_find_ofs(ctx->h->table, id);
+
+    if (other && vmmob_prefix_equals(&other->uplink, &self->uplink)
+        && vmmob_prefix_contains(&self->uplink, moa)) {
+        *mac = other->mac;
+    } else {
+        *mac = self->gateway_mac;
+    }
+    return !eth_addr_is_zero(*mac);
+}
+
+/* Matches and actions. */
+
+static void
+match_type(struct match *match, uint16_t dl_type)
+{
+    match_init_catchall(match);
+    match_set_dl_type(match, htons(dl_type));
+}
+
+static void
+match_source(struct match *match, const struct vmmob_prefix *prefix)
+{
+    match_set_nw_src_masked(match, in6_addr_get_mapped_ipv4(&prefix->addr),
+                            be32_prefix_mask(prefix->plen - 96));
+}
+
+static void
+match_destination(struct match *match, const struct vmmob_prefix *prefix)
+{
+    match_set_nw_dst_masked(match, in6_addr_get_mapped_ipv4(&prefix->addr),
+                            be32_prefix_mask(prefix->plen - 96));
+}
+
+static struct vmmob_prefix
+host(const struct in6_addr *addr)
+{
+    return (struct vmmob_prefix) { .addr = *addr, .plen = 128 };
+}
+
+static void
+put_set_ip(struct ofpbuf *ofpacts, enum mf_field_id id,
+           const struct in6_addr *addr)
+{
+    ovs_be32 value = in6_addr_get_mapped_ipv4(addr);
+
+    ofpact_put_set_field(ofpacts, mf_from_id(id), &value, NULL);
+}
+
+static void
+put_set_eth(struct ofpbuf *ofpacts, enum mf_field_id id,
+            const struct eth_addr mac)
+{
+    ofpact_put_set_field(ofpacts, mf_from_id(id), &mac, NULL);
+}
+
+static void
+put_load_reg(struct ofpbuf *ofpacts, enum mf_field_id id, ovs_be32 value)
+{
+    ofpact_put_set_field(ofpacts, mf_from_id(id), &value, NULL);
+}
+
+static void
+put_move(struct ofpbuf *ofpacts, enum mf_field_id src, enum mf_field_id dst)
+{
+    struct ofpact_reg_move *move = ofpact_put_REG_MOVE(ofpacts);
+
+    move->src = (struct mf_subfield) {
+        .field = mf_from_id(src), .n_bits = mf_from_id(src)->n_bits,
+    };
+    move->dst = (struct mf_subfield) {
+        .field = mf_from_id(dst), .n_bits = mf_from_id(dst)->n_bits,
+    };
+}
+
+static void
+put_resubmit(struct ofpbuf *ofpacts, uint8_t table_id)
+{
+    struct ofpact_resubmit *resubmit = ofpact_put_RESUBMIT(ofpacts);
+
+    resubmit->in_port = OFPP_IN_PORT;
+    resubmit->table_id = table_id;
+}
+
+static void
+put_output(struct ofpbuf *ofpacts, ofp_port_t port)
+{
+    struct ofpact_output *output = ofpact_put_OUTPUT(ofpacts);
+
+    output->port = port;
+    output->max_len = UINT16_MAX;
+}
+
+static void
+put_output_reg1(struct ofpbuf *ofpacts)
+{
+    struct ofpact_output_reg *output = ofpact_put_OUTPUT_REG(ofpacts);
+
+    output->max_len = UINT16_MAX;
+    output->src = (struct mf_subfield) {
+        .field = mf_from_id(MFF_REG1), .n_bits = 32,
+    };
+}
+
+static void
+put_punt(struct ofpbuf *ofpacts)
+{
+    struct ofpact_controller *controller = ofpact_put_CONTROLLER(ofpacts);
+
+    controller->max_len = UINT16_MAX;
+    controller->controller_id = VMMOB_CONTROLLER_ID;
+    controller->reason = OFPR_ACTION;
+    controller->meter_id = NX_CTLR_NO_METER;
+    controller->provider_meter_id = UINT32_MAX;
+    ofpact_finish_CONTROLLER(ofpacts, &controller);
+}
+
+static void
+put_dec_ttl(struct ofpbuf *ofpacts)
+{
+    struct ofpact_cnt_ids *ids = ofpact_put_DEC_TTL(ofpacts);
+    uint16_t id = VMMOB_CONTROLLER_ID;
+
+    ofpbuf_put(ofpacts, &id, sizeof id);
+    ids = ofpacts->header;
+    ids->n_controllers = 1;
+    ofpact_finish_DEC_TTL(ofpacts, &ids);
+}
+
+/* Adds a rule to 'list' and returns where its actions go. */
+static struct ofpbuf *
+add(struct rule_list *list, uint8_t table_id, int priority,
+    const struct match *match)
+{
+    if (list->n >= list->allocated) {
+        list->specs = x2nrealloc(list->specs, &list->allocated,
+                                 sizeof *list->specs);
+    }
+
+    struct rule_spec *spec = &list->specs[list->n++];
+    spec->table_id = table_id;
+    spec->priority = priority;
+    minimatch_init(&spec->match, match);
+    ofpbuf_init(&spec->ofpacts, 0);
+    return &spec->ofpacts;
+}
+
+/* What is wanted. */
+
+static void
+base_rules(const struct rules_context *ctx, struct rule_list *list)
+{
+    const struct vmmob_settings *s = &ctx->ofs->settings;
+    const struct vmmob_ofs *self = vmmob_table_find_ofs(ctx->h->table,
+                                                        ctx->ofs->id);
+    const struct vmmob_prefix gateway = host(&s->gateway);
+    const struct vmmob_prefix home_gateway = host(&s->home_gateway);
+    struct ofpbuf *a;
+    struct match m;
+
+    for (size_t i = 0; i < s->n_pools; i++) {
+        static const uint8_t icmp_errors[] = {
+            ICMP4_DST_UNREACH, ICMP4_TIME_EXCEEDED, ICMP4_PARAM_PROB,
+        };
+
+        match_type(&m, ETH_TYPE_ARP);
+        match_set_in_port(&m, ctx->uplink);
+        match_set_nw_proto(&m, ARP_OP_REQUEST);
+        match_destination(&m, &s->pools[i]);
+        put_punt(add(list, VMMOB_TABLE_ENTRY, 210, &m));
+
+        for (size_t j = 0; j < ARRAY_SIZE(icmp_errors); j++) {
+            match_type(&m, ETH_TYPE_IP);
+            match_set_in_port(&m, ctx->uplink);
+            match_set_nw_proto(&m, IPPROTO_ICMP);
+            match_set_icmp_type(&m, icmp_errors[j]);
+            match_destination(&m, &s->pools[i]);
+            put_punt(add(list, VMMOB_TABLE_ENTRY, 200, &m));
+        }
+
+        match_type(&m, ETH_TYPE_IP);
+        match_set_in_port(&m, ctx->uplink);
+        match_destination(&m, &s->pools[i]);
+        add(list, VMMOB_TABLE_ENTRY, 190, &m);
+    }
+
+    match_type(&m, ETH_TYPE_ARP);
+    match_set_in_port(&m, ctx->uplink);
+    match_source(&m, &gateway);
+    a = add(list, VMMOB_TABLE_ENTRY, 205, &m);
+    put_punt(a);
+    put_resubmit(a, 0);
+
+    match_init_catchall(&m);
+    match_set_in_port(&m, ctx->uplink);
+    put_resubmit(add(list, VMMOB_TABLE_ENTRY, 180, &m), 0);
+
+    match_type(&m, ETH_TYPE_ARP);
+    match_source(&m, &s->home);
+    put_punt(add(list, VMMOB_TABLE_ENTRY, 150, &m));
+
+    match_type(&m, ETH_TYPE_ARP);
+    match_destination(&m, &s->home);
+    put_punt(add(list, VMMOB_TABLE_ENTRY, 150, &m));
+
+    match_type(&m, ETH_TYPE_ARP);
+    a = add(list, VMMOB_TABLE_ENTRY, 140, &m);
+    put_punt(a);
+    put_resubmit(a, 0);
+
+    match_type(&m, ETH_TYPE_RARP);
+    a = add(list, VMMOB_TABLE_ENTRY, 140, &m);
+    put_punt(a);
+    put_resubmit(a, 0);
+
+    match_type(&m, ETH_TYPE_IP);
+    match_set_dl_dst_masked(&m, multicast_bit, multicast_bit);
+    match_source(&m, &s->home);
+    a = add(list, VMMOB_TABLE_ENTRY, 110, &m);
+    put_punt(a);
+    put_resubmit(a, 0);
+
+    match_type(&m, ETH_TYPE_IP);
+    match_source(&m, &s->home);
+    put_punt(add(list, VMMOB_TABLE_ENTRY, 100, &m));
+
+    match_init_catchall(&m);
+    put_resubmit(add(list, VMMOB_TABLE_ENTRY, 0, &m), 0);
+
+    match_type(&m, ETH_TYPE_IP);
+    match_set_nw_proto(&m, IPPROTO_ICMP);
+    match_set_icmp_type(&m, ICMP4_ECHO_REQUEST);
+    match_destination(&m, &home_gateway);
+    a = add(list, VMMOB_TABLE_DESTINATION, 130, &m);
+    put_move(a, MFF_IPV4_SRC, MFF_IPV4_DST);
+    put_set_ip(a, MFF_IPV4_SRC, &s->home_gateway);
+    put_move(a, MFF_ETH_SRC, MFF_ETH_DST);
+    put_set_eth(a, MFF_ETH_SRC, rules_gateway_mac);
+    uint8_t echo_reply = ICMP4_ECHO_REPLY;
+    ofpact_put_set_field(a, mf_from_id(MFF_ICMPV4_TYPE), &echo_reply, NULL);
+    put_output(a, OFPP_IN_PORT);
+
+    match_type(&m, ETH_TYPE_IP);
+    match_destination(&m, &home_gateway);
+    add(list, VMMOB_TABLE_DESTINATION, 125, &m);
+
+    match_type(&m, ETH_TYPE_IP);
+    match_set_reg(&m, 0, 0);
+    add(list, VMMOB_TABLE_DESTINATION, 110, &m);
+
+    match_type(&m, ETH_TYPE_IP);
+    match_destination(&m, &s->home);
+    put_punt(add(list, VMMOB_TABLE_DESTINATION, 50, &m));
+
+    match_type(&m, ETH_TYPE_IP);
+    a = add(list, VMMOB_TABLE_DESTINATION, 0, &m);
+    if (!eth_addr_is_zero(self->gateway_mac)) {
+        put_move(a, MFF_REG0, MFF_IPV4_SRC);
+        put_set_eth(a, MFF_ETH_SRC, self->mac);
+        put_set_eth(a, MFF_ETH_DST, self->gateway_mac);
+        put_output(a, ctx->uplink);
+    }
+
+    match_type(&m, ETH_TYPE_IP);
+    put_output_reg1(add(list, VMMOB_TABLE_SOURCE, 0, &m));
+}
+
+static void
+ofs_rules(const struct rules_context *ctx, uint64_t id,
+          struct rule_list *list)
+{
+    const struct vmmob_ofs *other = vmmob_table_find_ofs(ctx->h->table, id);
+
+    if (!other || id == ctx->ofs->id) {
+        return;
+    }
+    for (size_t i = 0; i < other->n_pools; i++) {
+        struct match m;
+
+        if (!IN6_IS_ADDR_V4MAPPED(&other->pools[i].addr)) {
+            continue;
+        }
+        match_type(&m, ETH_TYPE_IP);
+        match_source(&m, &other->pools[i]);
+        put_punt(add(list, VMMOB_TABLE_SOURCE, 50, &m));
+    }
+}
+
+static bool
+is_ipv4_pair(const struct vmmob_pair *pair)
+{
+    return IN6_IS_ADDR_V4MAPPED(&pair->hoa);
+}
+
+static bool
+has_ipv4_moa(const struct vmmob_pair *pair)
+{
+    return IN6_IS_ADDR_V4MAPPED(&pair->moa);
+}
+
+/* Rules for a VMN of this OFS. */
+static void
+local_rules(const struct rules_context *ctx, const struct handover_vmn *vmn,
+            struct rule_list *list)
+{
+    const struct vmmob_key *key = &vmn->row.key;
+    const struct vmmob_vmn *binding
+        = vmmob_table_find_binding(ctx->h->table, key);
+    const struct vmmob_ofs *self = vmmob_table_find_ofs(ctx->h->table,
+                                                        ctx->ofs->id);
+
+    for (size_t i = 0; i < vmn->row.n_pairs; i++) {
+        const struct vmmob_pair *pair = &vmn->row.pairs[i];
+        const struct vmmob_prefix hoa = host(&pair->hoa);
+        const struct vmmob_prefix moa = host(&pair->moa);
+        struct ofpbuf *a;
+        struct match m;
+
+        if (!is_ipv4_pair(pair)) {
+            continue;
+        }
+        if (vmn->state == HANDOVER_ATTACHED) {
+            match_type(&m, ETH_TYPE_IP);
+            match_set_in_port(&m, vmn->port);
+            match_set_dl_src(&m, key->mac);
+            match_source(&m, &hoa);
+            a = add(list, VMMOB_TABLE_ENTRY, 120, &m);
+            put_load_reg(a, MFF_REG0, in6_addr_get_mapped_ipv4(&pair->moa));
+            put_resubmit(a, VMMOB_TABLE_DESTINATION);
+
+            match_set_dl_dst_masked(&m, multicast_bit, multicast_bit);
+            put_resubmit(add(list, VMMOB_TABLE_ENTRY, 130, &m), 0);
+
+            match_type(&m, ETH_TYPE_IP);
+            match_destination(&m, &hoa);
+            a = add(list, VMMOB_TABLE_DESTINATION, 120, &m);
+            put_set_eth(a, MFF_ETH_DST, key->mac);
+            put_output(a, vmn->port);
+        }
+        if (!has_ipv4_moa(pair)) {
+            continue;
+        }
+
+        match_type(&m, ETH_TYPE_IP);
+        match_set_in_port(&m, ctx->uplink);
+        match_destination(&m, &moa);
+        if (vmn->state == HANDOVER_ATTACHED) {
+            a = add(list, VMMOB_TABLE_ENTRY, 195, &m);
+            put_set_ip(a, MFF_IPV4_DST, &pair->hoa);
+            put_set_eth(a, MFF_ETH_SRC, rules_gateway_mac);
+            put_set_eth(a, MFF_ETH_DST, key->mac);
+            put_load_reg(a, MFF_REG1,
+                         htonl((OVS_FORCE uint32_t) vmn->port));
+            put_resubmit(a, VMMOB_TABLE_SOURCE);
+        } else if (vmn->state == HANDOVER_DETACHED) {
+            put_punt(add(list, VMMOB_TABLE_ENTRY, 195, &m));
+        } else if (binding && binding->ofs != ctx->ofs->id) {
+            const struct vmmob_pair *there
+                = vmmob_vmn_find_hoa(binding, &pair->hoa);
+            struct eth_addr next_hop;
+
+            if (there && has_ipv4_moa(there)
+                && rules_get_next_hop(ctx, &there->moa, binding->ofs,
+                                      &next_hop)) {
+                a = add(list, VMMOB_TABLE_ENTRY, 195, &m);
+                put_set_ip(a, MFF_IPV4_DST, &there->moa);
+                put_set_eth(a, MFF_ETH_SRC, self->mac);
+                put_set_eth(a, MFF_ETH_DST, next_hop);
+                /* In case two OFSs both believe that it is at the other. */
+                put_dec_ttl(a);
+                put_output(a, OFPP_IN_PORT);
+            }
+        }
+    }
+}
+
+/* Rules for a VMN of another OFS. */
+static void
+remote_rules(const struct rules_context *ctx, const struct vmmob_entry *entry,
+             struct rule_list *list)
+{
+    const struct vmmob_vmn *binding = vmmob_entry_binding(entry);
+    const struct vmmob_ofs *self = vmmob_table_find_ofs(ctx->h->table,
+                                                        ctx->ofs->id);
+    const struct vmmob_row *row;
+    struct ofpbuf *a;
+    struct match m;
+
+    for (size_t i = 0; i < binding->n_pairs; i++) {
+        const struct vmmob_pair *pair = &binding->pairs[i];
+        const struct vmmob_prefix hoa = host(&pair->hoa);
+        struct eth_addr next_hop;
+
+        if (is_ipv4_pair(pair) && has_ipv4_moa(pair)
+            && rules_get_next_hop(ctx, &pair->moa, binding->ofs, &next_hop)) {
+            match_type(&m, ETH_TYPE_IP);
+            match_destination(&m, &hoa);
+            a = add(list, VMMOB_TABLE_DESTINATION, 100, &m);
+            put_move(a, MFF_REG0, MFF_IPV4_SRC);
+            put_set_ip(a, MFF_IPV4_DST, &pair->moa);
+            put_set_eth(a, MFF_ETH_SRC, self->mac);
+            put_set_eth(a, MFF_ETH_DST, next_hop);
+            put_output(a, ctx->uplink);
+        }
+    }
+
+    /* Also what it sent before it moved is from its HoA. */
+    LIST_FOR_EACH (row, node, &entry->rows) {
+        for (size_t i = 0; i < row->vmn.n_pairs; i++) {
+            const struct vmmob_pair *pair = &row->vmn.pairs[i];
+            const struct vmmob_prefix moa = host(&pair->moa);
+
+            if (is_ipv4_pair(pair) && has_ipv4_moa(pair)
+                && vmmob_table_find_by_moa(ctx->h->table, &pair->moa)
+                   == &row->vmn) {
+                match_type(&m, ETH_TYPE_IP);
+                match_source(&m, &moa);
+                a = add(list, VMMOB_TABLE_SOURCE, 100, &m);
+                put_set_ip(a, MFF_IPV4_SRC, &pair->hoa);
+                put_set_eth(a, MFF_ETH_SRC, entry->key.mac);
+                put_output_reg1(a);
+            }
+        }
+    }
+}
+
+static void
+vmn_rules(const struct rules_context *ctx, const struct vmmob_key *key,
+          struct rule_list *list)
+{
+    const struct handover_vmn *vmn = handover_find_vmn(ctx->ofs, key);
+    const struct vmmob_entry *entry = vmmob_table_find(ctx->h->table, key);
+
+    if (vmn) {
+        local_rules(ctx, vmn, list);
+    }
+    if (entry && vmmob_entry_binding(entry)->ofs != ctx->ofs->id
+        && handover_is_active(ctx->ofs, key)) {
+        remote_rules(ctx, entry, list);
+    }
+}
+
+/* Reconciliation. */
+
+static uint32_t
+owner_hash(const struct owner *owner)
+{
+    switch (owner->type) {
+    case OWNER_OFS:
+        return hash_uint64_basis(owner->ofs, owner->type);
+    case OWNER_VMN:
+        return vmmob_key_hash(&owner->vmn, owner->type);
+    case OWNER_BASE:
+    default:
+        return owner->type;
+    }
+}
+
+static bool
+owner_equals(const struct owner *a, const struct owner *b)
+{
+    return (a->type == b->type && a->ofs == b->ofs
+            && vmmob_key_equals(&a->vmn, &b->vmn));
+}
+
+static struct rule_set *
+find_set(const struct rules *rules, const struct owner *owner)
+{
+    struct rule_set *set;
+
+    HMAP_FOR_EACH_WITH_HASH (set, node, owner_hash(owner), &rules->sets) {
+        if (owner_equals(&set->owner, owner)) {
+            return set;
+        }
+    }
+    return NULL;
+}
+
+/* Returns the rule in 'list' that would take the place of 'spec'. */
+static const struct rule_spec *
+find_spec(const struct rule_list *list, const struct rule_spec *spec)
+{
+    for (size_t i = 0; i < list->n; i++) {
+        const struct rule_spec *other = &list->specs[i];
+
+        if (other->table_id == spec->table_id
+            && other->priority == spec->priority
+            && minimatch_equal(&other->match, &spec->match)) {
+            return other;
+        }
+    }
+    return NULL;
+}
+
+static void
+remove_unwanted(struct rules *rules, const struct owner *owner,
+                const struct rule_list *wanted)
+{
+    const struct rule_set *set = find_set(rules, owner);
+
+    for (size_t i = 0; set && i < set->list.n; i++) {
+        if (!find_spec(wanted, &set->list.specs[i])) {
+            send_flow_mod(rules, &set->list.specs[i], OFPFC_DELETE_STRICT);
+        }
+    }
+}
+
+/* Takes ownership of what is in 'wanted'. */
+static void
+install_wanted(struct rules *rules, const struct owner *owner,
+               struct rule_list *wanted)
+{
+    struct rule_set *set = find_set(rules, owner);
+
+    for (size_t i = 0; i < wanted->n; i++) {
+        const struct rule_spec *spec = &wanted->specs[i];
+        const struct rule_spec *old = set ? find_spec(&set->list, spec) : NULL;
+
+        if (!old || !ofpbuf_equal(&old->ofpacts, &spec->ofpacts)) {
+            send_flow_mod(rules, spec, OFPFC_ADD);
+        }
+    }
+
+    if (set) {
+        rules->n_rules -= set->list.n;
+        rule_list_destroy(&set->list);
+        if (!wanted->n) {
+            hmap_remove(&rules->sets, &set->node);
+            free(set);
+            rule_list_destroy(wanted);
+            return;
+        }
+    } else if (wanted->n) {
+        set = xzalloc(sizeof *set);
+        set->owner = *owner;
+        hmap_insert(&rules->sets, &set->node, owner_hash(owner));
+    } else {
+        return;
+    }
+    set->list = *wanted;
+    rules->n_rules += set->list.n;
+    memset(wanted, 0, sizeof *wanted);
+}
+
+static void
+update(struct rules *rules, const struct owner *owner,
+       struct rule_list *wanted)
+{
+    remove_unwanted(rules, owner, wanted);
+    install_wanted(rules, owner, wanted);
+}
+
+static void
+send_flow_mod(struct rules *rules, const struct rule_spec *spec, int command)
+{
+    struct ofputil_flow_mod fm = {
+        .match = spec->match,
+        .priority = spec->priority,
+        .table_id = spec->table_id,
+        .command = command,
+        .buffer_id = UINT32_MAX,
+        .out_port = OFPP_ANY,
+        .out_group = OFPG_ANY,
+        .flags = OFPUTIL_FF_HIDDEN_FIELDS | OFPUTIL_FF_NO_READONLY,
+        .ofpacts = spec->ofpacts.data,
+        .ofpacts_len = spec->ofpacts.size,
+    };
+    enum ofperr error = ofproto_flow_mod(rules->ofproto, &fm);
+
+    if (error) {
+        VLOG_ERR_RL(&rl, "%s: flow modification failed in table %d (%s)",
+                    rules->ofproto->name, spec->table_id,
+                    ofperr_to_string(error));
+    }
+}
+
+static void
+rule_list_destroy(struct rule_list *list)
+{
+    for (size_t i = 0; i < list->n; i++) {
+        minimatch_destroy(&list->specs[i].match);
+        ofpbuf_uninit(&list->specs[i].ofpacts);
+    }
+    free(list->specs);
+    memset(list, 0, sizeof *list);
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#ifndef VMMOB_RULES_H
+#define VMMOB_RULES_H 1
+
+/* The OpenFlow rules of one OFS
+ * =============================
+ *
+ * What is wanted is computed from the state of lib/vmmob-table.h and
+ * ofproto-vmmob/handover.h for one owner at a time (the OFS itself, another
+ * OFS, or a VMN), compared with what that owner has, and just the difference
+ * is installed.  There are O(local + active remote) rules, never one for each
+ * pair of VMNs.
+ *
+ * Guarded by vmmob_mutex, like all but the queue. */
+
+#include "handover.h"
+#include "openvswitch/hmap.h"
+#include "openvswitch/ofp-port.h"
+#include "vmmob-binding.h"
+
+struct ofproto;
+struct rules;
+
+struct rules *rules_create(struct ofproto *);
+void rules_destroy(struct rules *, bool delete_flows);
+
+/* What the rules depend on besides the VMN table. */
+struct rules_context {
+    const struct handover *h;
+    const struct handover_ofs *ofs;
+    ofp_port_t uplink;
+};
+
+/* The addresses that a VMN at any OFS sees for its gateway.  Locally
+ * administered, and the same everywhere, so that the VMN's ARP cache stays
+ * right when it moves. */
+extern const struct eth_addr rules_gateway_mac;
+
+void rules_update_base(struct rules *, const struct rules_context *);
+void rules_update_ofs(struct rules *, const struct rules_context *,
+                      uint64_t id);
+void rules_update_vmns(struct rules *, const struct rules_context *,
+                       const struct vmmob_key *, size_t n);
+void rules_collect_idle(struct rules *, const struct rules_context *,
+                        long long int since, struct vmmob_key **idle,
+                        size_t *n_idle);
+size_t rules_count(const struct rules *);
+
+bool rules_get_next_hop(const struct rules_context *,
+                        const struct in6_addr *moa, uint64_t ofs,
+                        struct eth_addr *);
+
+#endif /* ofproto-vmmob/rules.h */

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#ifndef VMMOB_SETTINGS_H
+#define VMMOB_SETTINGS_H 1
+
+/* The settings of one OFS, from other_config of its Bridge; vmmob(7) says what
+ * each is for.  Pure; not thread-safe. */
+
+#include "openvswitch/ofp-port.h"
+#include "smap.h"
+#include "vmmob-binding.h"
+
+struct vmmob_settings {
+    char *uplink;               /* Name of the uplink's interface. */
+    struct vmmob_prefix home;   /* The home subnet. */
+    struct in6_addr home_gateway;   /* In 'home'. */
+    struct vmmob_prefix *pools; /* In 'network'. */
+    size_t n_pools;
+    struct vmmob_prefix network;    /* IP network of the uplink. */
+    struct in6_addr gateway;    /* In 'network'. */
+    struct eth_addr gateway_mac;    /* All zeros: to be learned. */
+    long long int redirect_ms;  /* How long packets are redirected. */
+    long long int quarantine_ms;    /* How long a MoA rests after that. */
+};
+
+bool vmmob_settings_wanted(const struct smap *other_config);
+char *vmmob_settings_parse(const struct smap *other_config,
+                           struct vmmob_settings *);
+void vmmob_settings_destroy(struct vmmob_settings *);
+void vmmob_settings_clone(struct vmmob_settings *,
+                          const struct vmmob_settings *);
+bool vmmob_settings_equals(const struct vmmob_settings *,
+                           const struct vmmob_settings *);
+
+#endif /* ofproto-vmmob/settings.h */

@@ -1,0 +1,614 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include <config.h>
+
+#include "ofproto-vmmob/show.h"
+
+#include "ofproto-vmmob/agent.h"
+#include "ofproto-vmmob/bridge.h"
+#include "ofproto-vmmob/pool.h"
+#include "openvswitch/dynamic-string.h"
+#include "openvswitch/json.h"
+#include "packets.h"
+#include "timeval.h"
+#include "unixctl.h"
+#include "util.h"
+#include "vmmob-msg.h"
+
+/* How long after its last answer the gateway is reported as silent, in ms. */
+#define GATEWAY_SILENT_MS (35 * 1000)
+
+static void
+ds_put_addr(struct ds *s, const struct in6_addr *addr)
+{
+    if (ipv6_addr_is_set(addr)) {
+        vmmob_addr_format(addr, s);
+    } else {
+        ds_put_char(s, '-');
+    }
+}
+
+static char *
+addr_to_string(const struct in6_addr *addr)
+{
+    struct ds s = DS_EMPTY_INITIALIZER;
+
+    ds_put_addr(&s, addr);
+    return ds_steal_cstr(&s);
+}
+
+/* Takes "json" off the end of the arguments in 'argv'.  Returns true if it was
+ * there. */
+static bool
+pop_json(int *argc, const char *argv[])
+{
+    if (*argc > 1 && !strcmp(argv[*argc - 1], "json")) {
+        --*argc;
+        return true;
+    }
+    return false;
+}
+
+static void
+reply_json(struct unixctl_conn *conn, struct json *json)
+{
+    char *s = json_to_string(json, JSSF_PRETTY | JSSF_SORT);
+
+    unixctl_command_reply(conn, s);
+    free(s);
+    json_destroy(json);
+}
+
+/* What is asked for: a VMN by its MAC address, a HoA or a MoA, or all. */
+struct selection {
+    bool by_mac, by_addr;
+    struct eth_addr mac;
+    struct in6_addr addr;
+};
+
+/* Returns NULL or an error that the caller must free. */
+static char *
+parse_selection(int argc, const char *argv[], struct selection *sel)
+{
+    memset(sel, 0, sizeof *sel);
+    if (argc > 1) {
+        if (eth_addr_from_string(argv[1], &sel->mac)) {
+            sel->by_mac = true;
+        } else if (vmmob_addr_from_string(argv[1], &sel->addr)) {
+            sel->by_addr = true;
+        } else {
+            return xasprintf("%s: neither a MAC nor an IP address", argv[1]);
+        }
+    }
+    return NULL;
+}
+
+static bool
+is_selected(const struct selection *sel, const struct vmmob_vmn *vmn)
+{
+    if (sel->by_mac) {
+        return eth_addr_equals(sel->mac, vmn->key.mac);
+    } else if (!sel->by_addr) {
+        return true;
+    }
+    for (size_t i = 0; i < vmn->n_pairs; i++) {
+        if (ipv6_addr_equals(&vmn->pairs[i].hoa, &sel->addr)
+            || ipv6_addr_equals(&vmn->pairs[i].moa, &sel->addr)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Says how the VMN of 'row' stands at the OFS that wrote it, as far as this
+ * switch knows, and stores in '*port' its port, or OFPP_NONE. */
+static const char *
+row_status(const struct vmmob *vmmob, const struct vmmob_vmn *row,
+           ofp_port_t *port)
+{
+    const struct handover_ofs *ofs = handover_find_ofs(vmmob->handover,
+                                                       row->ofs);
+
+    *port = OFPP_NONE;
+    if (ofs) {
+        const struct handover_vmn *vmn = handover_find_vmn(ofs, &row->key);
+
+        if (vmn) {
+            if (vmn->state == HANDOVER_ATTACHED) {
+                *port = vmn->port;
+            }
+            return handover_state_to_string(vmn->state);
+        }
+        return "unknown";
+    }
+
+    const struct vmmob_ofs *other = vmmob_table_find_ofs(
+        vmmob->handover->table, row->ofs);
+    return other && other->stale ? "stale" : "remote";
+}
+
+/* Calls 'cb' for each row to be shown: the bindings, and what has left us. */
+static void
+for_each_row(const struct vmmob *vmmob, const struct selection *sel,
+             void (*cb)(const struct vmmob *, const struct vmmob_vmn *,
+                        void *aux), void *aux)
+{
+    const struct vmmob_table *table = vmmob->handover->table;
+    const struct vmmob_entry **entries = vmmob_table_sort_entries(table);
+
+    for (size_t i = 0; i < vmmob_table_n_vmns(table); i++) {
+        const struct vmmob_vmn *binding = vmmob_entry_binding(entries[i]);
+        const struct vmmob_row *row;
+
+        LIST_FOR_EACH (row, node, &entries[i]->rows) {
+            if ((&row->vmn == binding
+                 || handover_find_ofs(vmmob->handover, row->vmn.ofs))
+                && is_selected(sel, &row->vmn)) {
+                cb(vmmob, &row->vmn, aux);
+            }
+        }
+    }
+    free(entries);
+}
+
+static void
+vmn_to_text(const struct vmmob *vmmob, const struct vmmob_vmn *row, void *s_)
+{
+    const struct vmmob_ofs *ofs = vmmob_table_find_ofs(vmmob->handover->table,
+                                                       row->ofs);
+    struct ds *s = s_;
+    ofp_port_t port;
+    const char *status = row_status(vmmob, row, &port);
+
+    for (size_t i = 0; i < row->n_pairs; i++) {
+        char *hoa = addr_to_string(&row->pairs[i].hoa);
+        char *moa = addr_to_string(&row->pairs[i].moa);
+
+        ds_put_format(s, ETH_ADDR_FMT"  %-15s  %-15s  "VMMOB_OFS_ID_FMT
+                      "  %-8s  %5"PRIu64"  %-8s  ",
+                      ETH_ADDR_ARGS(row->key.mac), hoa, moa, row->ofs,
+                      ofs && ofs->site[0] ? ofs->site : "-", row->seqno,
+                      status);
+        if (port != OFPP_NONE) {
+            ds_put_format(s, "%4"PRIu32"\n", port);
+        } else {
+            ds_put_cstr(s, "   -\n");
+        }
+        free(hoa);
+        free(moa);
+    }
+}
+
+static void
+vmn_to_json(const struct vmmob *vmmob, const struct vmmob_vmn *row,
+            void *array)
+{
+    struct json *json = vmmob_vmn_to_json(row);
+    ofp_port_t port;
+
+    json_object_put_string(json, "status", row_status(vmmob, row, &port));
+    if (port != OFPP_NONE) {
+        json_object_put(json, "port",
+                        json_integer_create((OVS_FORCE uint32_t) port));
+    }
+    json_array_add(array, json);
+}
+
+static void
+show_vmns(struct unixctl_conn *conn, int argc, const char *argv[],
+          void *aux OVS_UNUSED)
+{
+    bool as_json = pop_json(&argc, argv);
+    struct selection sel;
+    char *error = parse_selection(argc, argv, &sel);
+
+    if (error) {
+        unixctl_command_reply_error(conn, error);
+        free(error);
+        return;
+    }
+
+    struct json *array = json_array_create_empty();
+    struct ds s = DS_EMPTY_INITIALIZER;
+    ds_put_format(&s, "%-17s  %-15s  %-15s  %-16s  %-8s  %5s  %-8s  %4s\n",
+                  "MAC", "HoA", "MoA", "OFS", "Site", "Seqno", "State",
+                  "Port");
+    ovs_mutex_lock(&vmmob_mutex);
+    const struct vmmob *vmmob = vmmob_get();
+    if (vmmob) {
+        if (as_json) {
+            for_each_row(vmmob, &sel, vmn_to_json, array);
+        } else {
+            for_each_row(vmmob, &sel, vmn_to_text, &s);
+        }
+    }
+    ovs_mutex_unlock(&vmmob_mutex);
+
+    if (as_json) {
+        reply_json(conn, array);
+    } else {
+        unixctl_command_reply(conn, ds_cstr(&s));
+        json_destroy(array);
+    }
+    ds_destroy(&s);
+}
+
+static void
+ofs_to_text(const struct vmmob_ofs *ofs, const char *status, struct ds *s)
+{
+    ds_put_format(s, VMMOB_OFS_ID_FMT"  %-8s  %-6s  "ETH_ADDR_FMT"  ", ofs->id,
+                  ofs->site[0] ? ofs->site : "-", status,
+                  ETH_ADDR_ARGS(ofs->mac));
+    vmmob_prefix_format(&ofs->uplink, s);
+    ds_put_cstr(s, "  gateway ");
+    ds_put_addr(s, &ofs->gateway);
+    if (!eth_addr_is_zero(ofs->gateway_mac)) {
+        ds_put_format(s, " at "ETH_ADDR_FMT, ETH_ADDR_ARGS(ofs->gateway_mac));
+    }
+    ds_put_cstr(s, "  pool");
+    for (size_t i = 0; i < ofs->n_pools; i++) {
+        ds_put_char(s, ' ');
+        vmmob_prefix_format(&ofs->pools[i], s);
+    }
+    ds_put_char(s, '\n');
+}
+
+static void
+show_ofs(struct unixctl_conn *conn, int argc, const char *argv[],
+         void *aux OVS_UNUSED)
+{
+    bool as_json = pop_json(&argc, argv);
+    uint64_t id = 0;
+
+    if (argc > 1 && !vmmob_ofs_id_from_string(argv[1], &id)) {
+        unixctl_command_reply_error(conn, "not a datapath id of 16 "
+                                    "hexadecimal digits");
+        return;
+    }
+
+    struct json *array = json_array_create_empty();
+    struct ds s = DS_EMPTY_INITIALIZER;
+    ovs_mutex_lock(&vmmob_mutex);
+    const struct vmmob *vmmob = vmmob_get();
+    if (vmmob) {
+        const struct vmmob_table *table = vmmob->handover->table;
+        const struct vmmob_ofs **ofss = vmmob_table_sort_ofss(table);
+
+        for (size_t i = 0; i < vmmob_table_n_ofss(table); i++) {
+            const char *status
+                = (handover_find_ofs(vmmob->handover, ofss[i]->id) ? "here"
+                   : ofss[i]->stale ? "stale" : "remote");
+
+            if (argc > 1 && ofss[i]->id != id) {
+                continue;
+            }
+            if (as_json) {
+                struct json *json = vmmob_ofs_to_json(ofss[i]);
+
+                json_object_put_string(json, "status", status);
+                json_array_add(array, json);
+            } else {
+                ofs_to_text(ofss[i], status, &s);
+            }
+        }
+        free(ofss);
+    }
+    ovs_mutex_unlock(&vmmob_mutex);
+
+    if (as_json) {
+        reply_json(conn, array);
+    } else {
+        unixctl_command_reply(conn, ds_cstr(&s));
+        json_destroy(array);
+    }
+    ds_destroy(&s);
+}
+
+/* How many VMNs of an OFS are in which state. */
+struct counts {
+    size_t by_state[HANDOVER_LEFT + 1];
+    size_t needy;
+};
+
+static struct counts
+count_vmns(const struct handover_ofs *ofs)
+{
+    const struct handover_vmn *vmn;
+    struct counts counts;
+
+    memset(&counts, 0, sizeof counts);
+    HMAP_FOR_EACH (vmn, node, &ofs->vmns) {
+        counts.by_state[vmn->state]++;
+        counts.needy += !ovs_list_is_empty(&vmn->needy);
+    }
+    return counts;
+}
+
+static const char *
+gateway_status(const struct vmmob_bridge *b)
+{
+    return (eth_addr_is_zero(b->gateway_mac)
+            ? "does not answer; nothing can be sent to other networks"
+            : b->next_probe == LLONG_MAX ? "configured"
+            : time_msec() - b->gateway_heard > GATEWAY_SILENT_MS
+            ? "does not answer any more" : "learned");
+}
+
+static void
+bridge_to_text(const struct vmmob *vmmob, const struct vmmob_bridge *b,
+               struct ds *s)
+{
+    ds_put_format(s, "bridge %s: %s\n", b->name, b->enabled ? "on" : "off");
+    if (b->error) {
+        ds_put_format(s, "  error: %s%s\n", b->error,
+                      b->enabled ? "; the settings before stay in force" : "");
+    }
+    if (!b->enabled) {
+        return;
+    }
+
+    const struct handover_ofs *ofs = handover_find_ofs(vmmob->handover, b->id);
+    const struct vmmob_ofs *record = vmmob_table_find_ofs(
+        vmmob->handover->table, b->id);
+    const struct vmmob_settings *settings = &ofs->settings;
+    struct counts counts = count_vmns(ofs);
+
+    ds_put_format(s, "  OFS: "VMMOB_OFS_ID_FMT", MAC "ETH_ADDR_FMT
+                  ", site %s\n", b->id, ETH_ADDR_ARGS(b->mac),
+                  record->site[0] ? record->site : "-");
+    ds_put_format(s, "  uplink: %s (port %"PRIu32"), network ",
+                  settings->uplink, b->uplink);
+    vmmob_prefix_format(&settings->network, s);
+    ds_put_cstr(s, "\n  gateway: ");
+    ds_put_addr(s, &settings->gateway);
+    if (!eth_addr_is_zero(b->gateway_mac)) {
+        ds_put_format(s, " at "ETH_ADDR_FMT, ETH_ADDR_ARGS(b->gateway_mac));
+    }
+    ds_put_format(s, " (%s)\n  home: ", gateway_status(b));
+    vmmob_prefix_format(&settings->home, s);
+    ds_put_cstr(s, ", gateway ");
+    ds_put_addr(s, &settings->home_gateway);
+    ds_put_cstr(s, "\n  pool:");
+    for (size_t i = 0; i < settings->n_pools; i++) {
+        ds_put_char(s, ' ');
+        vmmob_prefix_format(&settings->pools[i], s);
+    }
+    ds_put_format(s, ": %"PRIuSIZE" taken, %"PRIuSIZE" in quarantine, of "
+                  "%"PRIuSIZE"\n", pool_n_taken(ofs->pool),
+                  pool_n_quarantined(ofs->pool), pool_size(ofs->pool));
+    ds_put_format(s, "  VMNs: %"PRIuSIZE" attached, %"PRIuSIZE" detached, "
+                  "%"PRIuSIZE" left; %"PRIuSIZE" remote ones active\n",
+                  counts.by_state[HANDOVER_ATTACHED],
+                  counts.by_state[HANDOVER_DETACHED],
+                  counts.by_state[HANDOVER_LEFT], hmap_count(&ofs->active));
+    if (handover_is_waiting(ofs)) {
+        ds_put_cstr(s, "  waiting for ovs-vmmobd to tell what is known\n");
+    } else if (counts.needy) {
+        ds_put_format(s, "  pool exhausted: %"PRIuSIZE" VMNs without mobile "
+                      "address\n", counts.needy);
+    }
+    ds_put_format(s, "  rules: %"PRIuSIZE"\n"
+                  "  packets: %llu looked at, %llu ARP requests answered, "
+                  "%llu malformed or forged, %llu for unknown VMNs\n",
+                  rules_count(b->rules), b->n_punted, b->n_answered, b->n_bad,
+                  b->n_unresolved);
+    for (size_t i = 0; i < ofs->n_conflicts; i++) {
+        const struct handover_conflict *c = &ofs->conflicts[i];
+
+        ds_put_cstr(s, "  conflict: ");
+        ds_put_addr(s, &c->hoa);
+        ds_put_format(s, " of "ETH_ADDR_FMT" claimed by "ETH_ADDR_FMT
+                      " at port %"PRIu32", %lld s ago\n",
+                      ETH_ADDR_ARGS(c->owner.mac),
+                      ETH_ADDR_ARGS(c->claimant.mac), c->port,
+                      (time_msec() - c->when) / 1000);
+    }
+}
+
+static struct json *
+bridge_to_json(const struct vmmob *vmmob, const struct vmmob_bridge *b)
+{
+    struct json *json = json_object_create();
+
+    json_object_put_string(json, "name", b->name);
+    json_object_put(json, "enabled", json_boolean_create(b->enabled));
+    if (b->error) {
+        json_object_put_string(json, "error", b->error);
+    }
+    if (!b->enabled) {
+        return json;
+    }
+
+    const struct handover_ofs *ofs = handover_find_ofs(vmmob->handover, b->id);
+    struct counts counts = count_vmns(ofs);
+    struct json *home = json_object_create();
+    struct json *pool = json_object_create();
+    struct json *vmns = json_object_create();
+    struct json *packets = json_object_create();
+    struct json *conflicts = json_array_create_empty();
+    struct ds s = DS_EMPTY_INITIALIZER;
+
+    json_object_put(json, "ofs",
+                    vmmob_ofs_to_json(vmmob_table_find_ofs(
+                        vmmob->handover->table, b->id)));
+    json_object_put_string(json, "uplink", ofs->settings.uplink);
+    json_object_put(json, "uplink_port", json_integer_create(
+                        (OVS_FORCE uint32_t) b->uplink));
+    json_object_put_string(json, "gateway_status", gateway_status(b));
+    json_object_put(json, "waiting",
+                    json_boolean_create(handover_is_waiting(ofs)));
+
+    vmmob_prefix_format(&ofs->settings.home, &s);
+    json_object_put_string(home, "prefix", ds_cstr(&s));
+    ds_clear(&s);
+    ds_put_addr(&s, &ofs->settings.home_gateway);
+    json_object_put_string(home, "gateway", ds_cstr(&s));
+    json_object_put(json, "home", home);
+
+    json_object_put(pool, "size", json_integer_create(pool_size(ofs->pool)));
+    json_object_put(pool, "taken",
+                    json_integer_create(pool_n_taken(ofs->pool)));
+    json_object_put(pool, "quarantined",
+                    json_integer_create(pool_n_quarantined(ofs->pool)));
+    json_object_put(json, "pool", pool);
+
+    for (size_t i = 0; i < ARRAY_SIZE(counts.by_state); i++) {
+        json_object_put(vmns, handover_state_to_string(i),
+                        json_integer_create(counts.by_state[i]));
+    }
+    json_object_put(vmns, "without_moa", json_integer_create(counts.needy));
+    json_object_put(vmns, "active_remote",
+                    json_integer_create(hmap_count(&ofs->active)));
+    json_object_put(json, "vmns", vmns);
+    json_object_put(json, "rules",
+                    json_integer_create(rules_count(b->rules)));
+
+    json_object_put(packets, "punted", json_integer_create(b->n_punted));
+    json_object_put(packets, "answered", json_integer_create(b->n_answered));
+    json_object_put(packets, "bad", json_integer_create(b->n_bad));
+    json_object_put(packets, "unresolved",
+                    json_integer_create(b->n_unresolved));
+    json_object_put(json, "packets", packets);
+
+    for (size_t i = 0; i < ofs->n_conflicts; i++) {
+        const struct handover_conflict *c = &ofs->conflicts[i];
+        struct json *conflict = json_object_create();
+
+        ds_clear(&s);
+        ds_put_addr(&s, &c->hoa);
+        json_object_put_string(conflict, "hoa", ds_cstr(&s));
+        json_object_put_format(conflict, "owner", ETH_ADDR_FMT,
+                               ETH_ADDR_ARGS(c->owner.mac));
+        json_object_put_format(conflict, "claimant", ETH_ADDR_FMT,
+                               ETH_ADDR_ARGS(c->claimant.mac));
+        json_object_put(conflict, "port", json_integer_create(
+                            (OVS_FORCE uint32_t) c->port));
+        json_array_add(conflicts, conflict);
+    }
+    json_object_put(json, "conflicts", conflicts);
+    ds_destroy(&s);
+    return json;
+}
+
+static int
+compare_bridges(const void *a_, const void *b_)
+{
+    const struct vmmob_bridge *const *a = a_;
+    const struct vmmob_bridge *const *b = b_;
+
+    return strcmp((*a)->name, (*b)->name);
+}
+
+static void
+show(struct unixctl_conn *conn, int argc, const char *argv[],
+     void *aux OVS_UNUSED)
+{
+    bool as_json = pop_json(&argc, argv);
+    struct json *bridges = json_array_create_empty();
+    struct json *json = json_object_create();
+    struct ds s = DS_EMPTY_INITIALIZER;
+
+    if (argc > 1) {
+        unixctl_command_reply_error(conn, "the only argument is \"json\"");
+        json_destroy(bridges);
+        json_destroy(json);
+        return;
+    }
+
+    ovs_mutex_lock(&vmmob_mutex);
+    const struct vmmob *vmmob = vmmob_get();
+    if (!vmmob) {
+        ds_put_cstr(&s, "no bridge is configured for VM mobility\n");
+    } else {
+        const struct vmmob_bridge **sorted, *b;
+        size_t n = 0;
+
+        ds_put_format(&s, "agent: %s\nknown: %"PRIuSIZE" VMNs, %"PRIuSIZE
+                      " OFSs\n", agent_get_status(vmmob->agent),
+                      vmmob_table_n_vmns(vmmob->handover->table),
+                      vmmob_table_n_ofss(vmmob->handover->table));
+        json_object_put_string(json, "agent", agent_get_status(vmmob->agent));
+        json_object_put(json, "n_vmns", json_integer_create(
+                            vmmob_table_n_vmns(vmmob->handover->table)));
+        json_object_put(json, "n_ofss", json_integer_create(
+                            vmmob_table_n_ofss(vmmob->handover->table)));
+
+        sorted = xmalloc(hmap_count(&vmmob->bridges) * sizeof *sorted);
+        HMAP_FOR_EACH (b, node, &vmmob->bridges) {
+            sorted[n++] = b;
+        }
+        qsort(sorted, n, sizeof *sorted, compare_bridges);
+        for (size_t i = 0; i < n; i++) {
+            bridge_to_text(vmmob, sorted[i], &s);
+            json_array_add(bridges, bridge_to_json(vmmob, sorted[i]));
+        }
+        free(sorted);
+    }
+    ovs_mutex_unlock(&vmmob_mutex);
+
+    json_object_put(json, "bridges", bridges);
+    if (as_json) {
+        reply_json(conn, json);
+    } else {
+        unixctl_command_reply(conn, ds_cstr(&s));
+        json_destroy(json);
+    }
+    ds_destroy(&s);
+}
+
+static void
+release(struct unixctl_conn *conn, int argc, const char *argv[],
+        void *aux OVS_UNUSED)
+{
+    struct selection sel;
+    char *error = parse_selection(argc, argv, &sel);
+
+    if (error) {
+        unixctl_command_reply_error(conn, error);
+        free(error);
+        return;
+    }
+
+    size_t n = 0;
+    ovs_mutex_lock(&vmmob_mutex);
+    struct vmmob *vmmob = vmmob_get();
+    if (vmmob) {
+        struct handover *h = vmmob->handover;
+        struct vmmob_key key = { .tenant = 0, .mac = sel.mac };
+        const struct vmmob_vmn *vmn = NULL;
+
+        if (sel.by_addr) {
+            vmn = vmmob_table_find_by_hoa(h->table, 0, &sel.addr);
+            if (!vmn) {
+                vmn = vmmob_table_find_by_moa(h->table, &sel.addr);
+            }
+            if (vmn) {
+                key = vmn->key;
+            }
+        }
+        if (sel.by_mac || vmn) {
+            n = handover_release(h, &key, time_msec());
+            vmmob_apply();
+        }
+    }
+    ovs_mutex_unlock(&vmmob_mutex);
+
+    if (n) {
+        unixctl_command_reply(conn, NULL);
+    } else {
+        unixctl_command_reply_error(conn, "no such VMN at this switch");
+    }
+}
+
+/* Registers the commands. */
+void
+show_init(void)
+{
+    unixctl_command_register("vmmob/show", "[json]", 0, 1, show, NULL);
+    unixctl_command_register("vmmob/vmns", "[MAC|HOA|MOA] [json]", 0, 2,
+                             show_vmns, NULL);
+    unixctl_command_register("vmmob/ofs", "[DATAPATH_ID] [json]", 0, 2,
+                             show_ofs, NULL);
+    unixctl_command_register("vmmob/release", "MAC|HOA|MOA", 1, 1, release,
+                             NULL);
+}

@@ -1,0 +1,1190 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include <config.h>
+
+#include "ofproto-vmmob/vmmob.h"
+
+#include "coverage.h"
+#include "dp-packet.h"
+#include "flow.h"
+#include "hash.h"
+#include "latch.h"
+#include "ofproto/ofproto-dpif.h"
+#include "ofproto/ofproto-dpif-rid.h"
+#include "ofproto/ofproto-provider.h"
+#include "ofproto-vmmob/agent.h"
+#include "ofproto-vmmob/bridge.h"
+#include "ofproto-vmmob/frame.h"
+#include "ofproto-vmmob/show.h"
+#include "openvswitch/match.h"
+#include "openvswitch/meta-flow.h"
+#include "openvswitch/ofp-actions.h"
+#include "openvswitch/poll-loop.h"
+#include "openvswitch/vlog.h"
+#include "packets.h"
+#include "seq.h"
+#include "smap.h"
+#include "timeval.h"
+#include "util.h"
+#include "uuid.h"
+#include "vmmob-msg.h"
+
+VLOG_DEFINE_THIS_MODULE(vmmob);
+
+COVERAGE_DEFINE(vmmob_punt);
+COVERAGE_DEFINE(vmmob_punt_overflow);
+COVERAGE_DEFINE(vmmob_bad_frame);
+COVERAGE_DEFINE(vmmob_unknown_vmn);
+COVERAGE_DEFINE(vmmob_conflict);
+COVERAGE_DEFINE(vmmob_unresolved);
+
+/* Most packets that wait for the module's thread, and most that it holds until
+ * more is known. */
+#define MAX_QUEUED 2048
+#define MAX_HELD 256
+
+/* How long a packet is held, in ms. */
+#define HOLD_MS 1000
+
+/* The gateway is asked for its MAC address this often, in ms, ... */
+#define PROBE_UNKNOWN_MS 1000   /* ...while that is not known... */
+#define PROBE_KNOWN_MS 10000    /* ...and when it is. */
+
+/* The rules for a remote VMN go when they were not used for so long, in ms. */
+#define IDLE_MS (10 * 60 * 1000)
+#define SWEEP_MS (60 * 1000)
+
+/* How often a packet may come back after it was sent on its way anew; counted
+ * in reg2. */
+#define MAX_ATTEMPTS 4
+
+/* A packet from vmmob_punt(), or the news that a port is gone. */
+struct event {
+    struct ovs_list node;       /* In 'queue', or in 'held'. */
+    struct uuid ofproto_uuid;
+    ofp_port_t in_port;
+    uint8_t table_id;           /* Which table punted it. */
+    uint32_t attempts;          /* How often it was sent on its way anew. */
+    struct dp_packet *packet;   /* NULL if 'in_port' is gone. */
+    long long int expires;      /* In 'held' only. */
+};
+
+/* What the handlers hand over. */
+static struct ovs_mutex queue_mutex = OVS_MUTEX_INITIALIZER;
+static struct ovs_list queue OVS_GUARDED_BY(queue_mutex)
+    = OVS_LIST_INITIALIZER(&queue);
+static size_t n_queued OVS_GUARDED_BY(queue_mutex);
+static struct seq *queue_seq;   /* Changes when 'queue' does. */
+
+/* All the rest. */
+struct ovs_mutex vmmob_mutex = OVS_MUTEX_INITIALIZER;
+static struct vmmob *vmmob OVS_GUARDED_BY(vmmob_mutex);
+static struct ovs_list held OVS_GUARDED_BY(vmmob_mutex)
+    = OVS_LIST_INITIALIZER(&held);
+static bool retry_held OVS_GUARDED_BY(vmmob_mutex);
+
+/* Main thread only. */
+static bool running;
+static pthread_t thread;
+static struct latch exit_latch;
+
+static void *vmmob_main(void *);
+static void start(void);
+static void enqueue(struct event *);
+static void event_destroy(struct event *);
+
+static struct vmmob_bridge *bridge_find(const char *name)
+    OVS_REQUIRES(vmmob_mutex);
+static void bridge_destroy(struct vmmob_bridge *, bool withdraw,
+                           bool delete_flows) OVS_REQUIRES(vmmob_mutex);
+static void bridge_disable(struct vmmob_bridge *, bool withdraw,
+                           bool delete_flows) OVS_REQUIRES(vmmob_mutex);
+static void bridge_configure(struct vmmob_bridge *, const struct smap *,
+                             struct eth_addr mac) OVS_REQUIRES(vmmob_mutex);
+static void bridge_update_ofs(struct vmmob_bridge *, long long int now)
+    OVS_REQUIRES(vmmob_mutex);
+static struct handover_ofs *bridge_ofs(const struct vmmob_bridge *)
+    OVS_REQUIRES(vmmob_mutex);
+static void bridge_run(struct vmmob_bridge *, long long int now)
+    OVS_REQUIRES(vmmob_mutex);
+
+static void process_event(struct event *, long long int now)
+    OVS_REQUIRES(vmmob_mutex);
+
+/* Initializes the module.  Does nothing else before a bridge is configured. */
+void
+vmmob_init(void)
+{
+    queue_seq = seq_create();
+    show_init();
+}
+
+/* Stops the module.  What was published stays published, and what is in the
+ * flow tables stays there until they are destroyed, so that a switch which is
+ * restarted finds everything as it was. */
+void
+vmmob_exit(void)
+{
+    struct event *event;
+
+    if (!running) {
+        return;
+    }
+    latch_set(&exit_latch);
+    xpthread_join(thread, NULL);
+    latch_destroy(&exit_latch);
+    running = false;
+
+    ovs_mutex_lock(&vmmob_mutex);
+    struct vmmob_bridge *b;
+    HMAP_FOR_EACH_SAFE (b, node, &vmmob->bridges) {
+        bridge_destroy(b, false, false);
+    }
+    hmap_destroy(&vmmob->bridges);
+    agent_destroy(vmmob->agent);
+    handover_destroy(vmmob->handover);
+    free(vmmob);
+    vmmob = NULL;
+    LIST_FOR_EACH_POP (event, node, &held) {
+        event_destroy(event);
+    }
+    ovs_mutex_unlock(&vmmob_mutex);
+
+    ovs_mutex_lock(&queue_mutex);
+    LIST_FOR_EACH_POP (event, node, &queue) {
+        event_destroy(event);
+    }
+    n_queued = 0;
+    ovs_mutex_unlock(&queue_mutex);
+}
+
+/* Configures the bridge named 'bridge', whose MAC address is 'mac', with what
+ * its 'other_config' says.  To be called whenever that, a port of the bridge,
+ * its MAC address or its datapath id may have changed. */
+void
+vmmob_configure(const char *bridge, const struct smap *other_config,
+                struct eth_addr mac)
+{
+    bool wanted = vmmob_settings_wanted(other_config);
+
+    if (!running) {
+        if (!wanted) {
+            return;
+        }
+        start();
+    }
+
+    ovs_mutex_lock(&vmmob_mutex);
+    struct vmmob_bridge *b = bridge_find(bridge);
+    if (wanted) {
+        struct ofproto_dpif *ofproto = ofproto_dpif_lookup_by_name(bridge);
+
+        if (b && b->ofproto != ofproto) {
+            bridge_destroy(b, true, false);
+            b = NULL;
+        }
+        if (!b && ofproto) {
+            b = xzalloc(sizeof *b);
+            b->name = xstrdup(bridge);
+            b->ofproto = ofproto;
+            hmap_insert(&vmmob->bridges, &b->node, hash_string(bridge, 0));
+        }
+        if (b) {
+            bridge_configure(b, other_config, mac);
+        }
+    } else if (b) {
+        VLOG_INFO("bridge %s: VM mobility is off", b->name);
+        bridge_destroy(b, true, true);
+    }
+    vmmob_apply();
+    ovs_mutex_unlock(&vmmob_mutex);
+
+    /* Have the thread look at its deadlines anew. */
+    seq_change(queue_seq);
+}
+
+/* 'ofproto' is about to be destroyed; 'del' is true if it is deleted for
+ * good. */
+void
+vmmob_ofproto_destruct(struct ofproto_dpif *ofproto, bool del)
+{
+    if (!running) {
+        return;
+    }
+
+    ovs_mutex_lock(&vmmob_mutex);
+    struct vmmob_bridge *b = bridge_find(ofproto->up.name);
+    if (b && b->ofproto == ofproto) {
+        bridge_destroy(b, del, false);
+        vmmob_apply();
+    }
+    ovs_mutex_unlock(&vmmob_mutex);
+    seq_change(queue_seq);
+}
+
+/* 'port' of 'ofproto' is about to be destroyed. */
+void
+vmmob_port_destruct(struct ofproto_dpif *ofproto, ofp_port_t port)
+{
+    uint8_t table_id;
+
+    atomic_read_relaxed(&ofproto->vmmob_table, &table_id);
+    if (table_id) {
+        struct event *event = xzalloc(sizeof *event);
+
+        event->ofproto_uuid = ofproto->uuid;
+        event->in_port = port;
+        enqueue(event);
+    }
+}
+
+/* Returns the table where a packet starts that came in by 'in_port' of
+ * 'ofproto': 0 unless that is a VM port or the uplink of a bridge that is
+ * configured for VM mobility. */
+uint8_t
+vmmob_first_table(const struct ofproto_dpif *ofproto, ofp_port_t in_port)
+{
+    uint8_t table_id;
+
+    atomic_read_relaxed(&CONST_CAST(struct ofproto_dpif *,
+                                    ofproto)->vmmob_table, &table_id);
+    return ofp_to_u16(in_port) < ofp_to_u16(OFPP_MAX) ? table_id : 0;
+}
+
+/* Takes 'packet', which a "controller" action with 'controller_id' hands to
+ * userspace, if the action is one of the module's.  'state' is the state of
+ * its translation.  Returns false if it is for a controller. */
+bool
+vmmob_punt(struct ofproto_dpif *ofproto, const struct dp_packet *packet,
+           uint16_t controller_id, const struct frozen_state *state)
+{
+    if (controller_id != VMMOB_CONTROLLER_ID
+        || state->table_id < VMMOB_TABLE_SOURCE
+        || state->table_id > VMMOB_TABLE_DESTINATION
+        || !(ofproto->up.tables[state->table_id].flags & OFTABLE_HIDDEN)) {
+        return false;
+    }
+    COVERAGE_INC(vmmob_punt);
+
+    struct event *event = xzalloc(sizeof *event);
+    event->ofproto_uuid = ofproto->uuid;
+    event->in_port = state->metadata.in_port;
+    event->table_id = state->table_id;
+    event->attempts = state->metadata.regs[2];
+    event->packet = dp_packet_clone_data(dp_packet_data(packet),
+                                         dp_packet_size(packet));
+    enqueue(event);
+    return true;
+}
+
+struct vmmob *
+vmmob_get(void)
+{
+    return vmmob;
+}
+
+/* Starts the thread. */
+static void
+start(void)
+{
+    ovs_mutex_lock(&vmmob_mutex);
+    vmmob = xzalloc(sizeof *vmmob);
+    hmap_init(&vmmob->bridges);
+    vmmob->handover = handover_create();
+    vmmob->agent = agent_create();
+    ovs_mutex_unlock(&vmmob_mutex);
+
+    latch_init(&exit_latch);
+    thread = ovs_thread_create("vmmob", vmmob_main, NULL);
+    running = true;
+}
+
+/* The thread. */
+static void *
+vmmob_main(void *arg OVS_UNUSED)
+{
+    while (!latch_is_set(&exit_latch)) {
+        struct ovs_list events = OVS_LIST_INITIALIZER(&events);
+        uint64_t seqno = seq_read(queue_seq);
+        long long int now = time_msec();
+        struct event *event;
+
+        ovs_mutex_lock(&queue_mutex);
+        ovs_list_push_back_all(&events, &queue);
+        n_queued = 0;
+        ovs_mutex_unlock(&queue_mutex);
+
+        ovs_mutex_lock(&vmmob_mutex);
+        LIST_FOR_EACH_POP (event, node, &events) {
+            process_event(event, now);
+        }
+
+        if (agent_run(vmmob->agent, vmmob->handover, now)) {
+            retry_held = true;
+        }
+        handover_run(vmmob->handover, now);
+        vmmob_apply();
+
+        if (retry_held) {
+            struct ovs_list again = OVS_LIST_INITIALIZER(&again);
+
+            retry_held = false;
+            vmmob->n_held = 0;
+            ovs_list_push_back_all(&again, &held);
+            LIST_FOR_EACH_POP (event, node, &again) {
+                process_event(event, now);
+            }
+        }
+
+        long long int next = handover_next_event(vmmob->handover);
+        struct vmmob_bridge *b;
+        HMAP_FOR_EACH (b, node, &vmmob->bridges) {
+            if (b->enabled) {
+                bridge_run(b, now);
+                next = MIN(next, MIN(b->next_probe, b->next_sweep));
+            }
+        }
+        LIST_FOR_EACH_SAFE (event, node, &held) {
+            if (event->expires > now) {
+                next = MIN(next, event->expires);
+                break;
+            }
+            COVERAGE_INC(vmmob_unresolved);
+            ovs_list_remove(&event->node);
+            event_destroy(event);
+            vmmob->n_held--;
+        }
+        vmmob_apply();
+        agent_wait(vmmob->agent);
+        if (retry_held) {
+            poll_immediate_wake();
+        }
+        ovs_mutex_unlock(&vmmob_mutex);
+
+        if (next != LLONG_MAX) {
+            poll_timer_wait_until(next);
+        }
+        seq_wait(queue_seq, seqno);
+        latch_wait(&exit_latch);
+        poll_block();
+        coverage_clear();
+    }
+    return NULL;
+}
+
+/* Hands 'event' over to the thread, if there is room. */
+static void
+enqueue(struct event *event)
+{
+    bool full;
+
+    ovs_mutex_lock(&queue_mutex);
+    full = n_queued >= MAX_QUEUED && event->packet;
+    if (!full) {
+        ovs_list_push_back(&queue, &event->node);
+        n_queued++;
+    }
+    ovs_mutex_unlock(&queue_mutex);
+
+    if (full) {
+        COVERAGE_INC(vmmob_punt_overflow);
+        event_destroy(event);
+    } else {
+        seq_change(queue_seq);
+    }
+}
+
+static void
+event_destroy(struct event *event)
+{
+    dp_packet_delete(event->packet);
+    free(event);
+}
+
+/* Bridges. */
+
+static struct vmmob_bridge *
+bridge_find(const char *name)
+{
+    struct vmmob_bridge *b;
+
+    HMAP_FOR_EACH_WITH_HASH (b, node, hash_string(name, 0),
+                             &vmmob->bridges) {
+        if (!strcmp(b->name, name)) {
+            return b;
+        }
+    }
+    return NULL;
+}
+
+static void
+bridge_destroy(struct vmmob_bridge *b, bool withdraw, bool delete_flows)
+{
+    bridge_disable(b, withdraw, delete_flows);
+    hmap_remove(&vmmob->bridges, &b->node);
+    free(b->error);
+    free(b->name);
+    free(b);
+}
+
+/* Stops VM mobility on 'b'. */
+static void
+bridge_disable(struct vmmob_bridge *b, bool withdraw, bool delete_flows)
+{
+    if (!b->enabled) {
+        return;
+    }
+
+    atomic_store_relaxed(&b->ofproto->vmmob_table, 0);
+    b->ofproto->backer->need_revalidate = REV_RECONFIGURE;
+    rules_destroy(b->rules, delete_flows);
+    handover_remove(vmmob->handover, b->id, withdraw);
+    if (delete_flows) {
+        ovs_mutex_lock(&ofproto_mutex);
+        for (int i = VMMOB_TABLE_SOURCE; i <= VMMOB_TABLE_DESTINATION; i++) {
+            b->ofproto->up.tables[i].flags = 0;
+        }
+        ovs_mutex_unlock(&ofproto_mutex);
+    }
+    free(b->vm_ports);
+    b->vm_ports = NULL;
+    b->n_vm_ports = 0;
+    b->rules = NULL;
+    b->enabled = false;
+}
+
+/* Reports 'error', which is freed unless it is news, about 'b'.  NULL means
+ * that everything is all right. */
+static void
+bridge_set_error(struct vmmob_bridge *b, char *error)
+{
+    if (error && (!b->error || strcmp(b->error, error))) {
+        VLOG_WARN("bridge %s: %s; %s", b->name, error,
+                  b->enabled ? "the settings before stay in force"
+                  : "VM mobility is off");
+    }
+    free(b->error);
+    b->error = error;
+}
+
+/* Finds out the port numbers of 'b'.  Returns NULL or an error that the caller
+ * must free. */
+static char *
+bridge_find_ports(struct vmmob_bridge *b, const char *uplink_name,
+                  ofp_port_t *uplink)
+{
+    const struct ofport *ofport;
+    char *error = NULL;
+
+    free(b->vm_ports);
+    b->vm_ports = xmalloc(hmap_count(&b->ofproto->up.ports)
+                          * sizeof *b->vm_ports);
+    b->n_vm_ports = 0;
+    *uplink = OFPP_NONE;
+    HMAP_FOR_EACH (ofport, hmap_node, &b->ofproto->up.ports) {
+        if (!strcmp(netdev_get_name(ofport->netdev), uplink_name)) {
+            *uplink = ofport->ofp_port;
+        } else if (ofport->ofp_port != OFPP_LOCAL) {
+            b->vm_ports[b->n_vm_ports++] = ofport->ofp_port;
+        }
+    }
+    if (*uplink == OFPP_NONE || *uplink == OFPP_LOCAL) {
+        error = xasprintf("other_config:vmmob-uplink: no interface of the "
+                          "bridge is named %s", uplink_name);
+    }
+    return error;
+}
+
+/* Returns an error, which the caller must free, if VM mobility cannot be
+ * enabled on 'b', otherwise NULL. */
+static char *
+bridge_check_tables(const struct vmmob_bridge *b)
+{
+    for (int i = VMMOB_TABLE_SOURCE; i <= VMMOB_TABLE_DESTINATION; i++) {
+        if (!classifier_is_empty(&b->ofproto->up.tables[i].cls)) {
+            return xasprintf("OpenFlow table %d is in use; VM mobility needs "
+                             "tables %d to %d for itself", i,
+                             VMMOB_TABLE_SOURCE, VMMOB_TABLE_DESTINATION);
+        }
+    }
+    return NULL;
+}
+
+static void
+bridge_configure(struct vmmob_bridge *b, const struct smap *other_config,
+                 struct eth_addr mac)
+{
+    uint64_t id = ofproto_get_datapath_id(&b->ofproto->up);
+    struct vmmob_settings settings;
+    long long int now = time_msec();
+    ofp_port_t uplink;
+    char *error;
+
+    error = vmmob_settings_parse(other_config, &settings);
+    if (!error) {
+        error = bridge_find_ports(b, settings.uplink, &uplink);
+        if (error && b->enabled) {
+            /* It cannot go on with a port that is not there. */
+            bridge_disable(b, true, true);
+        }
+    }
+    if (!error && !b->enabled) {
+        error = bridge_check_tables(b);
+    }
+    if (!error && handover_find_ofs(vmmob->handover, id)
+        && !(b->enabled && b->id == id)) {
+        error = xasprintf("datapath id "VMMOB_OFS_ID_FMT" is that of another "
+                          "bridge, too", id);
+    }
+    bridge_set_error(b, error);
+    if (error) {
+        vmmob_settings_destroy(&settings);
+        return;
+    }
+
+    if (b->enabled && b->id != id) {
+        /* Another OFS from now on. */
+        ofp_port_t *vm_ports = b->vm_ports;
+        size_t n_vm_ports = b->n_vm_ports;
+
+        b->vm_ports = NULL;
+        bridge_disable(b, true, true);
+        b->vm_ports = vm_ports;
+        b->n_vm_ports = n_vm_ports;
+    }
+
+    bool enable = !b->enabled;
+    bool renumbered = b->enabled && b->uplink != uplink;
+
+    if (enable) {
+        b->enabled = true;
+        b->id = id;
+        b->rules = rules_create(&b->ofproto->up);
+        b->gateway_mac = eth_addr_zero;
+        b->next_sweep = now + SWEEP_MS;
+        b->n_punted = b->n_answered = b->n_bad = b->n_unresolved = 0;
+
+        ovs_mutex_lock(&ofproto_mutex);
+        for (int i = VMMOB_TABLE_SOURCE; i <= VMMOB_TABLE_DESTINATION; i++) {
+            b->ofproto->up.tables[i].flags = OFTABLE_HIDDEN | OFTABLE_READONLY;
+        }
+        ovs_mutex_unlock(&ofproto_mutex);
+    }
+
+    const struct handover_ofs *ofs = bridge_ofs(b);
+    if (!ofs
+        || !ipv6_addr_equals(&ofs->settings.gateway, &settings.gateway)
+        || !eth_addr_equals(ofs->settings.gateway_mac,
+                            settings.gateway_mac)) {
+        b->gateway_mac = settings.gateway_mac;
+        b->next_probe = (eth_addr_is_zero(settings.gateway_mac)
+                         ? now : LLONG_MAX);
+    }
+    b->mac = mac;
+    b->uplink = uplink;
+    if (enable || !vmmob_settings_equals(&ofs->settings, &settings)) {
+        struct vmmob_ofs record;
+
+        vmmob_ofs_init(&record, id);
+        handover_configure(vmmob->handover, &record, &settings, now);
+        vmmob_ofs_destroy(&record);
+    }
+    bridge_update_ofs(b, now);
+    vmmob_settings_destroy(&settings);
+
+    if (enable || renumbered) {
+        const struct rules_context ctx = {
+            .h = vmmob->handover, .ofs = bridge_ofs(b), .uplink = b->uplink,
+        };
+        const struct vmmob_ofs_entry *oe;
+        const struct vmmob_entry *entry;
+
+        rules_update_base(b->rules, &ctx);
+        HMAP_FOR_EACH (oe, node,
+                       vmmob_table_ofs_entries(vmmob->handover->table)) {
+            rules_update_ofs(b->rules, &ctx, oe->ofs.id);
+        }
+        HMAP_FOR_EACH (entry, node,
+                       vmmob_table_entries(vmmob->handover->table)) {
+            rules_update_vmns(b->rules, &ctx, &entry->key, 1);
+        }
+    }
+    if (enable) {
+        vmmob_apply();
+        atomic_store_relaxed(&b->ofproto->vmmob_table, VMMOB_TABLE_ENTRY);
+        b->ofproto->backer->need_revalidate = REV_RECONFIGURE;
+        VLOG_INFO("bridge %s: VM mobility is on, as OFS "VMMOB_OFS_ID_FMT,
+                  b->name, b->id);
+    }
+}
+
+static struct handover_ofs *
+bridge_ofs(const struct vmmob_bridge *b)
+{
+    return handover_find_ofs(vmmob->handover, b->id);
+}
+
+/* Updates the OFS record of 'b'. */
+static void
+bridge_update_ofs(struct vmmob_bridge *b, long long int now)
+{
+    const struct vmmob_settings *s = &bridge_ofs(b)->settings;
+    struct vmmob_ofs record;
+
+    vmmob_ofs_init(&record, b->id);
+    record.uplink = s->network;
+    record.mac = b->mac;
+    record.gateway = s->gateway;
+    record.gateway_mac = b->gateway_mac;
+    record.pools = xmemdup(s->pools, s->n_pools * sizeof *s->pools);
+    record.n_pools = s->n_pools;
+    handover_configure(vmmob->handover, &record, s, now);
+    vmmob_ofs_destroy(&record);
+}
+
+/* Sends 'packet', which is freed, with 'ofpacts' through 'b', as if it came
+ * from 'in_port'. */
+static void
+bridge_execute(struct vmmob_bridge *b, struct dp_packet *packet,
+               ofp_port_t in_port, const struct ofpbuf *ofpacts)
+    OVS_REQUIRES(vmmob_mutex)
+{
+    struct flow flow;
+
+    flow_extract(packet, &flow);
+    flow.in_port.ofp_port = in_port;
+    ofproto_dpif_execute_actions(
+        b->ofproto, ofproto_dpif_get_tables_version(b->ofproto), &flow, NULL,
+        ofpacts->data, ofpacts->size, packet);
+    dp_packet_delete(packet);
+}
+
+/* Sends 'packet', which is freed, out by the 'n_ports' 'ports' of 'b'. */
+static void
+bridge_output(struct vmmob_bridge *b, struct dp_packet *packet,
+              const ofp_port_t *ports, size_t n_ports)
+    OVS_REQUIRES(vmmob_mutex)
+{
+    uint64_t stub[256 / 8];
+    struct ofpbuf ofpacts = OFPBUF_STUB_INITIALIZER(stub);
+
+    for (size_t i = 0; i < n_ports; i++) {
+        struct ofpact_output *output = ofpact_put_OUTPUT(&ofpacts);
+
+        output->port = ports[i];
+        output->max_len = UINT16_MAX;
+    }
+    bridge_execute(b, packet, OFPP_NONE, &ofpacts);
+    ofpbuf_uninit(&ofpacts);
+}
+
+/* Sends the packet of 'event' on its way again, from 'table_id' on, as there
+ * are rules for it now.  'port' is where it goes if the table is
+ * VMMOB_TABLE_SOURCE. */
+static void
+bridge_resume(struct vmmob_bridge *b, struct event *event, uint8_t table_id,
+              ofp_port_t port)
+    OVS_REQUIRES(vmmob_mutex)
+{
+    uint64_t stub[256 / 8];
+    struct ofpbuf ofpacts = OFPBUF_STUB_INITIALIZER(stub);
+    ovs_be32 attempts = htonl(event->attempts + 1);
+    ovs_be32 out = htonl((OVS_FORCE uint32_t) port);
+
+    /* The rules must be there first. */
+    vmmob_apply();
+
+    if (event->attempts >= MAX_ATTEMPTS) {
+        COVERAGE_INC(vmmob_unresolved);
+        b->n_unresolved++;
+        return;
+    }
+    ofpact_put_set_field(&ofpacts, mf_from_id(MFF_REG1), &out, NULL);
+    ofpact_put_set_field(&ofpacts, mf_from_id(MFF_REG2), &attempts, NULL);
+    struct ofpact_resubmit *resubmit = ofpact_put_RESUBMIT(&ofpacts);
+    resubmit->in_port = OFPP_IN_PORT;
+    resubmit->table_id = table_id;
+
+    bridge_execute(b, dp_packet_clone(event->packet), event->in_port,
+                   &ofpacts);
+    ofpbuf_uninit(&ofpacts);
+}
+
+/* Asks at the VM ports of 'b', but for 'except', who has 'hoa'.  A VMN that
+ * did not say anything yet is found that way, on behalf of the VMN 'sha' and
+ * 'spa', and so is one whose port is not known. */
+static void
+bridge_ask(struct vmmob_bridge *b, const struct in6_addr *hoa,
+           const struct eth_addr sha, const struct in6_addr *spa,
+           ofp_port_t except)
+    OVS_REQUIRES(vmmob_mutex)
+{
+    ofp_port_t *ports = xmalloc(b->n_vm_ports * sizeof *ports);
+    size_t n = 0;
+
+    for (size_t i = 0; i < b->n_vm_ports; i++) {
+        if (b->vm_ports[i] != except) {
+            ports[n++] = b->vm_ports[i];
+        }
+    }
+    if (n) {
+        bridge_output(b, frame_compose_arp_request(sha, NULL, spa, hoa),
+                      ports, n);
+    }
+    free(ports);
+}
+
+/* Does what is due on 'b' at 'now'. */
+static void
+bridge_run(struct vmmob_bridge *b, long long int now)
+{
+    const struct handover_ofs *ofs = bridge_ofs(b);
+
+    if (now >= b->next_probe) {
+        bridge_output(b, frame_compose_arp_request(b->mac, NULL,
+                                                   &in6addr_any,
+                                                   &ofs->settings.gateway),
+                      &b->uplink, 1);
+        b->next_probe = now + (eth_addr_is_zero(b->gateway_mac)
+                               ? PROBE_UNKNOWN_MS : PROBE_KNOWN_MS);
+    }
+    if (now >= b->next_sweep) {
+        const struct rules_context ctx = {
+            .h = vmmob->handover, .ofs = ofs, .uplink = b->uplink,
+        };
+        struct vmmob_key *idle;
+        size_t n_idle;
+
+        rules_collect_idle(b->rules, &ctx, now - IDLE_MS, &idle, &n_idle);
+        for (size_t i = 0; i < n_idle; i++) {
+            handover_quiet(vmmob->handover, bridge_ofs(b), &idle[i]);
+        }
+        free(idle);
+        b->next_sweep = now + SWEEP_MS;
+    }
+}
+
+/* Effects. */
+
+void
+vmmob_apply(void)
+{
+    if (!handover_has_effects(vmmob->handover)) {
+        return;
+    }
+
+    struct handover_effects effects;
+    struct vmmob_bridge *b;
+    struct vmmob_msg msg;
+
+    vmmob_msg_init(&msg, VMMOB_MSG_UPDATE);
+    handover_take_effects(vmmob->handover, &effects, &msg);
+    HMAP_FOR_EACH (b, node, &vmmob->bridges) {
+        if (!b->enabled) {
+            continue;
+        }
+
+        const struct rules_context ctx = {
+            .h = vmmob->handover, .ofs = bridge_ofs(b), .uplink = b->uplink,
+        };
+
+        for (size_t i = 0; i < effects.n_ofss; i++) {
+            if (effects.ofss[i] == b->id) {
+                rules_update_base(b->rules, &ctx);
+            } else {
+                rules_update_ofs(b->rules, &ctx, effects.ofss[i]);
+            }
+        }
+        rules_update_vmns(b->rules, &ctx, effects.vmns, effects.n_vmns);
+        for (size_t i = 0; i < effects.n_announcements; i++) {
+            if (effects.announcements[i].ofs == b->id) {
+                bridge_output(b, frame_compose_arp_announcement(
+                                  b->mac, &effects.announcements[i].moa),
+                              &b->uplink, 1);
+            }
+        }
+        /* Megaflows are revalidated by the main thread. */
+        seq_change(b->ofproto->ams_seq);
+    }
+    agent_send(vmmob->agent, &msg);
+    vmmob_msg_uninit(&msg);
+    handover_effects_uninit(&effects);
+    retry_held = true;
+}
+
+/* Packets. */
+
+/* Keeps 'event' until more is known, if there is room.  Returns true if it was
+ * taken. */
+static bool
+hold(struct vmmob_bridge *b, struct event *event, long long int now)
+    OVS_REQUIRES(vmmob_mutex)
+{
+    b->n_unresolved++;
+    if (vmmob->n_held >= MAX_HELD) {
+        COVERAGE_INC(vmmob_unresolved);
+        return false;
+    }
+    if (!event->expires) {
+        event->expires = now + HOLD_MS;
+    } else if (event->expires <= now) {
+        COVERAGE_INC(vmmob_unresolved);
+        return false;
+    }
+    ovs_list_push_back(&held, &event->node);
+    vmmob->n_held++;
+    return true;
+}
+
+static void
+learn_gateway(struct vmmob_bridge *b, const struct eth_addr mac,
+              long long int now)
+    OVS_REQUIRES(vmmob_mutex)
+{
+    if (b->next_probe == LLONG_MAX) {
+        /* Configured. */
+        return;
+    }
+    b->gateway_heard = now;
+    if (!eth_addr_equals(b->gateway_mac, mac)) {
+        VLOG_INFO("bridge %s: the gateway's MAC address is "ETH_ADDR_FMT,
+                  b->name, ETH_ADDR_ARGS(mac));
+        b->gateway_mac = mac;
+        b->next_probe = now + PROBE_KNOWN_MS;
+        bridge_update_ofs(b, now);
+    }
+}
+
+/* Returns the port of the VMN whose home address is 'hoa' at 'b', or
+ * OFPP_NONE. */
+static ofp_port_t
+find_local_port(const struct vmmob_bridge *b, const struct in6_addr *hoa)
+    OVS_REQUIRES(vmmob_mutex)
+{
+    const struct vmmob_vmn *owner
+        = vmmob_table_find_by_hoa(vmmob->handover->table, 0, hoa);
+    const struct handover_vmn *vmn
+        = owner ? handover_find_vmn(bridge_ofs(b), &owner->key) : NULL;
+
+    return (vmn && vmn->state == HANDOVER_ATTACHED ? vmn->port : OFPP_NONE);
+}
+
+/* An ICMP error for one of our VMNs: what it says of the packet that it is
+ * about must be what the VMN knows of it. */
+static void
+deliver_icmp_error(struct vmmob_bridge *b, struct event *event,
+                   const struct frame *frame)
+    OVS_REQUIRES(vmmob_mutex)
+{
+    const struct vmmob_table *table = vmmob->handover->table;
+    const struct vmmob_vmn *dst
+        = vmmob_table_find_by_moa(table, &frame->ip_dst);
+    const struct handover_vmn *vmn
+        = dst ? handover_find_vmn(bridge_ofs(b), &dst->key) : NULL;
+
+    if (!vmn || vmn->state != HANDOVER_ATTACHED) {
+        return;
+    }
+
+    struct in6_addr addrs[4];
+    addrs[0] = frame->ip_src;
+    addrs[1] = frame->ip_dst;
+    bool embedded = frame_get_embedded(event->packet, &addrs[2], &addrs[3]);
+    for (size_t i = 0; i < (embedded ? 4 : 2); i++) {
+        const struct vmmob_vmn *row
+            = vmmob_table_find_by_moa(table, &addrs[i]);
+
+        for (size_t j = 0; row && j < row->n_pairs; j++) {
+            if (ipv6_addr_equals(&row->pairs[j].moa, &addrs[i])) {
+                addrs[i] = row->pairs[j].hoa;
+                break;
+            }
+        }
+    }
+
+    struct dp_packet *packet = dp_packet_clone(event->packet);
+    struct ip_header *ip = dp_packet_l3(packet);
+    struct eth_header *eth = dp_packet_eth(packet);
+
+    if (embedded) {
+        frame_set_embedded(packet, &addrs[2], &addrs[3]);
+    }
+    packet_set_ipv4(packet, in6_addr_get_mapped_ipv4(&addrs[0]),
+                    in6_addr_get_mapped_ipv4(&addrs[1]), ip->ip_tos,
+                    ip->ip_ttl);
+    eth->eth_src = rules_gateway_mac;
+    eth->eth_dst = vmn->row.key.mac;
+    bridge_output(b, packet, &vmn->port, 1);
+}
+
+/* A packet that came in by the uplink.  Returns true if 'event' was taken. */
+static bool
+process_uplink(struct vmmob_bridge *b, struct event *event,
+               const struct frame *frame, long long int now)
+    OVS_REQUIRES(vmmob_mutex)
+{
+    const struct vmmob_table *table = vmmob->handover->table;
+    struct handover_ofs *ofs = bridge_ofs(b);
+    const struct vmmob_vmn *row;
+
+    switch (frame->type) {
+    case FRAME_ARP_REQUEST:
+    case FRAME_ARP_REPLY:
+        if (ipv6_addr_equals(&frame->ip_src, &ofs->settings.gateway)) {
+            learn_gateway(b, frame->src, now);
+        }
+        row = vmmob_table_find_by_moa(table, &frame->ip_dst);
+        if (frame->type == FRAME_ARP_REQUEST && row
+            && vmmob_table_find_row(table, &row->key, b->id)
+            && !eth_addr_equals(frame->src, b->mac)) {
+            b->n_answered++;
+            bridge_output(b, frame_compose_arp_reply(b->mac, &frame->ip_dst,
+                                                     frame->src,
+                                                     &frame->ip_src),
+                          &b->uplink, 1);
+        }
+        return false;
+
+    case FRAME_ICMP_ERROR:
+        if (event->table_id == VMMOB_TABLE_ENTRY) {
+            deliver_icmp_error(b, event, frame);
+            return false;
+        }
+        /* Fall through. */
+    case FRAME_IP:
+        if (event->table_id == VMMOB_TABLE_SOURCE) {
+            /* The source is a MoA of another OFS. */
+            ofp_port_t port = find_local_port(b, &frame->ip_dst);
+
+            row = vmmob_table_find_by_moa(table, &frame->ip_src);
+            if (row && row->ofs != b->id && port != OFPP_NONE) {
+                handover_talk(vmmob->handover, ofs, &row->key);
+                bridge_resume(b, event, VMMOB_TABLE_SOURCE, port);
+                return false;
+            }
+        } else {
+            /* For a VMN of ours whose port is not known: ask for it, for the
+             * first of the packets only. */
+            row = vmmob_table_find_by_moa(table, &frame->ip_dst);
+            if (!row) {
+                return false;
+            }
+
+            const struct handover_vmn *vmn = handover_find_vmn(ofs,
+                                                               &row->key);
+            if (vmn && vmn->state == HANDOVER_ATTACHED) {
+                bridge_resume(b, event, VMMOB_TABLE_ENTRY, OFPP_NONE);
+                return false;
+            } else if (!vmn || vmn->state != HANDOVER_DETACHED) {
+                return false;
+            }
+            if (!event->expires) {
+                for (size_t i = 0; i < row->n_pairs; i++) {
+                    if (ipv6_addr_equals(&row->pairs[i].moa,
+                                         &frame->ip_dst)) {
+                        bridge_ask(b, &row->pairs[i].hoa,
+                                   rules_gateway_mac,
+                                   &ofs->settings.home_gateway, OFPP_NONE);
+                    }
+                }
+            }
+        }
+        return hold(b, event, now);
+
+    case FRAME_RARP:
+    case FRAME_BAD:
+    default:
+        return false;
+    }
+}
+
+/* A VMN at 'event''s port, whose frame is 'frame', asks by ARP.  Returns true
+ * if 'event' was taken. */
+static bool
+process_arp_request(struct vmmob_bridge *b, struct event *event,
+                    const struct frame *frame, long long int now)
+    OVS_REQUIRES(vmmob_mutex)
+{
+    struct handover_ofs *ofs = bridge_ofs(b);
+    struct eth_addr mac;
+
+    if (ipv6_addr_equals(&frame->ip_src, &frame->ip_dst)) {
+        /* Gratuitous. */
+        return false;
+    } else if (ipv6_addr_equals(&frame->ip_dst,
+                                &ofs->settings.home_gateway)) {
+        mac = rules_gateway_mac;
+    } else if (!handover_is_home(ofs, &frame->ip_dst)) {
+        return false;
+    } else {
+        const struct vmmob_vmn *owner = vmmob_table_find_by_hoa(
+            vmmob->handover->table, 0, &frame->ip_dst);
+
+        if (!owner) {
+            /* Perhaps a VMN here that did not say anything yet, or one
+             * elsewhere of which we will hear in a moment. */
+            if (!event->expires) {
+                bridge_ask(b, &frame->ip_dst, frame->src, &frame->ip_src,
+                           event->in_port);
+            }
+            return hold(b, event, now);
+        }
+        mac = owner->key.mac;
+        if (eth_addr_equals(mac, frame->src)) {
+            /* It probes for its own address. */
+            return false;
+        }
+
+        struct vmmob_key key = owner->key;
+        handover_talk(vmmob->handover, ofs, &key);
+        vmmob_apply();
+    }
+    b->n_answered++;
+    bridge_output(b, frame_compose_arp_reply(mac, &frame->ip_dst, frame->src,
+                                             &frame->ip_src),
+                  &event->in_port, 1);
+    return false;
+}
+
+/* A packet that came in by a VM port.  Returns true if 'event' was taken. */
+static bool
+process_vm(struct vmmob_bridge *b, struct event *event,
+           const struct frame *frame, long long int now)
+    OVS_REQUIRES(vmmob_mutex)
+{
+    struct handover_ofs *ofs = bridge_ofs(b);
+    const struct vmmob_key key = { .tenant = 0, .mac = frame->src };
+    bool has_hoa = handover_is_home(ofs, &frame->ip_src);
+
+    /* What gets no further than table 253 is from a VMN known to be here. */
+    if (event->table_id == VMMOB_TABLE_ENTRY) {
+        switch (handover_sight(vmmob->handover, ofs, &key, event->in_port,
+                               has_hoa ? &frame->ip_src : NULL, now)) {
+        case SIGHTED_HERE:
+            vmmob_apply();
+            break;
+        case SIGHTED_NO_HOA:
+            COVERAGE_INC(vmmob_unknown_vmn);
+            break;
+        case SIGHTED_CONFLICT:
+        case SIGHTED_FULL:
+        default:
+            COVERAGE_INC(vmmob_conflict);
+            vmmob_apply();
+            return false;
+        }
+    }
+
+    switch (frame->type) {
+    case FRAME_ARP_REQUEST:
+        return process_arp_request(b, event, frame, now);
+
+    case FRAME_ARP_REPLY: {
+        /* To a VMN here, on whose behalf we asked. */
+        ofp_port_t port = find_local_port(b, &frame->ip_dst);
+
+        if (port != OFPP_NONE && port != event->in_port) {
+            bridge_output(b, dp_packet_clone(event->packet), &port, 1);
+        }
+        return false;
+    }
+
+    case FRAME_IP:
+    case FRAME_ICMP_ERROR:
+        if (frame->multicast || !has_hoa) {
+            return false;
+        } else if (event->table_id == VMMOB_TABLE_ENTRY) {
+            bridge_resume(b, event, VMMOB_TABLE_ENTRY, OFPP_NONE);
+            return false;
+        } else {
+            const struct vmmob_vmn *owner = vmmob_table_find_by_hoa(
+                vmmob->handover->table, 0, &frame->ip_dst);
+
+            if (owner && find_local_port(b, &frame->ip_dst) == OFPP_NONE) {
+                const struct rules_context ctx = {
+                    .h = vmmob->handover, .ofs = ofs, .uplink = b->uplink,
+                };
+                struct vmmob_pair *pair = vmmob_vmn_find_hoa(owner,
+                                                             &frame->ip_dst);
+                struct eth_addr next_hop;
+
+                if (owner->ofs == b->id) {
+                    /* Here, but detached. */
+                    if (!event->expires) {
+                        bridge_ask(b, &frame->ip_dst, frame->src,
+                                   &frame->ip_src, event->in_port);
+                    }
+                    return hold(b, event, now);
+                } else if (!ipv6_addr_is_set(&pair->moa)
+                           || !rules_get_next_hop(&ctx, &pair->moa,
+                                                  owner->ofs, &next_hop)) {
+                    return hold(b, event, now);
+                }
+
+                struct vmmob_key remote = owner->key;
+                handover_talk(vmmob->handover, ofs, &remote);
+            } else if (!owner) {
+                if (!event->expires) {
+                    bridge_ask(b, &frame->ip_dst, frame->src, &frame->ip_src,
+                               event->in_port);
+                }
+                return hold(b, event, now);
+            }
+            bridge_resume(b, event, VMMOB_TABLE_ENTRY, OFPP_NONE);
+            return false;
+        }
+
+    case FRAME_RARP:
+    case FRAME_BAD:
+    default:
+        return false;
+    }
+}
+
+/* Processes and eventually frees 'event'. */
+static void
+process_event(struct event *event, long long int now)
+{
+    struct vmmob_bridge *b, *found = NULL;
+    struct frame frame;
+    struct flow flow;
+    bool taken = false;
+
+    HMAP_FOR_EACH (b, node, &vmmob->bridges) {
+        if (b->enabled && uuid_equals(&b->ofproto->uuid,
+                                      &event->ofproto_uuid)) {
+            found = b;
+        }
+    }
+    if (!found) {
+        goto out;
+    }
+
+    if (!event->packet) {
+        handover_port_gone(vmmob->handover, bridge_ofs(found),
+                           event->in_port, now);
+        goto out;
+    }
+
+    found->n_punted++;
+    flow_extract(event->packet, &flow);
+    frame_parse(&flow, &frame);
+    if (frame.type == FRAME_BAD) {
+        static struct vlog_rate_limit bad_rl = VLOG_RATE_LIMIT_INIT(1, 5);
+
+        COVERAGE_INC(vmmob_bad_frame);
+        found->n_bad++;
+        VLOG_DBG_RL(&bad_rl, "bridge %s: ignoring a malformed or forged frame "
+                    "from "ETH_ADDR_FMT" at port %"PRIu32, found->name,
+                    ETH_ADDR_ARGS(flow.dl_src), event->in_port);
+    } else if (event->in_port == found->uplink) {
+        taken = process_uplink(found, event, &frame, now);
+    } else {
+        taken = process_vm(found, event, &frame, now);
+    }
+
+out:
+    if (!taken) {
+        event_destroy(event);
+    }
+}

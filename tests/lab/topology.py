@@ -1,0 +1,222 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Hypervisors, and the network between them.
+
+    endpoint -- br0 of C -- uplink --+                 system "ip": a router
+    guest tap - br0 of A -- uplink --+-- the network   with one IP network
+    guest tap - br0 of B -- uplink --+                 for each site
+
+Each hypervisor is a namespace with an Open vSwitch of its own.  The network
+is one more namespace, which knows nothing of home addresses:
+
+- "ip": a plain Linux router.  Every site has its own IP network, on which are
+  the hypervisor's uplink and, by another wire, its management address, so
+  the agents' OVSDB connections cross the same router.  vmmob is on.
+- "l2": one Linux bridge, one network, nothing on but MAC learning: the
+  baseline."""
+
+import collections
+import contextlib
+import ipaddress
+import itertools
+import os
+
+import netns
+import process
+import switch
+
+HOME = ipaddress.ip_network("10.100.0.0/24")
+HOME_GATEWAY = "10.100.0.1"
+MANAGEMENT = "mgmt"
+
+
+class Site(collections.namedtuple("Site", "name network")):
+    """A hypervisor's place: a letter and its IP network."""
+
+    @property
+    def router(self):
+        return str(self.network[1])
+
+    @property
+    def management(self):
+        return str(self.network[2])
+
+    @property
+    def pool(self):
+        """The upper half of the network."""
+        return list(self.network.subnets(1))[1]
+
+    @property
+    def router_mac(self):
+        return "02:00:00:00:%02x:fe" % ord(self.name)
+
+    @property
+    def uplink_mac(self):
+        return "02:00:00:00:%02x:01" % ord(self.name)
+
+
+SITES = tuple(Site(name, ipaddress.ip_network(network))
+              for name, network in (("A", "192.0.2.0/24"),
+                                    ("B", "198.51.100.0/24"),
+                                    ("C", "203.0.113.0/24")))
+
+
+class Hypervisor:
+    """One site's namespace and switch."""
+
+    def __init__(self, lab, site):
+        self.lab = lab
+        self.site = site
+        self.name = site.name
+        self.directory = os.path.join(lab.directory, site.name)
+        self.ns = lab.add_namespace(site.name)
+        self.switch = switch.Switch(lab.build, self.ns, "hv" + site.name,
+                                    self.directory)
+        os.mkdir(self.directory)
+
+    def vmns(self):
+        """Returns vmmob's VMN table as text."""
+        return self.switch.appctl("vmmob/vmns", check=False)
+
+
+class Endpoint:
+    """A home address in a namespace of its own behind a switch port: what a
+    VM is to the switch, without a VM."""
+
+    def __init__(self, hypervisor, name, mac, address):
+        self.hypervisor = hypervisor
+        self.name = name
+        self.mac = mac
+        self.address = address
+        self.ns = hypervisor.lab.add_namespace(name)
+        port = name + "-port"
+        netns.add_veth(self.ns, "eth0", hypervisor.ns, port, mac0=mac)
+        self.ns.ip("addr add %s/%d dev eth0" % (address, HOME.prefixlen))
+        self.ns.ip("route add default via " + HOME_GATEWAY)
+        hypervisor.switch.add_vm_port(port, mac, "iface-" + name)
+
+
+class Lab:
+    """The whole network, as a context manager that removes all it made.
+
+    'build' is a switch.Build, 'directory' an empty directory of its own,
+    'system' "ip" or "l2"."""
+
+    _serial = itertools.count(1)
+
+    def __init__(self, build, directory, system="ip", sites=SITES):
+        self.build = build
+        self.directory = directory
+        self.system = system
+        self.sites = sites
+        self.hypervisors = {}
+        self._prefix = "vmmob-%d-%d-" % (os.getpid(), next(self._serial))
+        self._stack = contextlib.ExitStack()
+
+    def __enter__(self):
+        try:
+            self._start()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(self, *exc_info):
+        self.close()
+
+    def close(self):
+        self._stack.close()
+
+    def on_close(self, function):
+        """Has 'function' called at the end, before what is older goes."""
+        self._stack.callback(function)
+
+    def add_namespace(self, name):
+        ns = netns.Namespace(self._prefix + name)
+        self.on_close(ns.delete)
+        ns.create()
+        return ns
+
+    def check(self):
+        """Raises LabError if a daemon has ended or, in system "ip", the
+        hypervisors do not reach each other over the router."""
+        for hv in self.hypervisors.values():
+            hv.switch.check()
+        if self.system != "ip":
+            return
+        for hv in self.hypervisors.values():
+            for peer in self.sites:
+                if not hv.ns.can_ping(peer.management):
+                    raise process.LabError("%s does not reach %s's %s"
+                                           % (hv.name, peer.name,
+                                              peer.management))
+
+    def forget(self):
+        for hv in self.hypervisors.values():
+            hv.switch.forget()
+
+    def diagnosis(self):
+        """Returns, as text, what a person would look at first."""
+        text = []
+        for hv in self.hypervisors.values():
+            for target, command in (("ovs-vswitchd", "vmmob/show"),
+                                    ("ovs-vswitchd", "vmmob/vmns"),
+                                    ("ovs-vmmobd", "vmmob/show"),
+                                    ("ovs-vmmobd", "vmmob/peers")):
+                if target in hv.switch.daemons:
+                    text += ["--- %s: %s %s" % (hv.name, target, command)]
+                    try:
+                        text += [hv.switch.appctl(command, target=target)]
+                    except process.LabError as e:
+                        text += [str(e)]
+            for daemon in hv.switch.daemons:
+                text += ["--- %s: end of the log of %s" % (hv.name, daemon),
+                         hv.switch.log(daemon, 12)]
+        return "\n".join(text)
+
+    def _start(self):
+        network = self.add_namespace("net")
+        network.sysctl("net/ipv4/ip_forward", int(self.system == "ip"))
+        if self.system == "l2":
+            network.add_bridge("segment", "02:00:00:00:00:fe")
+        for site in self.sites:
+            hv = Hypervisor(self, site)
+            self.hypervisors[site.name] = hv
+            self.on_close(hv.switch.stop)
+            segment = "segment"
+            if self.system == "ip":
+                segment = "site" + site.name
+                network.add_bridge(segment, site.router_mac)
+                network.ip("addr add %s/%d dev %s"
+                           % (site.router, site.network.prefixlen, segment))
+                self._wire(network, segment, hv, MANAGEMENT)
+                hv.ns.ip("addr add %s/%d dev %s"
+                         % (site.management, site.network.prefixlen,
+                            MANAGEMENT))
+                hv.ns.ip("route add default via " + site.router)
+            self._wire(network, segment, hv, switch.UPLINK, site.uplink_mac)
+            hv.switch.start(site.uplink_mac)
+        if self.system == "ip":
+            self.check()
+            self.start_vmmob()
+
+    def start_vmmob(self):
+        for hv in self.hypervisors.values():
+            site = hv.site
+            hv.switch.start_vmmob(
+                {"uplink": switch.UPLINK,
+                 "home": str(HOME),
+                 "home-gateway": HOME_GATEWAY,
+                 "pool": str(site.pool),
+                 "gateway": "%s/%d" % (site.router, site.network.prefixlen)},
+                {"site": site.name,
+                 "listen": "ptcp:%d:%s" % (switch.VMMOB_PORT,
+                                           site.management),
+                 "peers": " ".join("tcp:%s:%d" % (peer.management,
+                                                  switch.VMMOB_PORT)
+                                   for peer in self.sites if peer != site)})
+
+    @staticmethod
+    def _wire(network, segment, hv, device, mac=None):
+        port = "%s-%s" % (hv.name, device)
+        netns.add_veth(network, port, hv.ns, device, mac1=mac)
+        network.ip("link set %s master %s" % (port, segment))

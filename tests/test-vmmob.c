@@ -1,0 +1,2036 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Tests of lib/vmmob-binding.c, lib/vmmob-table.c, lib/vmmob-msg.c.
+ *
+ * Tests that take a SEED do the same each time for the same SEED.  They print
+ * the seed of the case that failed, with which, and 1 for the number of cases,
+ * that case can be repeated alone. */
+
+#include <config.h>
+#undef NDEBUG
+#include "vmmob-binding.h"
+#include "vmmob-msg.h"
+#include "vmmob-table.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "command-line.h"
+#include "jsonrpc.h"
+#include "openvswitch/dynamic-string.h"
+#include "openvswitch/json.h"
+#include "ovstest.h"
+#include "packets.h"
+#include "random.h"
+#include "timeval.h"
+#include "util.h"
+
+/* Number of failures so far. */
+static unsigned int n_failures;
+
+/* The seed of the case that is being tested, or 0. */
+static uint32_t case_seed;
+
+static void fail(const char *format, ...) OVS_PRINTF_FORMAT(1, 2);
+
+/* Reports a failure. */
+static void
+fail(const char *format, ...)
+{
+    va_list args;
+
+    if (case_seed) {
+        fprintf(stderr, "seed %"PRIu32": ", case_seed);
+    }
+    va_start(args, format);
+    vfprintf(stderr, format, args);
+    va_end(args);
+    putc('\n', stderr);
+    n_failures++;
+}
+
+/* Fails unless 'actual' is 'expected', where a null pointer is "OK".  Frees
+ * 'actual'. */
+static void
+check_error(const char *what, char *actual, const char *expected)
+{
+    if (!nullable_string_is_equal(actual, expected)) {
+        fail("%s: \"%s\" instead of \"%s\"", what, actual ? actual : "OK",
+             expected ? expected : "OK");
+    }
+    free(actual);
+}
+
+/* Prepares the case 'i' of a test that was started with 'seed'. */
+static void
+start_case(uint32_t seed, uint32_t i)
+{
+    case_seed = seed + i;
+    if (!case_seed) {
+        case_seed = 1;
+    }
+    random_set_seed(case_seed);
+
+    /* Seeds that are near to each other start out similar. */
+    for (int j = 0; j < 8; j++) {
+        random_uint32();
+    }
+}
+
+/* Parses the SEED and N of the command line. */
+static void
+parse_seed(struct ovs_cmdl_context *ctx, uint32_t *seed, uint32_t *n)
+{
+    *seed = strtoul(ctx->argv[1], NULL, 10);
+    *n = strtoul(ctx->argv[2], NULL, 10);
+}
+
+static struct in6_addr
+addr(const char *s)
+{
+    struct in6_addr a;
+
+    if (!vmmob_addr_from_string(s, &a)) {
+        ovs_fatal(0, "%s: bad address", s);
+    }
+    return a;
+}
+
+static struct vmmob_prefix
+prefix(const char *s)
+{
+    struct vmmob_prefix p;
+    char *error = vmmob_prefix_parse(s, &p, NULL);
+
+    if (error) {
+        ovs_fatal(0, "%s", error);
+    }
+    return p;
+}
+
+/* Returns the key number 'n'.  They are in ascending order. */
+static struct vmmob_key
+key_nth(unsigned int n)
+{
+    struct vmmob_key key = {
+        .tenant = n / 2,
+        .mac = ETH_ADDR_C(52,54,00,00,00,00),
+    };
+
+    key.mac.ea[5] = n % 2;
+    return key;
+}
+
+/* Parses 's', in which "'" stands for '"'. */
+static struct json *
+parse_json(const char *s)
+{
+    /* Only an array or an object can stand alone. */
+    char *copy = xasprintf("[%s]", s);
+    struct json *array, *json;
+
+    for (char *p = copy; *p; p++) {
+        if (*p == '\'') {
+            *p = '"';
+        }
+    }
+    array = json_from_string(copy);
+    if (array->type != JSON_ARRAY) {
+        ovs_fatal(0, "%s: %s", s, json_string(array));
+    }
+    json = json_clone(array->array.elems[0]);
+    json_destroy(array);
+    free(copy);
+    return json;
+}
+
+/* Returns a random number from 'min' to 'max'. */
+static unsigned int
+range(unsigned int min, unsigned int max)
+{
+    return min + random_range(max - min + 1);
+}
+
+
+/* Records. */
+
+/* What one record has in the tests of the merge rule. */
+struct contender {
+    enum vmmob_state state;
+    uint64_t seqno;
+    uint64_t ofs;
+};
+
+/* Prints which of two records is in force, for each of a table of cases. */
+static void
+test_compare(struct ovs_cmdl_context *ctx OVS_UNUSED)
+{
+#define A VMMOB_ACTIVE
+#define P VMMOB_PREPARED
+    static const struct {
+        struct contender a, b;
+        int expected;
+        const char *why;
+    } cases[] = {
+        { { A, 1, 1 }, { A, 1, 1 }, 0, "the same" },
+        { { P, 1, 1 }, { P, 1, 1 }, 0, "the same, prepared" },
+
+        { { A, 2, 1 }, { A, 1, 1 }, 1, "higher sequence number" },
+        { { A, 2, 1 }, { A, 1, 2 }, 1, "sequence number before OFS" },
+        { { A, 1, 2 }, { A, 1, 1 }, 1, "tie, higher OFS" },
+        { { A, 10, 1 }, { A, 9, 1 }, 1, "not compared as text" },
+        { { A, 1, 0 }, { A, 0, UINT64_MAX }, 1, "zero is the lowest" },
+        { { A, VMMOB_MAX_SEQNO, 1 }, { A, 0, 2 }, 1, "does not wrap" },
+        { { A, 1ULL << 32, 1 }, { A, 1, 2 }, 1, "all 64 bits of seqno" },
+        { { A, 1, 1ULL << 63 }, { A, 1, 1 }, 1, "all 64 bits of OFS" },
+        { { A, 1, 1ULL << 32 }, { A, 1, 2 }, 1, "OFS is no int" },
+
+        { { A, 1, 1 }, { P, 1, 1 }, 1, "active" },
+        { { A, 1, 1 }, { P, 2, 1 }, 1, "active before sequence number" },
+        { { A, 1, 1 }, { P, 2, 2 }, 1, "active before anything" },
+        { { A, 0, 1 }, { P, VMMOB_MAX_SEQNO, 2 }, 1, "active at zero" },
+        { { P, 2, 1 }, { P, 1, 2 }, 1, "both prepared" },
+        { { P, 1, 2 }, { P, 1, 1 }, 1, "both prepared, tie" },
+    };
+#undef A
+#undef P
+
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        struct vmmob_key key = key_nth(0);
+        struct vmmob_vmn a, b;
+        int ab, ba;
+
+        vmmob_vmn_init(&a, &key, cases[i].a.ofs);
+        a.state = cases[i].a.state;
+        a.seqno = cases[i].a.seqno;
+        vmmob_vmn_init(&b, &key, cases[i].b.ofs);
+        b.state = cases[i].b.state;
+        b.seqno = cases[i].b.seqno;
+
+        ab = vmmob_vmn_compare(&a, &b);
+        ba = vmmob_vmn_compare(&b, &a);
+        if ((ab > 0) - (ab < 0) != cases[i].expected
+            || (ba > 0) - (ba < 0) != -cases[i].expected) {
+            fail("%s: %d and %d instead of %d", cases[i].why, ab, ba,
+                 cases[i].expected);
+        }
+        vmmob_vmn_destroy(&a);
+        vmmob_vmn_destroy(&b);
+    }
+}
+
+/* Fails unless the home addresses of 'vmn', as text, are 'expected'. */
+static void
+check_hoas(const struct vmmob_vmn *vmn, const char *expected)
+{
+    struct ds s = DS_EMPTY_INITIALIZER;
+
+    for (size_t i = 0; i < vmn->n_pairs; i++) {
+        ds_put_cstr(&s, i ? " " : "");
+        vmmob_addr_format(&vmn->pairs[i].hoa, &s);
+        ds_put_char(&s, '>');
+        vmmob_addr_format(&vmn->pairs[i].moa, &s);
+    }
+    if (strcmp(ds_cstr(&s), expected)) {
+        fail("pairs are \"%s\" instead of \"%s\"", ds_cstr(&s), expected);
+    }
+    ds_destroy(&s);
+}
+
+/* The pairs of a VMN: order, limits, aliasing. */
+static void
+test_pairs(struct ovs_cmdl_context *ctx OVS_UNUSED)
+{
+    struct in6_addr h1 = addr("10.0.0.1"), h2 = addr("10.0.0.2");
+    struct in6_addr h3 = addr("fd00::1"), m1 = addr("192.0.2.1");
+    struct vmmob_key key = key_nth(0);
+    struct vmmob_vmn vmn, copy;
+
+    vmmob_vmn_init(&vmn, &key, 1);
+    ovs_assert(!vmmob_vmn_find_hoa(&vmn, &h1));
+    ovs_assert(!vmmob_vmn_remove_hoa(&vmn, &h1));
+    check_hoas(&vmn, "");
+
+    ovs_assert(vmmob_vmn_set_pair(&vmn, &h3, &in6addr_any));
+    ovs_assert(vmmob_vmn_set_pair(&vmn, &h2, &in6addr_any));
+    ovs_assert(vmmob_vmn_set_pair(&vmn, &h1, &m1));
+    check_hoas(&vmn, "10.0.0.1>192.0.2.1 10.0.0.2>:: fd00::1>::");
+    ovs_assert(vmmob_vmn_find_hoa(&vmn, &h2) == &vmn.pairs[1]);
+    ovs_assert(!vmmob_vmn_find_hoa(&vmn, &m1));
+
+    /* Arguments that point into the record. */
+    ovs_assert(vmmob_vmn_set_pair(&vmn, &vmn.pairs[0].moa,
+                                  &vmn.pairs[0].hoa));
+    check_hoas(&vmn, "10.0.0.1>192.0.2.1 10.0.0.2>:: 192.0.2.1>10.0.0.1 "
+               "fd00::1>::");
+    ovs_assert(vmmob_vmn_remove_hoa(&vmn, &vmn.pairs[2].hoa));
+    ovs_assert(vmmob_vmn_set_pair(&vmn, &h1, &in6addr_any));
+    check_hoas(&vmn, "10.0.0.1>:: 10.0.0.2>:: fd00::1>::");
+
+    /* A copy is another record. */
+    vmmob_vmn_clone(&copy, &vmn);
+    ovs_assert(vmmob_vmn_equals(&copy, &vmn));
+    vmmob_vmn_set_pair(&copy, &h1, &m1);
+    ovs_assert(!vmmob_vmn_equals(&copy, &vmn));
+    check_hoas(&vmn, "10.0.0.1>:: 10.0.0.2>:: fd00::1>::");
+    vmmob_vmn_destroy(&copy);
+
+    ovs_assert(vmmob_vmn_remove_hoa(&vmn, &h1));
+    ovs_assert(vmmob_vmn_remove_hoa(&vmn, &h3));
+    ovs_assert(vmmob_vmn_remove_hoa(&vmn, &h2));
+    check_hoas(&vmn, "");
+
+    /* As many as there may be, then one more. */
+    for (int i = VMMOB_MAX_PAIRS; i > 0; i--) {
+        struct in6_addr hoa = in6_addr_mapped_ipv4(htonl(0x0a000000 + i));
+
+        ovs_assert(vmmob_vmn_set_pair(&vmn, &hoa, &in6addr_any));
+    }
+    ovs_assert(!vmmob_vmn_set_pair(&vmn, &h3, &m1));
+    ovs_assert(vmmob_vmn_set_pair(&vmn, &h2, &m1));
+    ovs_assert(vmn.n_pairs == VMMOB_MAX_PAIRS);
+    check_error("full", vmmob_vmn_validate(&vmn), NULL);
+    vmmob_vmn_destroy(&vmn);
+    vmmob_vmn_destroy(NULL);
+    vmmob_ofs_destroy(NULL);
+}
+
+/* Invalid records that cannot come from JSON or from the functions that
+ * change a record.  The others are tested by "malformed". */
+static void
+test_validate(struct ovs_cmdl_context *ctx OVS_UNUSED)
+{
+    struct vmmob_pair pairs[VMMOB_MAX_PAIRS + 1];
+    struct vmmob_prefix pools[VMMOB_MAX_POOLS + 1];
+    const struct vmmob_vmn good_vmn = {
+        .key = key_nth(0),
+        .ofs = 1,
+        .n_pairs = 2,
+        .pairs = pairs,
+    };
+    struct vmmob_ofs good_ofs = {
+        .id = 1,
+        .site = CONST_CAST(char *, ""),
+        .uplink = prefix("192.0.2.0/24"),
+        .mac = good_vmn.key.mac,
+        .n_pools = 1,
+        .pools = pools,
+    };
+    struct vmmob_vmn vmn;
+    struct vmmob_ofs ofs;
+
+    for (size_t i = 0; i < ARRAY_SIZE(pairs); i++) {
+        pairs[i] = (struct vmmob_pair) {
+            .hoa = in6_addr_mapped_ipv4(htonl(0x0a000001 + i)),
+        };
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(pools); i++) {
+        pools[i] = prefix("192.0.2.128/25");
+    }
+
+    check_error("good VMN", vmmob_vmn_validate(&good_vmn), NULL);
+    vmn = good_vmn;
+    vmn.ofs = 0;
+    check_error("OFS", vmmob_vmn_validate(&vmn), "OFS id is zero");
+    vmn = good_vmn;
+    vmn.seqno = VMMOB_MAX_SEQNO;
+    check_error("seqno", vmmob_vmn_validate(&vmn), NULL);
+    vmn.seqno++;
+    check_error("seqno", vmmob_vmn_validate(&vmn),
+                "sequence number 9223372036854775808 is too high");
+    vmn = good_vmn;
+    vmn.state = 2;
+    check_error("state", vmmob_vmn_validate(&vmn), "state 2 is invalid");
+    vmn = good_vmn;
+    vmn.n_pairs = ARRAY_SIZE(pairs);
+    check_error("n_pairs", vmmob_vmn_validate(&vmn),
+                "17 home addresses are more than 16");
+    vmn = good_vmn;
+    pairs[0].hoa = pairs[2].hoa;
+    check_error("order", vmmob_vmn_validate(&vmn),
+                "home address 10.0.0.2 is out of order");
+    pairs[0].hoa = pairs[1].hoa;
+    check_error("twice", vmmob_vmn_validate(&vmn),
+                "home address 10.0.0.2 is out of order");
+
+    check_error("good OFS", vmmob_ofs_validate(&good_ofs), NULL);
+    ofs = good_ofs;
+    ofs.id = 0;
+    check_error("id", vmmob_ofs_validate(&ofs), "OFS id is zero");
+    ofs = good_ofs;
+    ofs.n_pools = VMMOB_MAX_POOLS + 1;
+    check_error("n_pools", vmmob_ofs_validate(&ofs),
+                "17 pools are more than 16");
+    ofs = good_ofs;
+    ofs.uplink.plen = 129;
+    check_error("plen", vmmob_ofs_validate(&ofs),
+                "uplink has prefix length 129");
+    ofs = good_ofs;
+    pools[0].plen = 96;
+    check_error("host bits", vmmob_ofs_validate(&ofs),
+                "pool 192.0.2.128/0 has host bits set");
+    pools[0].plen = 95;
+    check_error("host bits", vmmob_ofs_validate(&ofs),
+                "pool 192.0.2.128/95 has host bits set");
+
+    vmmob_ofs_init(&ofs, 1);
+    check_error("initial OFS", vmmob_ofs_validate(&ofs),
+                "uplink ::/0 is not unicast");
+    vmmob_ofs_destroy(&ofs);
+}
+
+
+/* Text forms. */
+
+static void
+test_text(struct ovs_cmdl_context *ctx OVS_UNUSED)
+{
+    static const struct {
+        const char *s;
+        const char *expected;   /* Canonical form, NULL if 's' is bad. */
+    } addrs[] = {
+        { "10.0.0.1", "10.0.0.1" },
+        { "0.0.0.0", "0.0.0.0" },
+        { "255.255.255.255", "255.255.255.255" },
+        { "::ffff:10.0.0.1", "10.0.0.1" },
+        { "::FFFF:a00:1", "10.0.0.1" },
+        { "::", "::" },
+        { "2001:DB8:0:0::1", "2001:db8::1" },
+        { "", NULL },
+        { " 10.0.0.1", NULL },
+        { "10.0.0.1 ", NULL },
+        { "10.0.0", NULL },
+        { "10.0.0.256", NULL },
+        { "10.0.0.1.1", NULL },
+        { "10.0.0.1/32", NULL },
+        { "fe80::1%eth0", NULL },
+        { "[::1]", NULL },
+        { ":::", NULL },
+        { "1:2:3:4:5:6:7:8:9", NULL },
+        { "localhost", NULL },
+    };
+    static const struct {
+        const char *s;
+        uint64_t expected;      /* 0 if 's' is bad. */
+    } ids[] = {
+        { "0000000000000001", 1 },
+        { "00002320ABCDEF01", 0x2320abcdef01 },
+        { "ffffffffffffffff", UINT64_MAX },
+        { "0000000000000000", 0 },
+        { "000000000000001", 0 },
+        { "00000000000000001", 0 },
+        { "0x00000000000001", 0 },
+        { "00000000000000 1", 0 },
+        { "-000000000000001", 0 },
+        { "000000000000000g", 0 },
+        { "", 0 },
+    };
+    static const struct {
+        const char *s;
+        const char *net;        /* Expected prefix, NULL if 's' is bad. */
+        const char *addr;       /* Expected address. */
+        const char *error;      /* Expected error, if host bits may be set. */
+        bool host_bits;         /* Expect an error if not. */
+    } prefixes[] = {
+        { "10.0.0.1/24", "10.0.0.0/24", "10.0.0.1", NULL, true },
+        { "10.0.0.0/24", "10.0.0.0/24", "10.0.0.0", NULL, false },
+        { "10.0.0.1", "10.0.0.1/32", "10.0.0.1", NULL, false },
+        { "10.0.0.1/32", "10.0.0.1/32", "10.0.0.1", NULL, false },
+        { "10.0.0.1/31", "10.0.0.0/31", "10.0.0.1", NULL, true },
+        { "0.0.0.0/0", "0.0.0.0/0", "0.0.0.0", NULL, false },
+        { "10.0.0.1/0", "0.0.0.0/0", "10.0.0.1", NULL, true },
+        { "10.0.0.0/08", "10.0.0.0/8", "10.0.0.0", NULL, false },
+        { "::ffff:10.0.0.1/120", "10.0.0.0/24", "10.0.0.1", NULL, true },
+        { "::/0", "::/0", "::", NULL, false },
+        { "fd00::1/64", "fd00::/64", "fd00::1", NULL, true },
+        { "fd00::1/128", "fd00::1/128", "fd00::1", NULL, false },
+        { "fd00::1", "fd00::1/128", "fd00::1", NULL, false },
+        { "fd00:0:0:8::/61", "fd00:0:0:8::/61", "fd00:0:0:8::", NULL, false },
+        { "fd00:0:0:9::/61", "fd00:0:0:8::/61", "fd00:0:0:9::", NULL, true },
+#define BAD(S, ERROR) { S, NULL, NULL, S ": " ERROR, false }
+#define SLASH "/"
+        BAD("", "invalid IP address or prefix"),
+        BAD(SLASH, "invalid IP address or prefix"),
+        BAD(SLASH "24", "invalid IP address or prefix"),
+        BAD("10.0.0/24", "invalid IP address or prefix"),
+        BAD("10.0.0.300/24", "invalid IP address or prefix"),
+        BAD(" 10.0.0.0/24", "invalid IP address or prefix"),
+        BAD("fd00::g/64", "invalid IP address or prefix"),
+        BAD("10.0.0.0/", "prefix length is not from 0 to 32"),
+        BAD("10.0.0.0/33", "prefix length is not from 0 to 32"),
+        BAD("10.0.0.0/-1", "prefix length is not from 0 to 32"),
+        BAD("10.0.0.0/+8", "prefix length is not from 0 to 32"),
+        BAD("10.0.0.0/ 8", "prefix length is not from 0 to 32"),
+        BAD("10.0.0.0/8 ", "prefix length is not from 0 to 32"),
+        BAD("10.0.0.0/8/8", "prefix length is not from 0 to 32"),
+        BAD("10.0.0.0/x", "prefix length is not from 0 to 32"),
+        BAD("10.0.0.0/4294967304", "prefix length is not from 0 to 32"),
+        BAD("10.0.0.0/255.0.0.0", "prefix length is not from 0 to 32"),
+        BAD("fd00::/129", "prefix length is not from 0 to 128"),
+        BAD("::ffff:10.0.0.0/95", "prefix length of an IPv4-mapped address "
+            "is less than 96"),
+#undef SLASH
+#undef BAD
+    };
+    static const struct {
+        const char *a, *b;
+        bool contains;          /* Is the address of 'b' in 'a'? */
+        bool overlaps;
+    } pairs[] = {
+        { "10.0.0.0/24", "10.0.0.255", true, true },
+        { "10.0.0.0/24", "10.0.1.0", false, false },
+        { "10.0.0.0/24", "10.0.0.0/16", true, true },
+        { "10.0.1.0/24", "10.0.0.0/16", false, true },
+        { "10.0.0.0/24", "10.0.1.0/24", false, false },
+        { "10.0.0.4/30", "10.0.0.7/32", true, true },
+        { "10.0.0.4/30", "10.0.0.8/32", false, false },
+        { "0.0.0.0/0", "255.255.255.255", true, true },
+        { "0.0.0.0/0", "::/0", false, false },
+        { "::/0", "10.0.0.1", false, false },
+        { "::/0", "fd00::1", true, true },
+        { "fd00::/64", "fd00::ffff:ffff:ffff:ffff", true, true },
+        { "fd00::/64", "fd00:0:0:1::", false, false },
+        { "fd00::/63", "fd00:0:0:1::/64", true, true },
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(addrs); i++) {
+        struct in6_addr a = in6addr_loopback;
+        bool ok = vmmob_addr_from_string(addrs[i].s, &a);
+        struct ds s = DS_EMPTY_INITIALIZER;
+
+        vmmob_addr_format(&a, &s);
+        if (ok != (addrs[i].expected != NULL)
+            || strcmp(ds_cstr(&s), ok ? addrs[i].expected : "::1")) {
+            fail("address \"%s\": %s %s", addrs[i].s, ok ? "good" : "bad",
+                 ds_cstr(&s));
+        }
+        ds_destroy(&s);
+    }
+
+    for (size_t i = 0; i < ARRAY_SIZE(ids); i++) {
+        uint64_t id = 5;
+        bool ok = vmmob_ofs_id_from_string(ids[i].s, &id);
+
+        if (ok != (ids[i].expected != 0)
+            || id != (ok ? ids[i].expected : 5)) {
+            fail("OFS id \"%s\": %s "VMMOB_OFS_ID_FMT, ids[i].s,
+                 ok ? "good" : "bad", id);
+        }
+    }
+
+    for (size_t i = 0; i < ARRAY_SIZE(prefixes); i++) {
+        const struct vmmob_prefix unset = { .addr = in6addr_any, .plen = 77 };
+        struct vmmob_prefix p = unset;
+        struct in6_addr a = in6addr_any;
+        const char *s = prefixes[i].s;
+        struct ds ds = DS_EMPTY_INITIALIZER;
+        char *error;
+
+        error = vmmob_prefix_parse(s, &p, &a);
+        if (!error) {
+            struct in6_addr expected = addr(prefixes[i].addr);
+
+            vmmob_prefix_format(&p, &ds);
+            if (!nullable_string_is_equal(ds_cstr(&ds), prefixes[i].net)
+                || !ipv6_addr_equals(&a, &expected)) {
+                fail("prefix \"%s\": wrong result %s", s, ds_cstr(&ds));
+            }
+        } else if (!vmmob_prefix_equals(&p, &unset) || ipv6_addr_is_set(&a)) {
+            fail("prefix \"%s\": result in spite of error", s);
+        }
+        check_error(s, error, prefixes[i].error);
+
+        p = unset;
+        error = vmmob_prefix_parse(s, &p, NULL);
+        if (prefixes[i].host_bits) {
+            char *expected = xasprintf("%s: host bits are set", s);
+
+            check_error(s, error, expected);
+            free(expected);
+            if (!vmmob_prefix_equals(&p, &unset)) {
+                fail("prefix \"%s\": result in spite of error", s);
+            }
+        } else {
+            check_error(s, error, prefixes[i].error);
+        }
+        ds_destroy(&ds);
+    }
+
+    for (size_t i = 0; i < ARRAY_SIZE(pairs); i++) {
+        struct vmmob_prefix a = prefix(pairs[i].a);
+        struct vmmob_prefix b = prefix(pairs[i].b);
+
+        if (vmmob_prefix_contains(&a, &b.addr) != pairs[i].contains) {
+            fail("%s contains %s", pairs[i].a, pairs[i].b);
+        }
+        if (vmmob_prefix_overlaps(&a, &b) != pairs[i].overlaps
+            || vmmob_prefix_overlaps(&b, &a) != pairs[i].overlaps) {
+            fail("%s overlaps %s", pairs[i].a, pairs[i].b);
+        }
+        if (!vmmob_prefix_equals(&a, &a) || vmmob_prefix_equals(&a, &b)) {
+            fail("%s equals %s", pairs[i].a, pairs[i].b);
+        }
+    }
+
+    enum vmmob_state state = VMMOB_PREPARED;
+    ovs_assert(vmmob_state_from_string("active", &state)
+               && state == VMMOB_ACTIVE);
+    ovs_assert(vmmob_state_from_string("prepared", &state)
+               && state == VMMOB_PREPARED);
+    ovs_assert(!vmmob_state_from_string("Active", &state));
+    ovs_assert(!vmmob_state_from_string("", &state));
+    ovs_assert(state == VMMOB_PREPARED);
+    ovs_assert(!strcmp(vmmob_state_to_string(VMMOB_ACTIVE), "active"));
+    ovs_assert(!strcmp(vmmob_state_to_string(VMMOB_PREPARED), "prepared"));
+}
+
+
+/* Random records, from few values so that they collide. */
+
+enum { N_KEYS = 4, N_OFSS = 3, N_ADDRS = 5 };
+
+static struct in6_addr
+hoa_nth(unsigned int n)
+{
+    return n % 4 == 3 ? addr("fd00::1")
+           : in6_addr_mapped_ipv4(htonl(0x0a000001 + n));
+}
+
+/* Returns a mobile address for 'hoa', which may be unspecified, and which may
+ * be the same for several 'hoa'. */
+static struct in6_addr
+random_moa(const struct in6_addr *hoa)
+{
+    unsigned int n = range(0, N_ADDRS);
+
+    if (!n) {
+        return in6addr_any;
+    } else if (IN6_IS_ADDR_V4MAPPED(hoa)) {
+        return in6_addr_mapped_ipv4(htonl(0xc0000200 + n));
+    } else {
+        struct in6_addr moa = addr("2001:db8::");
+
+        moa.s6_addr[15] = n;
+        return moa;
+    }
+}
+
+/* Initializes 'vmn' at random.  It is valid. */
+static void
+random_vmn(struct vmmob_vmn *vmn, const struct vmmob_key *key, uint64_t ofs)
+{
+    unsigned int n = range(0, 3);
+
+    vmmob_vmn_init(vmn, key, ofs);
+    vmn->seqno = range(0, 2);
+    vmn->state = range(0, 2) ? VMMOB_ACTIVE : VMMOB_PREPARED;
+    for (unsigned int i = 0; i < n; i++) {
+        struct in6_addr hoa = hoa_nth(range(0, N_ADDRS - 1));
+        struct in6_addr moa = random_moa(&hoa);
+
+        for (size_t j = 0; j < vmn->n_pairs; j++) {
+            if (ipv6_addr_equals(&vmn->pairs[j].moa, &moa)) {
+                moa = in6addr_any;
+            }
+        }
+        vmmob_vmn_set_pair(vmn, &hoa, &moa);
+    }
+}
+
+/* Initializes 'ofs' at random.  It is valid. */
+static void
+random_ofs(struct vmmob_ofs *ofs, uint64_t id)
+{
+    static const char *sites[] = { "", "paris", "S\303\243o \"Paulo\" \\" };
+    static const char *pools[] = { "192.0.2.0/25", "2001:db8::/64",
+                                   "198.51.100.1/32" };
+
+    vmmob_ofs_init(ofs, id);
+    free(ofs->site);
+    ofs->site = xstrdup(sites[range(0, 2)]);
+    ofs->uplink = prefix(pools[range(0, 2)]);
+    ofs->mac = key_nth(range(0, N_KEYS - 1)).mac;
+    if (range(0, 1)) {
+        ofs->gateway = addr(range(0, 1) ? "192.0.2.1" : "fe80::1");
+    }
+    if (range(0, 1)) {
+        ofs->gateway_mac = key_nth(range(0, N_KEYS - 1)).mac;
+    }
+    ofs->n_pools = range(0, 2);
+    ofs->pools = xcalloc(ofs->n_pools, sizeof *ofs->pools);
+    for (size_t i = 0; i < ofs->n_pools; i++) {
+        ofs->pools[i] = prefix(pools[range(0, 2)]);
+    }
+    ofs->stale = range(0, 1);
+}
+
+
+/* The table. */
+
+/* A table without indexes, which does what it does by looking at all rows. */
+struct model {
+    struct model_row {
+        bool present;
+        bool marked;
+        struct vmmob_vmn vmn;
+    } rows[N_KEYS][N_OFSS];
+    struct model_ofs {
+        bool present;
+        bool marked;
+        struct vmmob_ofs ofs;
+    } ofss[N_OFSS];
+};
+
+static void
+model_clear_row(struct model_row *row)
+{
+    if (row->present) {
+        vmmob_vmn_destroy(&row->vmn);
+        row->present = false;
+    }
+}
+
+static void
+model_clear_ofs(struct model_ofs *ofs)
+{
+    if (ofs->present) {
+        vmmob_ofs_destroy(&ofs->ofs);
+        ofs->present = false;
+    }
+}
+
+static void
+model_uninit(struct model *m)
+{
+    for (int k = 0; k < N_KEYS; k++) {
+        for (int o = 0; o < N_OFSS; o++) {
+            model_clear_row(&m->rows[k][o]);
+        }
+    }
+    for (int o = 0; o < N_OFSS; o++) {
+        model_clear_ofs(&m->ofss[o]);
+    }
+}
+
+/* Returns true if 'a' is in force over 'b', which are rows for the same key or
+ * for different ones.  Does not use vmmob_vmn_compare(). */
+static bool
+model_beats(const struct vmmob_vmn *a, const struct vmmob_vmn *b)
+{
+    if (a->state == VMMOB_PREPARED && b->state == VMMOB_ACTIVE) {
+        return false;
+    }
+    if (a->state == VMMOB_ACTIVE && b->state == VMMOB_PREPARED) {
+        return true;
+    }
+    return a->seqno > b->seqno || (a->seqno == b->seqno && a->ofs > b->ofs);
+}
+
+static const struct vmmob_vmn *
+model_binding(const struct model *m, int k)
+{
+    const struct vmmob_vmn *best = NULL;
+
+    for (int o = 0; o < N_OFSS; o++) {
+        const struct model_row *row = &m->rows[k][o];
+
+        if (row->present && (!best || model_beats(&row->vmn, best))) {
+            best = &row->vmn;
+        }
+    }
+    return best;
+}
+
+/* In ascending order of keys, because of which the first one is right. */
+static const struct vmmob_vmn *
+model_find_by_hoa(const struct model *m, uint32_t tenant,
+                  const struct in6_addr *hoa)
+{
+    for (int k = 0; k < N_KEYS; k++) {
+        const struct vmmob_vmn *vmn = model_binding(m, k);
+
+        for (size_t i = 0; vmn && i < vmn->n_pairs; i++) {
+            if (vmn->key.tenant == tenant
+                && ipv6_addr_equals(&vmn->pairs[i].hoa, hoa)) {
+                return vmn;
+            }
+        }
+    }
+    return NULL;
+}
+
+static const struct vmmob_vmn *
+model_find_by_moa(const struct model *m, const struct in6_addr *moa)
+{
+    for (int in_force = 1; in_force >= 0; in_force--) {
+        const struct vmmob_vmn *best = NULL;
+
+        for (int k = 0; k < N_KEYS; k++) {
+            const struct vmmob_vmn *binding = model_binding(m, k);
+
+            for (int o = 0; o < N_OFSS; o++) {
+                const struct model_row *row = &m->rows[k][o];
+
+                if (!row->present || (&row->vmn == binding) != in_force) {
+                    continue;
+                }
+                for (size_t i = 0; i < row->vmn.n_pairs; i++) {
+                    if (ipv6_addr_is_set(moa)
+                        && ipv6_addr_equals(&row->vmn.pairs[i].moa, moa)
+                        && (!best || model_beats(&row->vmn, best))) {
+                        best = &row->vmn;
+                    }
+                }
+            }
+        }
+        if (best) {
+            return best;
+        }
+    }
+    return NULL;
+}
+
+/* Fails unless 'actual', from the table, is 'expected', from the model. */
+static void
+check_same(const char *what, const struct vmmob_vmn *actual,
+           const struct vmmob_vmn *expected)
+{
+    if (!actual != !expected
+        || (actual && !vmmob_vmn_equals(actual, expected))) {
+        fail("%s: found wrong VMN", what);
+    }
+}
+
+/* Fails unless 'table' says what 'm' says. */
+static void
+check_table(const struct vmmob_table *table, const struct model *m)
+{
+    const struct vmmob_entry **entries = vmmob_table_sort_entries(table);
+    const struct vmmob_ofs **ofss = vmmob_table_sort_ofss(table);
+    size_t n_vmns = 0;
+    size_t n_ofss = 0;
+
+    for (int k = 0; k < N_KEYS; k++) {
+        struct vmmob_key key = key_nth(k);
+        const struct vmmob_entry *entry = vmmob_table_find(table, &key);
+        const struct vmmob_vmn *binding = model_binding(m, k);
+
+        check_same("binding", vmmob_table_find_binding(table, &key), binding);
+        if (!entry != !binding) {
+            fail("entry does not exist, or exists without need");
+        }
+
+        for (int o = 0; o < N_OFSS; o++) {
+            const struct model_row *row = &m->rows[k][o];
+
+            check_same("row", vmmob_table_find_row(table, &key, o + 1),
+                       row->present ? &row->vmn : NULL);
+        }
+
+        if (entry) {
+            const struct vmmob_vmn *prev = NULL;
+            const struct vmmob_row *row;
+
+            LIST_FOR_EACH (row, node, &entry->rows) {
+                const struct model_row *model_row
+                    = &m->rows[k][row->vmn.ofs - 1];
+
+                if (prev && !model_beats(prev, &row->vmn)) {
+                    fail("rows of VMN are out of order");
+                }
+                if (row->marked != model_row->marked) {
+                    fail("wrong mark on row");
+                }
+                prev = &row->vmn;
+            }
+            n_vmns++;
+        }
+    }
+    if (n_vmns != vmmob_table_n_vmns(table)
+        || n_vmns != hmap_count(vmmob_table_entries(table))) {
+        fail("wrong number of VMNs");
+    }
+    for (size_t i = 1; i < n_vmns; i++) {
+        if (vmmob_key_compare(&entries[i - 1]->key, &entries[i]->key) >= 0) {
+            fail("VMNs are out of order");
+        }
+    }
+
+    for (int i = 0; i < N_ADDRS; i++) {
+        struct in6_addr hoa = hoa_nth(i);
+
+        for (int tenant = 0; tenant < 3; tenant++) {
+            check_same("HoA", vmmob_table_find_by_hoa(table, tenant, &hoa),
+                       model_find_by_hoa(m, tenant, &hoa));
+        }
+    }
+    for (int i = 0; i < 2 * N_ADDRS; i++) {
+        struct in6_addr moa = addr(i < N_ADDRS ? "192.0.2.1" : "2001:db8::1");
+
+        moa.s6_addr[15] += i % N_ADDRS;
+        check_same("MoA", vmmob_table_find_by_moa(table, &moa),
+                   model_find_by_moa(m, &moa));
+    }
+    check_same("no MoA", vmmob_table_find_by_moa(table, &in6addr_any), NULL);
+
+    for (int o = 0; o < N_OFSS; o++) {
+        const struct vmmob_ofs *ofs = vmmob_table_find_ofs(table, o + 1);
+        const struct model_ofs *mo = &m->ofss[o];
+
+        if (!ofs != !mo->present
+            || (ofs && !vmmob_ofs_equals(ofs, &mo->ofs))) {
+            fail("found wrong OFS");
+        } else if (ofs) {
+            if (ofss[n_ofss] != ofs) {
+                fail("OFSs are out of order");
+            }
+            if (CONTAINER_OF(ofs, struct vmmob_ofs_entry, ofs)->marked
+                != mo->marked) {
+                fail("wrong mark on OFS");
+            }
+            n_ofss++;
+        }
+    }
+    if (n_ofss != vmmob_table_n_ofss(table)
+        || n_ofss != hmap_count(vmmob_table_ofs_entries(table))) {
+        fail("wrong number of OFSs");
+    }
+
+    free(entries);
+    free(ofss);
+}
+
+/* Puts 'vmn' into 'table' and 'm', which takes ownership of it. */
+static void
+put_vmn(struct vmmob_table *table, struct model *m, int k,
+        struct vmmob_vmn *vmn)
+{
+    struct model_row *row = &m->rows[k][vmn->ofs - 1];
+    bool change = !row->present || !vmmob_vmn_equals(&row->vmn, vmn);
+
+    model_clear_row(row);
+    *row = (struct model_row) { .present = true, .vmn = *vmn };
+    if (vmmob_table_put_vmn(table, vmn) != change) {
+        fail("put of VMN: changed is not %d", change);
+    }
+}
+
+/* Does one random change to 'table' and the same to 'm'. */
+static void
+random_change(struct vmmob_table *table, struct model *m)
+{
+    int k = range(0, N_KEYS - 1);
+    int o = range(0, N_OFSS - 1);
+    struct vmmob_key key = key_nth(k);
+    struct model_row *row = &m->rows[k][o];
+    struct model_ofs *mo = &m->ofss[o];
+    struct vmmob_vmn vmn;
+    struct vmmob_ofs ofs;
+    bool change;
+
+    switch (range(0, 11)) {
+    case 0: case 1: case 2: case 3: case 4:
+        random_vmn(&vmn, &key, o + 1);
+        put_vmn(table, m, k, &vmn);
+        break;
+
+    case 5:
+        /* The same again, from the table's own memory. */
+        if (row->present) {
+            if (vmmob_table_put_vmn(table, vmmob_table_find_row(table, &key,
+                                                                o + 1))) {
+                fail("put of same VMN: changed");
+            }
+            row->marked = false;
+        }
+        break;
+
+    case 6:
+        /* Change just the sequence number, pairs in the table's memory. */
+        if (row->present) {
+            vmn = *vmmob_table_find_row(table, &key, o + 1);
+            vmn.seqno++;
+            row->vmn.seqno++;
+            row->marked = false;
+            if (!vmmob_table_put_vmn(table, &vmn)) {
+                fail("put of newer VMN: did not change");
+            }
+        }
+        break;
+
+    case 7: case 8: case 9:
+        if (vmmob_table_remove_vmn(table, &key, o + 1) != row->present) {
+            fail("remove of VMN: changed is not %d", row->present);
+        }
+        model_clear_row(row);
+        break;
+
+    case 10:
+        random_ofs(&ofs, o + 1);
+        change = !mo->present || !vmmob_ofs_equals(&mo->ofs, &ofs);
+        model_clear_ofs(mo);
+        *mo = (struct model_ofs) { .present = true, .ofs = ofs };
+        if (vmmob_table_put_ofs(table, &ofs) != change
+            || vmmob_table_put_ofs(table, vmmob_table_find_ofs(table,
+                                                               o + 1))) {
+            fail("put of OFS: changed is wrong");
+        }
+        break;
+
+    case 11:
+        if (vmmob_table_remove_ofs(table, o + 1) != mo->present) {
+            fail("remove of OFS: changed is not %d", mo->present);
+        }
+        model_clear_ofs(mo);
+        break;
+
+    default:
+        OVS_NOT_REACHED();
+    }
+}
+
+/* Puts the rows of 'm' into a new table, in random order, some of them more
+ * than once, some of them after an older one or after others that are removed
+ * later, and checks it. */
+static void
+check_any_order(const struct model *m)
+{
+    struct vmmob_table *table = vmmob_table_create();
+    int order[4 * N_KEYS * N_OFSS];
+    bool done[N_KEYS][N_OFSS];
+
+    for (size_t i = 0; i < ARRAY_SIZE(order); i++) {
+        size_t j = range(0, i);
+
+        order[i] = order[j];
+        order[j] = i % (N_KEYS * N_OFSS);
+    }
+    memset(done, 0, sizeof done);
+    for (size_t i = 0; i < ARRAY_SIZE(order); i++) {
+        int k = order[i] / N_OFSS;
+        int o = order[i] % N_OFSS;
+        const struct model_row *row = &m->rows[k][o];
+        struct vmmob_key key = key_nth(k);
+
+        if (done[k][o] || range(0, 1)) {
+            if (row->present) {
+                vmmob_table_put_vmn(table, &row->vmn);
+            } else {
+                vmmob_table_remove_vmn(table, &key, o + 1);
+            }
+            done[k][o] = true;
+        } else {
+            struct vmmob_vmn vmn;
+
+            random_vmn(&vmn, &key, o + 1);
+            vmmob_table_put_vmn(table, &vmn);
+            vmmob_vmn_destroy(&vmn);
+        }
+    }
+    for (int k = 0; k < N_KEYS; k++) {
+        for (int o = 0; o < N_OFSS; o++) {
+            struct vmmob_key key = key_nth(k);
+
+            if (m->rows[k][o].present) {
+                vmmob_table_put_vmn(table, &m->rows[k][o].vmn);
+            } else {
+                vmmob_table_remove_vmn(table, &key, o + 1);
+            }
+        }
+    }
+    for (int o = N_OFSS - 1; o >= 0; o--) {
+        if (m->ofss[o].present) {
+            vmmob_table_put_ofs(table, &m->ofss[o].ofs);
+        }
+    }
+    check_table(table, m);
+    vmmob_table_destroy(table);
+}
+
+static void
+model_set_marks(struct model *m, bool marked)
+{
+    for (int k = 0; k < N_KEYS; k++) {
+        for (int o = 0; o < N_OFSS; o++) {
+            m->rows[k][o].marked = marked;
+        }
+    }
+    for (int o = 0; o < N_OFSS; o++) {
+        m->ofss[o].marked = marked;
+    }
+}
+
+/* Removes from 'table' and from 'm' what is marked, in the way that a user
+ * would. */
+static void
+sweep(struct vmmob_table *table, struct model *m)
+{
+    const struct hmap *ofs_entries = vmmob_table_ofs_entries(table);
+    const struct hmap *entries = vmmob_table_entries(table);
+    struct vmmob_ofs_entry *ofs_entry;
+    struct vmmob_entry *entry;
+
+    HMAP_FOR_EACH_SAFE (entry, node, entries) {
+        struct vmmob_key key = entry->key;
+        uint64_t gone[N_OFSS];
+        size_t n_gone = 0;
+        struct vmmob_row *row;
+
+        LIST_FOR_EACH (row, node, &entry->rows) {
+            if (row->marked) {
+                gone[n_gone++] = row->vmn.ofs;
+            }
+        }
+        for (size_t i = 0; i < n_gone; i++) {
+            vmmob_table_remove_vmn(table, &key, gone[i]);
+        }
+    }
+    HMAP_FOR_EACH_SAFE (ofs_entry, node, ofs_entries) {
+        if (ofs_entry->marked) {
+            vmmob_table_remove_ofs(table, ofs_entry->ofs.id);
+        }
+    }
+
+    for (int k = 0; k < N_KEYS; k++) {
+        for (int o = 0; o < N_OFSS; o++) {
+            if (m->rows[k][o].marked) {
+                model_clear_row(&m->rows[k][o]);
+            }
+        }
+    }
+    for (int o = 0; o < N_OFSS; o++) {
+        if (m->ofss[o].marked) {
+            model_clear_ofs(&m->ofss[o]);
+        }
+    }
+}
+
+/* Random changes to a table and to a model of it. */
+static void
+test_table(struct ovs_cmdl_context *ctx)
+{
+    uint32_t seed, n;
+
+    parse_seed(ctx, &seed, &n);
+    for (uint32_t i = 0; i < n && !n_failures; i++) {
+        struct vmmob_table *table = vmmob_table_create();
+        struct model m;
+        int n_changes;
+
+        start_case(seed, i);
+        memset(&m, 0, sizeof m);
+        n_changes = range(1, 40);
+        for (int j = 0; j < n_changes; j++) {
+            random_change(table, &m);
+            check_table(table, &m);
+        }
+        check_any_order(&m);
+
+        /* What a source says now in place of what it said. */
+        vmmob_table_mark(table);
+        model_set_marks(&m, true);
+        check_table(table, &m);
+        for (int j = 0; j < n_changes; j++) {
+            random_change(table, &m);
+        }
+        check_table(table, &m);
+        sweep(table, &m);
+        check_table(table, &m);
+
+        vmmob_table_destroy(table);
+        model_uninit(&m);
+    }
+    vmmob_table_destroy(NULL);
+}
+
+
+/* Messages. */
+
+/* The JSON forms to the letter: the other side may be of another release. */
+static void
+test_encode(struct ovs_cmdl_context *ctx OVS_UNUSED)
+{
+    static const enum vmmob_msg_type types[] = {
+        VMMOB_MSG_BEGIN, VMMOB_MSG_UPDATE, VMMOB_MSG_END,
+    };
+    struct vmmob_key key = {
+        .tenant = UINT32_MAX,
+        .mac = ETH_ADDR_C(0a,1b,2c,3d,4e,5f),
+    };
+    struct in6_addr h4 = addr("10.0.0.1"), m4 = addr("192.0.2.9");
+    struct in6_addr h6 = addr("fd00::1");
+    struct vmmob_prefix pools[] = {
+        prefix("192.0.2.8/29"), prefix("2001:db8::/64"),
+    };
+    struct vmmob_ofs ofs;
+    struct vmmob_vmn vmn;
+
+    vmmob_vmn_init(&vmn, &key, 0xabcdef);
+    vmn.seqno = VMMOB_MAX_SEQNO;
+    vmmob_vmn_set_pair(&vmn, &h6, &in6addr_any);
+    vmmob_vmn_set_pair(&vmn, &h4, &m4);
+
+    vmmob_ofs_init(&ofs, UINT64_MAX);
+    free(ofs.site);
+    ofs.site = xstrdup("paris");
+    ofs.uplink = prefix("192.0.2.0/24");
+    ofs.mac = key.mac;
+    ofs.gateway = addr("192.0.2.1");
+    ofs.n_pools = ARRAY_SIZE(pools);
+    ofs.pools = xmemdup(pools, sizeof pools);
+
+    for (size_t i = 0; i < ARRAY_SIZE(types); i++) {
+        struct vmmob_msg msg;
+        struct json *json;
+        char *s;
+
+        vmmob_msg_init(&msg, types[i]);
+        ovs_assert(vmmob_msg_is_empty(&msg) == (i == 1));
+        if (types[i] == VMMOB_MSG_UPDATE) {
+            vmmob_msg_put_vmn(&msg, &vmn);
+            vmn.state = VMMOB_PREPARED;
+            vmn.n_pairs = 0;
+            vmmob_msg_put_vmn(&msg, &vmn);
+            vmmob_msg_put_ofs(&msg, &ofs);
+            ofs.gateway = in6addr_any;
+            ofs.gateway_mac = key.mac;
+            ofs.n_pools = 0;
+            ofs.stale = true;
+            vmmob_msg_put_ofs(&msg, &ofs);
+            vmmob_msg_del_vmn(&msg, &key, 1);
+            vmmob_msg_del_ofs(&msg, 1);
+            ovs_assert(!vmmob_msg_is_empty(&msg));
+            ovs_assert(vmmob_msg_n_rows(&msg) == 6);
+        }
+
+        json = jsonrpc_msg_to_json(vmmob_msg_encode(&msg));
+        s = json_to_string(json, JSSF_PRETTY | JSSF_SORT);
+        puts(s);
+        free(s);
+        json_destroy(json);
+        vmmob_msg_uninit(&msg);
+    }
+    vmmob_msg_uninit(NULL);
+    vmmob_vmn_destroy(&vmn);
+    vmmob_ofs_destroy(&ofs);
+}
+
+/* Initializes 'msg' at random. */
+static void
+random_msg(struct vmmob_msg *msg)
+{
+    unsigned int n = range(0, 3);
+
+    vmmob_msg_init(msg, range(0, 5) ? VMMOB_MSG_UPDATE
+                   : range(0, 1) ? VMMOB_MSG_BEGIN : VMMOB_MSG_END);
+    if (msg->type != VMMOB_MSG_UPDATE) {
+        return;
+    }
+    for (unsigned int i = 0; i < n; i++) {
+        struct vmmob_key key = key_nth(range(0, N_KEYS - 1));
+        uint64_t id = range(0, 1) ? range(1, N_OFSS) : random_uint64() | 1;
+        struct vmmob_vmn vmn;
+        struct vmmob_ofs ofs;
+
+        random_vmn(&vmn, &key, id);
+        if (!range(0, 3)) {
+            vmn.seqno = random_uint64() & VMMOB_MAX_SEQNO;
+        }
+        if (!range(0, 3)) {
+            vmn.key.tenant = random_uint32();
+        }
+        vmmob_msg_put_vmn(msg, &vmn);
+        vmmob_vmn_destroy(&vmn);
+
+        random_ofs(&ofs, id);
+        vmmob_msg_put_ofs(msg, &ofs);
+        vmmob_ofs_destroy(&ofs);
+        if (range(0, 1)) {
+            vmmob_msg_del_vmn(msg, &key, id);
+            vmmob_msg_del_ofs(msg, id);
+        }
+    }
+}
+
+static bool
+msg_equals(const struct vmmob_msg *a, const struct vmmob_msg *b)
+{
+    if (a->type != b->type
+        || a->n_vmns != b->n_vmns
+        || a->n_ofss != b->n_ofss
+        || a->n_del_vmns != b->n_del_vmns
+        || a->n_del_ofss != b->n_del_ofss) {
+        return false;
+    }
+    for (size_t i = 0; i < a->n_vmns; i++) {
+        if (!vmmob_vmn_equals(&a->vmns[i], &b->vmns[i])) {
+            return false;
+        }
+    }
+    for (size_t i = 0; i < a->n_ofss; i++) {
+        if (!vmmob_ofs_equals(&a->ofss[i], &b->ofss[i])) {
+            return false;
+        }
+    }
+    for (size_t i = 0; i < a->n_del_vmns; i++) {
+        if (!vmmob_key_equals(&a->del_vmns[i].key, &b->del_vmns[i].key)
+            || a->del_vmns[i].ofs != b->del_vmns[i].ofs) {
+            return false;
+        }
+    }
+    for (size_t i = 0; i < a->n_del_ofss; i++) {
+        if (a->del_ofss[i] != b->del_ofss[i]) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Returns the text of 'msg' as it goes over a socket.  The caller must free()
+ * it. */
+static char *
+msg_to_string(const struct vmmob_msg *msg)
+{
+    struct json *json = jsonrpc_msg_to_json(vmmob_msg_encode(msg));
+    char *s = json_to_string(json, JSSF_SORT);
+
+    json_destroy(json);
+    return s;
+}
+
+/* Decodes 's', the inverse of msg_to_string().  It may be anything.  Returns
+ * NULL if successful, otherwise an error message that the caller must
+ * free(). */
+static char *
+msg_from_string(const char *s, struct vmmob_msg *msg)
+{
+    struct json *json = json_from_string(s);
+    struct jsonrpc_msg *rpc;
+    char *error;
+
+    /* Takes ownership of 'json'. */
+    vmmob_msg_init(msg, VMMOB_MSG_END);
+    error = jsonrpc_msg_from_json(json, &rpc);
+    if (!error) {
+        memset(msg, 0xcc, sizeof *msg);
+        error = vmmob_msg_decode(rpc, msg);
+        jsonrpc_msg_destroy(rpc);
+        if (error && (vmmob_msg_n_rows(msg) || msg->vmns || msg->ofss
+                      || msg->del_vmns || msg->del_ofss)) {
+            fail("rows in spite of error");
+        }
+    }
+    return error;
+}
+
+/* Random messages to text and back. */
+static void
+test_codec(struct ovs_cmdl_context *ctx)
+{
+    uint32_t seed, n;
+
+    parse_seed(ctx, &seed, &n);
+    for (uint32_t i = 0; i < n && !n_failures; i++) {
+        struct vmmob_msg a, b;
+        char *s;
+
+        start_case(seed, i);
+        random_msg(&a);
+        s = msg_to_string(&a);
+        check_error(s, msg_from_string(s, &b), NULL);
+        if (!msg_equals(&a, &b)) {
+            fail("%s: decoded to something else", s);
+        }
+        free(s);
+        vmmob_msg_uninit(&a);
+        vmmob_msg_uninit(&b);
+    }
+}
+
+static const char good_vmn_json[] =
+    "{'tenant': 0, 'mac': '52:54:00:00:00:01', 'ofs': '0000000000000001', "
+    "'seqno': 1, 'state': 'active', "
+    "'pairs': [['10.0.0.1', '192.0.2.1']]}";
+
+static const char good_ofs_json[] =
+    "{'id': '0000000000000001', 'site': 'paris', 'uplink': '192.0.2.0/24', "
+    "'mac': '52:54:00:00:00:01', 'gateway': '192.0.2.1', "
+    "'gateway_mac': '52:54:00:00:00:02', 'pools': ['192.0.2.128/25'], "
+    "'stale': false}";
+
+/* A change to one member of a good record. */
+struct bad_member {
+    const char *member;
+    const char *value;          /* JSON with ' for ", NULL to remove it. */
+    const char *error;          /* What is expected, NULL if good. */
+};
+
+static const struct bad_member bad_vmn_members[] = {
+    /* Good. */
+    { "ignored", "[{'a': null}]", NULL },
+    { "tenant", "4294967295", NULL },
+    { "seqno", "0", NULL },
+    { "seqno", "9223372036854775807", NULL },
+    { "seqno", "1.0", NULL },
+    { "state", "'prepared'", NULL },
+    { "mac", "'52:54:00:AB:cd:eF'", NULL },
+    { "pairs", "[]", NULL },
+    { "pairs", "[['10.0.0.1', '']]", NULL },
+    { "pairs", "[['10.0.0.1', '::']]", NULL },
+    { "pairs", "[['fd00::1', '2001:db8::1'], ['10.0.0.1', '10.0.0.1']]",
+      NULL },
+    { "pairs", "[['10.0.0.2', ''], ['10.0.0.1', '']]", NULL },
+
+    { "tenant", NULL, "\"tenant\" is missing" },
+    { "tenant", "null", "\"tenant\" is not integer but null" },
+    { "tenant", "'0'", "\"tenant\" is not integer but string" },
+    { "tenant", "0.5", "\"tenant\" is not integer but number" },
+    { "tenant", "-1", "\"tenant\" is not from 0 to 4294967295" },
+    { "tenant", "4294967296", "\"tenant\" is not from 0 to 4294967295" },
+
+    { "mac", NULL, "\"mac\" is missing" },
+    { "mac", "[]", "\"mac\" is not string but array" },
+    { "mac", "''", "\"mac\" has \"\", not a MAC address" },
+    { "mac", "'52:54:00:00:00'",
+      "\"mac\" has \"52:54:00:00:00\", not a MAC address" },
+    { "mac", "'52:54:00:00:00:1'",
+      "\"mac\" has \"52:54:00:00:00:1\", not a MAC address" },
+    { "mac", "'152:54:0:00:00:01'",
+      "\"mac\" has \"152:54:0:00:00:01\", not a MAC address" },
+    { "mac", "'52:54:00:00:00:01 '",
+      "\"mac\" has \"52:54:00:00:00:01 \", not a MAC address" },
+    { "mac", "'52-54-00-00-00-01'",
+      "\"mac\" has \"52-54-00-00-00-01\", not a MAC address" },
+    { "mac", "':::::::::::::::::'",
+      "\"mac\" has \":::::::::::::::::\", not a MAC address" },
+    { "mac", "'a\\nb\\u00e9'", "\"mac\" has \"a?b??\", not a MAC address" },
+    { "mac", "'0123456789012345678901234567890123456789'",
+      "\"mac\" has \"01234567890123456789012345678901\", "
+      "not a MAC address" },
+    { "mac", "'00:00:00:00:00:00'",
+      "MAC address 00:00:00:00:00:00 is not unicast" },
+    { "mac", "'01:00:5e:00:00:01'",
+      "MAC address 01:00:5e:00:00:01 is not unicast" },
+    { "mac", "'ff:ff:ff:ff:ff:ff'",
+      "MAC address ff:ff:ff:ff:ff:ff is not unicast" },
+
+    { "ofs", NULL, "\"ofs\" is missing" },
+    { "ofs", "1", "\"ofs\" is not string but integer" },
+    { "ofs", "'1'", "\"ofs\" has \"1\", not an OFS id" },
+    { "ofs", "'0000000000000000'",
+      "\"ofs\" has \"0000000000000000\", not an OFS id" },
+
+    { "seqno", NULL, "\"seqno\" is missing" },
+    { "seqno", "true", "\"seqno\" is not integer but boolean" },
+    { "seqno", "-1", "\"seqno\" is not from 0 to 9223372036854775807" },
+    { "seqno", "-9223372036854775808",
+      "\"seqno\" is not from 0 to 9223372036854775807" },
+    { "seqno", "9223372036854775808",
+      "\"seqno\" is not integer but number" },
+    { "seqno", "99999999999999999999",
+      "\"seqno\" is not integer but number" },
+    { "seqno", "1e300", "\"seqno\" is not integer but number" },
+
+    { "state", NULL, "\"state\" is missing" },
+    { "state", "0", "\"state\" is not string but integer" },
+    { "state", "''", "\"\" is not a state" },
+    { "state", "'ACTIVE'", "\"ACTIVE\" is not a state" },
+
+    { "pairs", NULL, "\"pairs\" is missing" },
+    { "pairs", "{}", "\"pairs\" is not array but object" },
+    { "pairs", "[null]",
+      "\"pairs\" has an element that is not two strings" },
+    { "pairs", "['10.0.0.1']",
+      "\"pairs\" has an element that is not two strings" },
+    { "pairs", "[['10.0.0.1']]",
+      "\"pairs\" has an element that is not two strings" },
+    { "pairs", "[[]]", "\"pairs\" has an element that is not two strings" },
+    { "pairs", "[['10.0.0.1', '', '']]",
+      "\"pairs\" has an element that is not two strings" },
+    { "pairs", "[['10.0.0.1', null]]",
+      "\"pairs\" has an element that is not two strings" },
+    { "pairs", "[[1, '']]",
+      "\"pairs\" has an element that is not two strings" },
+    { "pairs", "[['', '192.0.2.1']]",
+      "\"pairs\" has \"\", not an IP address" },
+    { "pairs", "[['10.0.0.1', '192.0.2.1/32']]",
+      "\"pairs\" has \"192.0.2.1/32\", not an IP address" },
+    { "pairs", "[['10.0.0.1', ''], ['10.0.0.1', '192.0.2.1']]",
+      "\"pairs\" has \"10.0.0.1\" twice" },
+    { "pairs", "[['10.0.0.1', ''], ['::ffff:10.0.0.1', '']]",
+      "\"pairs\" has \"::ffff:10.0.0.1\" twice" },
+    { "pairs", "[[], [], [], [], [], [], [], [], [], [], [], [], [], [], [],"
+      " [], []]",
+      "\"pairs\" has 17 elements, more than 16" },
+#define BAD_HOA(S) \
+    { "pairs", "[['" S "', '']]", "home address " S " is not unicast" }
+    BAD_HOA("::"),
+    BAD_HOA("::1"),
+    BAD_HOA("ff02::1"),
+    BAD_HOA("0.0.0.0"),
+    BAD_HOA("127.0.0.1"),
+    BAD_HOA("127.255.255.255"),
+    BAD_HOA("224.0.0.0"),
+    BAD_HOA("239.255.255.255"),
+    BAD_HOA("255.255.255.255"),
+#undef BAD_HOA
+    { "pairs", "[['10.0.0.1', '0.0.0.0']]",
+      "mobile address 0.0.0.0 is not unicast" },
+    { "pairs", "[['10.0.0.1', '255.255.255.255']]",
+      "mobile address 255.255.255.255 is not unicast" },
+    { "pairs", "[['fd00::1', 'ff02::1']]",
+      "mobile address ff02::1 is not unicast" },
+    { "pairs", "[['10.0.0.1', '2001:db8::1']]",
+      "home address 10.0.0.1 and mobile address 2001:db8::1 are of different "
+      "families" },
+    { "pairs", "[['fd00::1', '192.0.2.1']]",
+      "home address fd00::1 and mobile address 192.0.2.1 are of different "
+      "families" },
+    { "pairs", "[['10.0.0.1', '192.0.2.1'], ['10.0.0.2', '192.0.2.1']]",
+      "mobile address 192.0.2.1 is listed twice" },
+};
+
+#define S16 "0123456789abcdef"
+#define S256 S16 S16 S16 S16 S16 S16 S16 S16 S16 S16 S16 S16 S16 S16 S16 S16
+
+static const struct bad_member bad_ofs_members[] = {
+    /* Good. */
+    { "ignored", "1e100", NULL },
+    { "site", "''", NULL },
+    { "site", "'S\\u00e3o Paulo'", NULL },
+    { "gateway", "''", NULL },
+    { "gateway", "'fe80::1'", NULL },
+    { "gateway_mac", "'00:00:00:00:00:00'", NULL },
+    { "stale", "true", NULL },
+    { "pools", "[]", NULL },
+    { "pools", "['2001:db8::/64', '192.0.2.1']", NULL },
+
+    { "id", NULL, "\"id\" is missing" },
+    { "id", "1", "\"id\" is not string but integer" },
+    { "id", "'000000000000000x'",
+      "\"id\" has \"000000000000000x\", not an OFS id" },
+    { "site", NULL, "\"site\" is missing" },
+    { "site", "null", "\"site\" is not string but null" },
+    { "site", "'a\\tb'", "name of site has control characters" },
+    { "site", "'\\u001b[2J'", "name of site has control characters" },
+    { "site", "'" S256 "'", "name of site is longer than 255 bytes" },
+    { "uplink", NULL, "\"uplink\" is missing" },
+    { "uplink", "false", "\"uplink\" is not string but boolean" },
+    { "uplink", "''", "\"uplink\" has : invalid IP address or prefix" },
+    { "uplink", "'192.0.2.1/24'",
+      "\"uplink\" has 192.0.2.1/24: host bits are set" },
+    { "uplink", "'192.0.2.0/33'",
+      "\"uplink\" has 192.0.2.0/33: prefix length is not from 0 to 32" },
+    { "uplink", "'0.0.0.0/0'", "uplink 0.0.0.0/0 is not unicast" },
+    { "uplink", "'::/0'", "uplink ::/0 is not unicast" },
+    { "mac", NULL, "\"mac\" is missing" },
+    { "mac", "'00:00:00:00:00:00'",
+      "MAC address 00:00:00:00:00:00 is not unicast" },
+    { "gateway", NULL, "\"gateway\" is missing" },
+    { "gateway", "'192.0.2'",
+      "\"gateway\" has \"192.0.2\", not an IP address" },
+    { "gateway", "'224.0.0.1'", "gateway 224.0.0.1 is not unicast" },
+    { "gateway_mac", NULL, "\"gateway_mac\" is missing" },
+    { "gateway_mac", "''", "\"gateway_mac\" has \"\", not a MAC address" },
+    { "gateway_mac", "'33:33:00:00:00:01'",
+      "MAC address of gateway 33:33:00:00:00:01 is not unicast" },
+    { "pools", NULL, "\"pools\" is missing" },
+    { "pools", "'192.0.2.128/25'", "\"pools\" is not array but string" },
+    { "pools", "[1]", "\"pools\" has an element that is not a string" },
+    { "pools", "['192.0.2.0/24', '']",
+      "\"pools\" has : invalid IP address or prefix" },
+    { "pools", "['192.0.2.128/24']",
+      "\"pools\" has 192.0.2.128/24: host bits are set" },
+    { "pools", "['fd00::/129']",
+      "\"pools\" has fd00::/129: prefix length is not from 0 to 128" },
+    { "pools", "['224.0.0.0/8']", "pool 224.0.0.0/8 is not unicast" },
+    { "pools", "['240.0.0.0/4']", "pool 240.0.0.0/4 is not unicast" },
+    { "pools", "['126.0.0.0/7']", "pool 126.0.0.0/7 is not unicast" },
+    { "pools", "['ff00::/16']", "pool ff00::/16 is not unicast" },
+    { "pools", "['8000::/1']", "pool 8000::/1 is not unicast" },
+    { "pools", "['','','','','','','','','','','','','','','','','']",
+      "\"pools\" has 17 elements, more than 16" },
+    { "stale", NULL, "\"stale\" is missing" },
+    { "stale", "0", "\"stale\" is not boolean but integer" },
+    { "stale", "null", "\"stale\" is not boolean but null" },
+};
+
+/* Messages that are bad apart from the records in them. */
+static const struct {
+    const char *text;           /* JSON with ' for ". */
+    const char *error;          /* What is expected, NULL if good. */
+} bad_msgs[] = {
+#define NOTIFY(METHOD, PARAMS) \
+    "{'id': null, 'method': '" METHOD "', 'params': " PARAMS "}"
+#define ROW_ID "{'tenant': 0, 'mac': '52:54:00:00:00:01', " \
+               "'ofs': '0000000000000001'}"
+    { NOTIFY("begin", "[]"), NULL },
+    { NOTIFY("end", "[]"), NULL },
+    { NOTIFY("update", "[{}]"), NULL },
+    { NOTIFY("update", "[{'vmns': [], 'more': 1}]"), NULL },
+    { NOTIFY("update", "[{'del_vmns': [" ROW_ID ", " ROW_ID "]}]"), NULL },
+
+    { "{'id': 0, 'method': 'begin', 'params': []}",
+      "unexpected JSON-RPC request" },
+    { "{'id': 0, 'result': {}, 'error': null}",
+      "unexpected JSON-RPC reply" },
+    { "{'id': 0, 'result': null, 'error': {}}",
+      "unexpected JSON-RPC error" },
+    { NOTIFY("Begin", "[]"), "unknown method \"Begin\"" },
+    { NOTIFY("", "[]"), "unknown method \"\"" },
+    { NOTIFY("be\\ngin", "[]"), "unknown method \"be?gin\"" },
+    { NOTIFY("begin", "[{}]"),
+      "\"begin\" does not have exactly 0 parameters" },
+    { NOTIFY("end", "[null]"),
+      "\"end\" does not have exactly 0 parameters" },
+    { NOTIFY("update", "[]"),
+      "\"update\" does not have exactly 1 parameters" },
+    { NOTIFY("update", "[{}, {}]"),
+      "\"update\" does not have exactly 1 parameters" },
+    { NOTIFY("update", "[[]]"), "not object but array" },
+    { NOTIFY("update", "[null]"), "not object but null" },
+    { NOTIFY("update", "[{'vmns': {}}]"), "\"vmns\" is not array but object" },
+    { NOTIFY("update", "[{'ofss': null}]"),
+      "\"ofss\" is not array but null" },
+    { NOTIFY("update", "[{'vmns': [1]}]"), "vmns[0]: not object but integer" },
+    { NOTIFY("update", "[{'vmns': [{}]}]"), "vmns[0]: \"tenant\" is missing" },
+    { NOTIFY("update", "[{'ofss': [[]]}]"), "ofss[0]: not object but array" },
+    { NOTIFY("update", "[{'ofss': [{}]}]"), "ofss[0]: \"id\" is missing" },
+    { NOTIFY("update", "[{'del_vmns': ['x']}]"),
+      "del_vmns[0]: not object but string" },
+    { NOTIFY("update", "[{'del_vmns': [" ROW_ID ", {'tenant': 0}]}]"),
+      "del_vmns[1]: \"mac\" is missing" },
+    { NOTIFY("update", "[{'del_vmns': [{'tenant': -1}]}]"),
+      "del_vmns[0]: \"tenant\" is not from 0 to 4294967295" },
+    { NOTIFY("update", "[{'del_ofss': [1]}]"),
+      "del_ofss[0]: not string but integer" },
+    { NOTIFY("update", "[{'del_ofss': ['0000000000000001', '\\u0007']}]"),
+      "del_ofss[1]: \"?\" is not an OFS id" },
+    { NOTIFY("update", "[{'del_vmns': [" ROW_ID "], 'del_ofss': ['']}]"),
+      "del_ofss[0]: \"\" is not an OFS id" },
+#undef ROW_ID
+#undef NOTIFY
+};
+
+/* Returns 'good' with the change 'bad'. */
+static struct json *
+make_bad_record(const char *good, const struct bad_member *bad)
+{
+    struct json *json = parse_json(good);
+
+    if (bad->value) {
+        json_object_put(json, bad->member, parse_json(bad->value));
+    } else {
+        json_destroy(shash_find_and_delete(json->object, bad->member));
+    }
+    return json;
+}
+
+/* A table of what is malformed, with the errors. */
+static void
+test_malformed(struct ovs_cmdl_context *ctx OVS_UNUSED)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(bad_vmn_members); i++) {
+        const struct bad_member *bad = &bad_vmn_members[i];
+        struct json *json = make_bad_record(good_vmn_json, bad);
+        struct vmmob_vmn vmn;
+        char *error, *s;
+
+        memset(&vmn, 0xcc, sizeof vmn);
+        error = vmmob_vmn_from_json(json, &vmn);
+        s = json_to_string(json, JSSF_SORT);
+        if (!error) {
+            check_error(s, vmmob_vmn_validate(&vmn), NULL);
+            vmmob_vmn_destroy(&vmn);
+        } else if (!is_all_zeros(&vmn, sizeof vmn)) {
+            fail("%s: not zeroed", s);
+        }
+        check_error(s, error, bad->error);
+        free(s);
+        json_destroy(json);
+    }
+
+    for (size_t i = 0; i < ARRAY_SIZE(bad_ofs_members); i++) {
+        const struct bad_member *bad = &bad_ofs_members[i];
+        struct json *json = make_bad_record(good_ofs_json, bad);
+        struct vmmob_ofs ofs;
+        char *error, *s;
+
+        memset(&ofs, 0xcc, sizeof ofs);
+        error = vmmob_ofs_from_json(json, &ofs);
+        s = json_to_string(json, JSSF_SORT);
+        if (!error) {
+            check_error(s, vmmob_ofs_validate(&ofs), NULL);
+            vmmob_ofs_destroy(&ofs);
+        } else if (!is_all_zeros(&ofs, sizeof ofs)) {
+            fail("%s: not zeroed", s);
+        }
+        check_error(s, error, bad->error);
+        free(s);
+        json_destroy(json);
+    }
+
+    for (size_t i = 0; i < ARRAY_SIZE(bad_msgs); i++) {
+        struct json *json = parse_json(bad_msgs[i].text);
+        char *s = json_to_string(json, JSSF_SORT);
+        struct vmmob_msg msg;
+
+        check_error(s, msg_from_string(s, &msg), bad_msgs[i].error);
+        vmmob_msg_uninit(&msg);
+        free(s);
+        json_destroy(json);
+    }
+}
+
+/* Damages 's', which has 'size' bytes, in place, at random. */
+static void
+garble_text(char *s, size_t size)
+{
+    static const char bytes[] = "\"\\[]{}:,0123456789-.eE/ \1\177\377";
+    size_t len = strlen(s);
+    unsigned int n = range(1, 4);
+
+    for (unsigned int i = 0; i < n && len; i++) {
+        size_t ofs = range(0, len - 1);
+        size_t run = range(1, MIN(len - ofs, 20));
+
+        switch (range(0, 5)) {
+        case 0:
+            s[ofs] ^= 1 << range(0, 7);
+            break;
+
+        case 1: case 2:
+            s[ofs] = bytes[range(0, sizeof bytes - 2)];
+            break;
+
+        case 3:
+            memmove(&s[ofs], &s[ofs + run], len - ofs - run + 1);
+            break;
+
+        case 4:
+            if (len + run < size) {
+                memmove(&s[ofs + run], &s[ofs], len - ofs + 1);
+            }
+            break;
+
+        case 5:
+            if (!range(0, 9)) {
+                s[ofs] = '\0';
+            }
+            break;
+
+        default:
+            OVS_NOT_REACHED();
+        }
+        len = strlen(s);
+    }
+}
+
+/* Returns something that some decoder may not expect. */
+static struct json *
+random_json(void)
+{
+    static const char *strings[] = {
+        "", "::", "0.0.0.0", "10.0.0.1", "192.0.2.1", "ff02::1", "fd00::1",
+        "255.255.255.255", "10.0.0.0/8", "::/0", "fd00::/129", "10.0.0.0/99",
+        "0000000000000000", "ffffffffffffffff", "00:00:00:00:00:00",
+        "ff:ff:ff:ff:ff:ff", "52:54:00:00:00:01", "active", "prepared",
+        "\b\n", "\303\251", S256,
+    };
+    static const long long int integers[] = {
+        0, 1, -1, INT32_MAX, UINT32_MAX, UINT32_MAX + 1LL, INT64_MAX,
+        INT64_MIN,
+    };
+
+    switch (range(0, 8)) {
+    case 0: return json_null_create();
+    case 1: return json_boolean_create(range(0, 1));
+    case 2: return json_object_create();
+    case 3: return json_array_create_empty();
+    case 4: return json_array_create_1(random_json());
+    case 5: return json_real_create(1e300);
+    case 6: return json_integer_create(
+        integers[range(0, ARRAY_SIZE(integers) - 1)]);
+    default: return json_string_create(
+        strings[range(0, ARRAY_SIZE(strings) - 1)]);
+    }
+}
+
+/* Returns 'json', which it destroys, with about one in 'odds' of the values in
+ * it changed, removed or repeated. */
+static struct json *
+garble_json(struct json *json, unsigned int odds)
+{
+    if (!range(0, odds - 1)) {
+        json_destroy(json);
+        return random_json();
+    }
+
+    if (json->type == JSON_ARRAY) {
+        struct json *copy = json_array_create_empty();
+
+        for (size_t i = 0; i < json->array.n; i++) {
+            unsigned int n = (range(0, odds - 1) ? 1
+                              : range(0, 3) ? range(0, 2) : range(15, 18));
+
+            for (unsigned int j = 0; j < n; j++) {
+                json_array_add(copy, garble_json(
+                                   json_deep_clone(json->array.elems[i]),
+                                   odds));
+            }
+        }
+        json_destroy(json);
+        return copy;
+    } else if (json->type == JSON_OBJECT) {
+        struct json *copy = json_object_create();
+        struct shash_node *node;
+
+        SHASH_FOR_EACH (node, json->object) {
+            if (range(0, 2 * odds - 1)) {
+                json_object_put(copy, node->name,
+                                garble_json(json_deep_clone(node->data),
+                                            odds));
+            }
+        }
+        json_destroy(json);
+        return copy;
+    } else {
+        return json;
+    }
+}
+
+/* Decodes 's' and, if that works, checks what comes out.  Returns true if it
+ * works. */
+static bool
+check_garbled(const char *s)
+{
+    struct vmmob_msg a, b;
+    char *error = msg_from_string(s, &a);
+    bool ok = !error;
+
+    free(error);
+    if (ok) {
+        struct vmmob_table *table = vmmob_table_create();
+        char *text;
+
+        for (size_t i = 0; i < a.n_vmns; i++) {
+            check_error(s, vmmob_vmn_validate(&a.vmns[i]), NULL);
+            vmmob_table_put_vmn(table, &a.vmns[i]);
+        }
+        for (size_t i = 0; i < a.n_ofss; i++) {
+            check_error(s, vmmob_ofs_validate(&a.ofss[i]), NULL);
+            vmmob_table_put_ofs(table, &a.ofss[i]);
+        }
+        vmmob_table_destroy(table);
+
+        text = msg_to_string(&a);
+        check_error(text, msg_from_string(text, &b), NULL);
+        if (!msg_equals(&a, &b)) {
+            fail("%s: decoded, encoded, decoded to something else", s);
+        }
+        free(text);
+        vmmob_msg_uninit(&b);
+    }
+    vmmob_msg_uninit(&a);
+    return ok;
+}
+
+/* Messages that were damaged on the way, as text or as JSON. */
+static void
+test_garbled(struct ovs_cmdl_context *ctx)
+{
+    uint32_t seed, n;
+    uint32_t n_good = 0;
+    uint32_t n_bad = 0;
+
+    parse_seed(ctx, &seed, &n);
+    for (uint32_t i = 0; i < n && !n_failures; i++) {
+        struct vmmob_msg msg;
+        size_t size;
+        char *s;
+
+        start_case(seed, i);
+        random_msg(&msg);
+        s = msg_to_string(&msg);
+        vmmob_msg_uninit(&msg);
+
+        if (range(0, 1)) {
+            size = strlen(s) + 100;
+            s = xrealloc(s, size);
+            garble_text(s, size);
+        } else {
+            struct json *json = json_from_string(s);
+            struct json *params
+                = shash_find_and_delete(json->object, "params");
+
+            json_object_put(json, "params",
+                            garble_json(params, range(5, 200)));
+            free(s);
+            s = json_to_string(json, 0);
+            json_destroy(json);
+        }
+        if (check_garbled(s)) {
+            n_good++;
+        } else {
+            n_bad++;
+        }
+        free(s);
+    }
+
+    /* Otherwise this would not test much. */
+    if (n >= 1000 && (n_good < n / 20 || n_bad < n / 20)) {
+        fail("%"PRIu32" messages good, %"PRIu32" bad", n_good, n_bad);
+    }
+}
+
+
+/* Size. */
+
+static void
+print_time(const char *what, long long int start_us, size_t n)
+{
+    long long int us = time_usec() - start_us;
+
+    printf("%-28s %8lld us, %7.3f us each\n", what, us, (double) us / n);
+}
+
+static void
+numbered_vmn(struct vmmob_vmn *vmn, uint32_t i, uint64_t ofs, bool same_addrs)
+{
+    uint32_t n = same_addrs ? 0 : i;
+    struct in6_addr hoa = in6_addr_mapped_ipv4(htonl(0x0a000001 + n));
+    struct in6_addr moa = in6_addr_mapped_ipv4(htonl(0x0b000001 + n));
+    struct vmmob_key key;
+
+    key.tenant = 0;
+    eth_addr_from_uint64(0x020000000000ULL | i, &key.mac);
+    vmmob_vmn_init(vmn, &key, ofs);
+    vmn->seqno = ofs;
+    vmmob_vmn_set_pair(vmn, &hoa, &moa);
+}
+
+/* Fills a table with 'n' VMNs, moves them all, and empties it.  If
+ * 'same_addrs' is true, all have the same addresses. */
+static void
+benchmark(uint32_t n, bool same_addrs)
+{
+    struct vmmob_table *table = vmmob_table_create();
+    struct in6_addr hoa = addr("10.0.0.1");
+    struct in6_addr moa = addr("11.0.0.1");
+    const struct vmmob_entry **entries;
+    struct vmmob_vmn vmn;
+    long long int start;
+
+    printf("%"PRIu32" VMNs, %s:\n", n,
+           same_addrs ? "all with the same addresses"
+           : "each with its own addresses");
+    for (uint64_t ofs = 1; ofs <= 2; ofs++) {
+        start = time_usec();
+        for (uint32_t i = 0; i < n; i++) {
+            numbered_vmn(&vmn, i, ofs, same_addrs);
+            ovs_assert(vmmob_table_put_vmn(table, &vmn));
+            vmmob_vmn_destroy(&vmn);
+        }
+        print_time(ofs == 1 ? "put" : "put second row", start, n);
+    }
+    ovs_assert(vmmob_table_n_vmns(table) == n);
+
+    start = time_usec();
+    for (uint32_t i = 0; i < n; i++) {
+        const struct vmmob_vmn *found;
+
+        if (!same_addrs) {
+            in6_addr_set_mapped_ipv4(&hoa, htonl(0x0a000001 + i));
+            in6_addr_set_mapped_ipv4(&moa, htonl(0x0b000001 + i));
+        }
+        found = vmmob_table_find_by_hoa(table, 0, &hoa);
+        ovs_assert(found && found->ofs == 2);
+        ovs_assert(vmmob_table_find_by_moa(table, &moa) == found);
+    }
+    print_time("look up by HoA and by MoA", start, n);
+
+    start = time_usec();
+    entries = vmmob_table_sort_entries(table);
+    free(entries);
+    print_time("sort", start, n);
+
+    start = time_usec();
+    for (uint32_t i = 0; i < n; i++) {
+        numbered_vmn(&vmn, i, 2, same_addrs);
+        ovs_assert(vmmob_table_remove_vmn(table, &vmn.key, 2));
+        vmmob_vmn_destroy(&vmn);
+    }
+    print_time("remove second row", start, n);
+
+    start = time_usec();
+    vmmob_table_destroy(table);
+    print_time("destroy", start, n);
+}
+
+static void
+test_benchmark(struct ovs_cmdl_context *ctx)
+{
+    uint32_t n = strtoul(ctx->argv[1], NULL, 10);
+    long long int start;
+    struct vmmob_msg a, b;
+    size_t n_bytes = 0;
+
+    benchmark(n, false);
+    benchmark(n, true);
+
+    printf("Messages with %d VMNs:\n", VMMOB_MSG_MAX_ROWS);
+    start = time_usec();
+    for (uint32_t i = 0; i < n; i += VMMOB_MSG_MAX_ROWS) {
+        char *s;
+
+        vmmob_msg_init(&a, VMMOB_MSG_UPDATE);
+        for (uint32_t j = i; j < n && j < i + VMMOB_MSG_MAX_ROWS; j++) {
+            struct vmmob_vmn vmn;
+
+            numbered_vmn(&vmn, j, 1, false);
+            vmmob_msg_put_vmn(&a, &vmn);
+            vmmob_vmn_destroy(&vmn);
+        }
+        s = msg_to_string(&a);
+        n_bytes += strlen(s);
+        check_error("benchmark", msg_from_string(s, &b), NULL);
+        ovs_assert(msg_equals(&a, &b));
+        free(s);
+        vmmob_msg_uninit(&a);
+        vmmob_msg_uninit(&b);
+    }
+    print_time("to text and back", start, n);
+    printf("%"PRIuSIZE" bytes per VMN\n", n_bytes / MAX(n, 1));
+}
+
+static const struct ovs_cmdl_command commands[] = {
+    { "compare", NULL, 0, 0, test_compare, OVS_RO },
+    { "pairs", NULL, 0, 0, test_pairs, OVS_RO },
+    { "validate", NULL, 0, 0, test_validate, OVS_RO },
+    { "text", NULL, 0, 0, test_text, OVS_RO },
+    { "table", "SEED N", 2, 2, test_table, OVS_RO },
+    { "encode", NULL, 0, 0, test_encode, OVS_RO },
+    { "codec", "SEED N", 2, 2, test_codec, OVS_RO },
+    { "malformed", NULL, 0, 0, test_malformed, OVS_RO },
+    { "garbled", "SEED N", 2, 2, test_garbled, OVS_RO },
+    { "benchmark", "N", 1, 1, test_benchmark, OVS_RO },
+    { NULL, NULL, 0, 0, NULL, OVS_RO },
+};
+
+static void
+test_vmmob_main(int argc, char *argv[])
+{
+    struct ovs_cmdl_context ctx = {
+        .argc = argc - 1,
+        .argv = argv + 1,
+    };
+
+    set_program_name(argv[0]);
+    ovs_cmdl_run_command(&ctx, commands);
+    if (n_failures) {
+        exit(EXIT_FAILURE);
+    }
+}
+
+OVSTEST_REGISTER("test-vmmob", test_vmmob_main);

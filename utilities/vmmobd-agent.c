@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include <config.h>
+
+#include "vmmobd-agent.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "openvswitch/vlog.h"
+#include "ovsdb-idl.h"
+#include "simap.h"
+#include "util.h"
+#include "vmmob-table.h"
+#include "vmmobd-publisher.h"
+#include "vmmobd-sitedb.h"
+#include "vmmobd-switch.h"
+#include "vswitch-idl.h"
+
+VLOG_DEFINE_THIS_MODULE(vmmobd_agent);
+
+static void run_conf(struct agent *);
+static void log_problems(const struct settings *, const struct settings *old);
+static void configure_dbs(struct agent *);
+static struct sitedb *take_db(struct agent *, const char *remote, bool own);
+static void run_dbs(struct agent *);
+static void run_switch(struct agent *);
+static void update_known(struct agent *, struct rowset *changed);
+
+/* Creates and returns an agent that takes its settings from the Open_vSwitch
+ * database at 'conf_remote' and serves the switch at 'switch_remote'. */
+struct agent *
+agent_create(const char *conf_remote, const char *switch_remote)
+{
+    struct agent *a = xzalloc(sizeof *a);
+
+    a->conf = ovsdb_idl_create(conf_remote, &ovsrec_idl_class, false, true);
+    ovsdb_idl_add_table(a->conf, &ovsrec_table_open_vswitch);
+    ovsdb_idl_add_column(a->conf, &ovsrec_open_vswitch_col_external_ids);
+    a->conf_seqno = ovsdb_idl_get_seqno(a->conf);
+    settings_init(&a->settings);
+
+    known_init(&a->known);
+    rowset_init(&a->news);
+    a->link = switch_link_create(switch_remote);
+    a->publisher = publisher_create(a->link->authored);
+    listener_init(&a->listener);
+    return a;
+}
+
+void
+agent_destroy(struct agent *a)
+{
+    if (a) {
+        publisher_destroy(a->publisher);
+        listener_destroy(&a->listener);
+        switch_link_destroy(a->link);
+        for (size_t i = 0; i < a->n_dbs; i++) {
+            sitedb_destroy(a->dbs[i], &a->news);
+        }
+        free(a->dbs);
+        rowset_destroy(&a->news);
+        known_destroy(&a->known);
+        settings_destroy(&a->settings);
+        ovsdb_idl_destroy(a->conf);
+        free(a);
+    }
+}
+
+void
+agent_run(struct agent *a)
+{
+    run_conf(a);
+    if (a->configured) {
+        run_dbs(a);
+        run_switch(a);
+        publisher_run(a->publisher, a->dbs[0]);
+        listener_run(&a->listener, a->dbs[0]);
+    }
+}
+
+void
+agent_wait(const struct agent *a)
+{
+    ovsdb_idl_wait(a->conf);
+    if (a->configured) {
+        for (size_t i = 0; i < a->n_dbs; i++) {
+            sitedb_wait(a->dbs[i]);
+        }
+        switch_link_wait(a->link);
+        publisher_wait(a->publisher, a->dbs[0]);
+        listener_wait(&a->listener, a->dbs[0]);
+    }
+}
+
+/* Adds to 'usage' what takes most of the memory. */
+void
+agent_get_memory_usage(const struct agent *a, struct simap *usage)
+{
+    for (size_t i = 0; i < a->n_dbs; i++) {
+        ovsdb_idl_get_memory_usage(a->dbs[i]->idl, usage);
+    }
+    simap_increase(usage, "ofss", vmmob_table_n_ofss(a->known.table));
+    simap_increase(usage, "vmns", vmmob_table_n_vmns(a->known.table));
+    simap_increase(usage, "databases", a->n_dbs);
+}
+
+/* Reads the settings and puts them in force.  If the database cannot be
+ * reached or is empty, they stay as they are. */
+static void
+run_conf(struct agent *a)
+{
+    const struct ovsrec_open_vswitch *cfg;
+    struct settings old;
+    unsigned int seqno;
+
+    ovsdb_idl_run(a->conf);
+    seqno = ovsdb_idl_get_seqno(a->conf);
+    if (seqno == a->conf_seqno) {
+        return;
+    }
+    a->conf_seqno = seqno;
+    cfg = ovsrec_open_vswitch_first(a->conf);
+    if (!cfg) {
+        return;
+    }
+
+    old = a->settings;
+    settings_parse(&a->settings, &cfg->external_ids,
+                   a->configured ? &old : NULL);
+    log_problems(&a->settings, &old);
+    settings_destroy(&old);
+
+    a->configured = true;
+    configure_dbs(a);
+    publisher_set_identity(a->publisher, a->settings.site,
+                           a->settings.system_id);
+    listener_set(&a->listener, &a->settings.listen, a->settings.system_id);
+}
+
+/* Logs what is newly wrong with the settings. */
+static void
+log_problems(const struct settings *settings, const struct settings *old)
+{
+    const char *problem;
+    size_t i;
+
+    SVEC_FOR_EACH (i, problem, &settings->problems) {
+        if (!svec_contains_unsorted(&old->problems, problem)) {
+            VLOG_WARN("%s", problem);
+        }
+    }
+}
+
+/* Makes 'a->dbs' what the settings say. */
+static void
+configure_dbs(struct agent *a)
+{
+    size_t n = 1 + a->settings.peers.n;
+    struct sitedb **dbs = xmalloc(n * sizeof *dbs);
+    struct rowset changed = ROWSET_INITIALIZER(&changed);
+    bool same;
+
+    /* Keep those that are still wanted. */
+    same = n == a->n_dbs;
+    for (size_t i = 0; i < n; i++) {
+        const struct sitedb *old = i < a->n_dbs ? a->dbs[i] : NULL;
+        const char *remote = (i ? a->settings.peers.names[i - 1]
+                              : a->settings.db);
+
+        dbs[i] = take_db(a, remote, !i);
+        same = same && dbs[i] && dbs[i] == old;
+    }
+    for (size_t i = 0; i < a->n_dbs; i++) {
+        if (a->dbs[i]) {
+            VLOG_INFO("%s: not used any more", a->dbs[i]->remote);
+            if (a->dbs[i]->own) {
+                publisher_forget_db(a->publisher);
+                listener_forget_db(&a->listener);
+            }
+            sitedb_destroy(a->dbs[i], &changed);
+        }
+    }
+    free(a->dbs);
+    a->dbs = xmalloc(n * sizeof *a->dbs);
+    a->n_dbs = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (dbs[i]) {
+            a->dbs[a->n_dbs++] = dbs[i];
+            if (!same) {
+                sitedb_add_all(dbs[i], &changed);
+            }
+        }
+    }
+    update_known(a, &changed);
+    rowset_destroy(&changed);
+
+    /* Add the others, in which nothing is known yet. */
+    for (size_t i = 0; i < n; i++) {
+        if (!dbs[i]) {
+            dbs[i] = sitedb_create(i ? a->settings.peers.names[i - 1]
+                                   : a->settings.db, !i);
+            if (!i && a->link->ever_heard) {
+                publisher_reconcile(a->publisher);
+            }
+        }
+    }
+    free(a->dbs);
+    a->dbs = dbs;
+    a->n_dbs = n;
+}
+
+/* Returns the database with the given 'remote' and takes it out of 'a->dbs',
+ * or returns NULL if it is not there. */
+static struct sitedb *
+take_db(struct agent *a, const char *remote, bool own)
+{
+    for (size_t i = 0; i < a->n_dbs; i++) {
+        struct sitedb *db = a->dbs[i];
+
+        if (db && db->own == own && !strcmp(db->remote, remote)) {
+            a->dbs[i] = NULL;
+            return db;
+        }
+    }
+    return NULL;
+}
+
+static void
+run_dbs(struct agent *a)
+{
+    struct rowset changed = ROWSET_INITIALIZER(&changed);
+
+    for (size_t i = 0; i < a->n_dbs; i++) {
+        sitedb_run(a->dbs[i], &changed);
+        if (!i) {
+            publisher_note(a->publisher, a->dbs[0], &changed);
+        }
+    }
+    update_known(a, &changed);
+    rowset_destroy(&changed);
+}
+
+static void
+run_switch(struct agent *a)
+{
+    struct rowset changed = ROWSET_INITIALIZER(&changed);
+
+    if (switch_link_run(a->link, &changed)) {
+        publisher_reconcile(a->publisher);
+    }
+    publisher_want(a->publisher, &changed);
+    rowset_destroy(&changed);
+
+    /* A switch that has just started is to be told what it wrote in an earlier
+     * life, so not before that is known. */
+    if (sitedb_has_contents(a->dbs[0])) {
+        switch_link_tell(a->link, a->known.table, &a->news);
+    }
+    rowset_clear(&a->news);
+}
+
+/* Brings 'a->known' up to date for the rows of databases that 'changed' names,
+ * and adds what changed in it to 'a->news'. */
+static void
+update_known(struct agent *a, struct rowset *changed)
+{
+    const struct rowset_node *node;
+
+    if (rowset_is_empty(changed)) {
+        return;
+    }
+    known_update(&a->known, a->dbs, a->n_dbs, changed);
+    ROWSET_FOR_EACH (node, changed) {
+        rowset_add(&a->news, &node->name);
+    }
+}

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#ifndef VMMOBD_AGENT_H
+#define VMMOBD_AGENT_H 1
+
+/* The sync agent, put together
+ * ============================
+ *
+ * Data goes two ways, each in one direction and in one turn of the main loop:
+ *
+ *   databases --> sitedb --> known --> switch_link --> switch
+ *   switch --> switch_link --> publisher --> this site's database
+ *
+ * What goes from one part to the next are the names of the rows that changed
+ * (vmmobd-rowset.h).
+ *
+ * The agent has no state that it could not get back from the switch and from
+ * the databases.  All of it belongs to the one thread that there is. */
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "vmmobd-known.h"
+#include "vmmobd-listener.h"
+#include "vmmobd-rowset.h"
+#include "vmmobd-settings.h"
+
+struct simap;
+
+struct agent {
+    struct ovsdb_idl *conf;     /* The hypervisor's Open_vSwitch database. */
+    unsigned int conf_seqno;    /* IDL's when the settings were last read. */
+    bool configured;            /* Were they ever? */
+    struct settings settings;   /* The settings in force. */
+
+    struct sitedb **dbs;        /* This site's database, then the peers', in
+                                 * order of rank. */
+    size_t n_dbs;               /* 0 if not 'configured', otherwise more. */
+    struct known known;         /* The union of their rows. */
+    struct rowset news;         /* What of it changed in this turn. */
+
+    struct switch_link *link;
+    struct publisher *publisher;
+    struct listener listener;
+};
+
+struct agent *agent_create(const char *conf_remote, const char *switch_remote);
+void agent_destroy(struct agent *);
+void agent_run(struct agent *);
+void agent_wait(const struct agent *);
+void agent_get_memory_usage(const struct agent *, struct simap *);
+
+#endif /* utilities/vmmobd-agent.h */

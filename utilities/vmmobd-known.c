@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include <config.h>
+
+#include "vmmobd-known.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "hash.h"
+#include "openvswitch/vlog.h"
+#include "util.h"
+#include "vmmob-table.h"
+#include "vmmobd-rowset.h"
+#include "vmmobd-sitedb.h"
+
+VLOG_DEFINE_THIS_MODULE(vmmobd_known);
+
+static void update_owners(struct known *, struct sitedb **, size_t n,
+                          struct rowset *changed);
+static bool update_owner(struct known *, struct sitedb **, size_t n,
+                         uint64_t ofs);
+static bool update_vmn(struct known *, struct sitedb **, size_t n,
+                       const struct row_name *);
+static bool update_ofs(struct known *, uint64_t id);
+static struct known_owner *find_owner(const struct known *, uint64_t ofs);
+
+void
+known_init(struct known *known)
+{
+    known->table = vmmob_table_create();
+    hmap_init(&known->owners);
+}
+
+/* Frees what 'known' owns, but not 'known' itself. */
+void
+known_destroy(struct known *known)
+{
+    if (known) {
+        struct known_owner *owner;
+
+        HMAP_FOR_EACH_POP (owner, node, &known->owners) {
+            free(owner);
+        }
+        hmap_destroy(&known->owners);
+        vmmob_table_destroy(known->table);
+    }
+}
+
+/* Brings 'known' up to date.  'changed' names the rows that changed in any of
+ * the 'n' databases in 'dbs', which are in order of their ranks.  On return,
+ * it names the rows of the union that did.
+ *
+ * If a database was removed, or the order is another one, then 'changed' must
+ * have all the rows that this may concern.  A database that was removed must
+ * not be freed before its OFSs were in 'changed' once. */
+void
+known_update(struct known *known, struct sitedb **dbs, size_t n,
+             struct rowset *changed)
+{
+    struct rowset_node *node;
+
+    update_owners(known, dbs, n, changed);
+    HMAP_FOR_EACH_SAFE (node, node, &changed->nodes) {
+        if (node->name.is_ofs
+            ? !update_ofs(known, node->name.ofs)
+            : !update_vmn(known, dbs, n, &node->name)) {
+            rowset_remove(changed, node);
+        }
+    }
+}
+
+/* Returns the database that 'ofs' belongs to, or NULL if there is none. */
+const struct sitedb *
+known_find_owner(const struct known *known, uint64_t ofs)
+{
+    const struct known_owner *owner = find_owner(known, ofs);
+
+    return owner ? owner->db : NULL;
+}
+
+/* Brings the owners of the OFSs in 'changed' up to date, and adds to 'changed'
+ * the VMN rows that this concerns.  OFSs come and go rarely, so all rows may
+ * be looked through for that. */
+static void
+update_owners(struct known *known, struct sitedb **dbs, size_t n,
+              struct rowset *changed)
+{
+    struct rowset moved = ROWSET_INITIALIZER(&moved);
+    const struct rowset_node *node;
+
+    ROWSET_FOR_EACH (node, changed) {
+        if (node->name.is_ofs && update_owner(known, dbs, n, node->name.ofs)) {
+            rowset_add(&moved, &node->name);
+        }
+    }
+    for (size_t i = 0; i < n && !rowset_is_empty(&moved); i++) {
+        const struct vmmob_entry *entry;
+
+        HMAP_FOR_EACH (entry, node, vmmob_table_entries(dbs[i]->table)) {
+            const struct vmmob_row *row;
+
+            LIST_FOR_EACH (row, node, &entry->rows) {
+                struct row_name ofs = row_name_of_ofs(row->vmn.ofs);
+
+                if (rowset_contains(&moved, &ofs)) {
+                    struct row_name vmn = row_name_of_vmn(&entry->key,
+                                                          row->vmn.ofs);
+
+                    rowset_add(changed, &vmn);
+                }
+            }
+        }
+    }
+    rowset_destroy(&moved);
+}
+
+/* Returns true if the owner of 'ofs' is another one than before. */
+static bool
+update_owner(struct known *known, struct sitedb **dbs, size_t n, uint64_t ofs)
+{
+    struct known_owner *owner = find_owner(known, ofs);
+    const struct sitedb *db = NULL;
+
+    for (size_t i = 0; i < n; i++) {
+        if (!vmmob_table_find_ofs(dbs[i]->table, ofs)) {
+            continue;
+        } else if (!db) {
+            db = dbs[i];
+        } else {
+            static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 5);
+
+            VLOG_WARN_RL(&rl, "OFS "VMMOB_OFS_ID_FMT" is in database %s and "
+                         "in %s, using only what the first says of it; make "
+                         "sure that no two bridges have one datapath id",
+                         ofs, db->remote, dbs[i]->remote);
+            break;
+        }
+    }
+    if (db == (owner ? owner->db : NULL)) {
+        return false;
+    }
+
+    if (!db) {
+        hmap_remove(&known->owners, &owner->node);
+        free(owner);
+        return true;
+    }
+    if (!owner) {
+        owner = xmalloc(sizeof *owner);
+        owner->ofs = ofs;
+        hmap_insert(&known->owners, &owner->node, hash_uint64(ofs));
+    }
+    owner->db = db;
+    return true;
+}
+
+/* Returns true if the row in the union changed. */
+static bool
+update_vmn(struct known *known, struct sitedb **dbs, size_t n,
+           const struct row_name *name)
+{
+    const struct sitedb *owner = known_find_owner(known, name->ofs);
+    const struct vmmob_vmn *vmn = NULL;
+
+    if (owner) {
+        vmn = vmmob_table_find_row(owner->table, &name->key, name->ofs);
+    } else {
+        for (size_t i = 0; i < n && !vmn; i++) {
+            vmn = vmmob_table_find_row(dbs[i]->table, &name->key, name->ofs);
+        }
+    }
+    return (vmn
+            ? vmmob_table_put_vmn(known->table, vmn)
+            : vmmob_table_remove_vmn(known->table, &name->key, name->ofs));
+}
+
+/* Returns true if the row in the union changed. */
+static bool
+update_ofs(struct known *known, uint64_t id)
+{
+    const struct sitedb *owner = known_find_owner(known, id);
+    struct vmmob_ofs ofs;
+    bool changed;
+
+    if (!owner) {
+        return vmmob_table_remove_ofs(known->table, id);
+    }
+    vmmob_ofs_clone(&ofs, vmmob_table_find_ofs(owner->table, id));
+    ofs.stale = owner->stale;
+    changed = vmmob_table_put_ofs(known->table, &ofs);
+    vmmob_ofs_destroy(&ofs);
+    return changed;
+}
+
+static struct known_owner *
+find_owner(const struct known *known, uint64_t ofs)
+{
+    struct known_owner *owner;
+
+    HMAP_FOR_EACH_WITH_HASH (owner, node, hash_uint64(ofs), &known->owners) {
+        if (owner->ofs == ofs) {
+            return owner;
+        }
+    }
+    return NULL;
+}

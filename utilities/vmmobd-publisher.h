@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#ifndef VMMOBD_PUBLISHER_H
+#define VMMOBD_PUBLISHER_H 1
+
+/* Writes what the switch authors into its site's database
+ * =======================================================
+ *
+ * There is a set of wanted rows, those that the switch authors, and there is
+ * the database.  The publisher keeps the names of rows in which the two may
+ * differ, and makes the database right in these.  It never needs to remember
+ * how a row came to differ, so that a change cannot get lost: a transaction
+ * that fails just puts the names back.
+ *
+ *   - A change goes out at once, also when earlier transactions have not been
+ *     answered.  The IDL does not show what it has not got back from the
+ *     server, though, so a row is in one transaction at a time.  Changes to it
+ *     that come meanwhile are written together afterwards.
+ *
+ *   - If the server refuses a transaction, each row is tried alone, so that
+ *     one does not keep others out of the database.
+ *
+ *   - Several hypervisors may share a database.  A row is only removed if the
+ *     switch withdrew it or if its OFS has our system-id, and never if its OFS
+ *     has the system-id of another.
+ *
+ *   - If someone else changes a row that the switch authors, it is put right,
+ *     but that is done at most once a second: two hypervisors whose bridges
+ *     have one datapath id must not fight at full speed. */
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "openvswitch/hmap.h"
+#include "openvswitch/list.h"
+#include "vmmobd-rowset.h"
+
+struct sitedb;
+struct vmmob_table;
+
+struct publisher {
+    const struct vmmob_table *wanted;   /* Not owned. */
+    char *site;                 /* Goes into our rows in the OFS table. */
+    char *system_id;            /* Likewise.  "" if there is none. */
+
+    struct hmap items;          /* Contains "struct publisher_item"s. */
+    struct ovs_list queue;      /* The items that are to be looked at. */
+    struct ovs_list flights;    /* Contains "struct publisher_flight"s. */
+    size_t n_flights;
+    bool reconcile;             /* Look at all rows? */
+
+    struct rowset repairs;      /* Rows that someone else changed. */
+    long long int repair_time;  /* When to look at 'repairs', in ms. */
+
+    char *error;                /* The last that the server refused because
+                                 * of, or NULL if it took the last. */
+    long long int retry_time;   /* When an item will be tried again, in ms;
+                                 * LLONG_MAX if none. */
+    unsigned long long int n_written;   /* Rows written. */
+};
+
+struct publisher *publisher_create(const struct vmmob_table *wanted);
+void publisher_destroy(struct publisher *);
+void publisher_set_identity(struct publisher *, const char *site,
+                            const char *system_id);
+
+void publisher_want(struct publisher *, const struct rowset *);
+void publisher_reconcile(struct publisher *);
+void publisher_note(struct publisher *, const struct sitedb *,
+                    const struct rowset *changed);
+void publisher_forget_db(struct publisher *);
+
+void publisher_run(struct publisher *, struct sitedb *);
+void publisher_wait(const struct publisher *, const struct sitedb *);
+
+#endif /* utilities/vmmobd-publisher.h */

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#ifndef VMMOBD_SITEDB_H
+#define VMMOBD_SITEDB_H 1
+
+/* A site's VM_Mobility database, as it is known here
+ * ==================================================
+ *
+ * Keeps the rows that can be used in a table of its own, and how they are
+ * named, and reports the names of those that change.  What is in the database
+ * came from another site, so a row that is not valid is counted, logged, and
+ * otherwise as if it was not there.
+ *
+ * When the connection breaks, the rows stay as they were last known.  If that
+ * lasts for more than a moment they are stale. */
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "openvswitch/hmap.h"
+#include "openvswitch/uuid.h"
+#include "vmmobd-rowset.h"
+
+struct vmmobrec_ofs;
+struct vmmobrec_vmn;
+
+/* How long a connection may be broken before the rows are stale, in ms. */
+#define SITEDB_STALE_MSEC 1000
+
+struct sitedb {
+    char *remote;               /* As in ovsdb_idl_create(). */
+    bool own;                   /* This site's, which we write? */
+    struct ovsdb_idl *idl;
+
+    struct vmmob_table *table;  /* The rows that can be used. */
+    struct hmap rows_by_uuid;   /* Contains "struct sitedb_row"s, all. */
+    struct hmap rows_by_name;   /* Those that have a name. */
+    size_t n_rows[2];           /* In 'rows_by_uuid', by 'is_ofs'. */
+    size_t n_bad;               /* Those of them that are not in 'table'. */
+
+    bool live;                  /* Connected, and up to date? */
+    bool stale;                 /* Not 'live' for more than a moment? */
+    long long int dead_since;   /* When 'live' became false, in ms. */
+    unsigned int dead_seqno;    /* IDL's then. */
+    long long int changed;      /* When a row last changed, in ms; LLONG_MIN if
+                                 * never. */
+    unsigned int idl_seqno;     /* IDL's in the last run. */
+};
+
+/* A row of the database. */
+struct sitedb_row {
+    struct hmap_node uuid_node; /* In 'rows_by_uuid'. */
+    struct hmap_node name_node; /* In 'rows_by_name', if 'named'. */
+    struct uuid uuid;
+    bool is_ofs;                /* In the OFS table?  Otherwise, in VMN. */
+    bool named;                 /* Does 'name' say anything? */
+    struct row_name name;
+    char *error;                /* Why it cannot be used, NULL if it can. */
+};
+
+struct sitedb *sitedb_create(const char *remote, bool own);
+void sitedb_destroy(struct sitedb *, struct rowset *changed);
+void sitedb_run(struct sitedb *, struct rowset *changed);
+void sitedb_wait(const struct sitedb *);
+
+bool sitedb_has_contents(const struct sitedb *);
+const char *sitedb_state_to_string(const struct sitedb *);
+const struct vmmobrec_vmn *sitedb_find_vmn(const struct sitedb *,
+                                           const struct row_name *);
+const struct vmmobrec_ofs *sitedb_find_ofs(const struct sitedb *,
+                                           const struct row_name *);
+void sitedb_add_all(const struct sitedb *, struct rowset *);
+
+#endif /* utilities/vmmobd-sitedb.h */

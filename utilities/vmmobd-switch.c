@@ -1,0 +1,471 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include <config.h>
+
+#include "vmmobd-switch.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "coverage.h"
+#include "jsonrpc.h"
+#include "openvswitch/json.h"
+#include "openvswitch/poll-loop.h"
+#include "openvswitch/vlog.h"
+#include "socket-util.h"
+#include "stream.h"
+#include "timeval.h"
+#include "util.h"
+#include "vmmob-msg.h"
+#include "vmmob-table.h"
+#include "vmmobd-rowset.h"
+
+VLOG_DEFINE_THIS_MODULE(vmmobd_switch);
+
+COVERAGE_DEFINE(vmmobd_switch_bad_msg);
+COVERAGE_DEFINE(vmmobd_switch_overflow);
+
+/* Most messages to take in in one go, so that others have their turn. */
+#define MAX_RECEIVE 50
+
+static void run_connection(struct switch_link *);
+static void connected(struct switch_link *);
+static void disconnect(struct switch_link *, int error);
+
+static bool receive(struct switch_link *, const struct jsonrpc_msg *,
+                    struct rowset *authored_changed);
+static void apply_update(struct switch_link *, const struct vmmob_msg *,
+                         struct rowset *authored_changed);
+static void sweep_authored(struct switch_link *,
+                           struct rowset *authored_changed);
+
+static void tell_all(struct switch_link *, const struct vmmob_table *);
+static void tell_changes(struct switch_link *, const struct vmmob_table *,
+                         const struct rowset *);
+static void send_if_full(struct switch_link *, struct vmmob_msg *);
+static void send_rest(struct switch_link *, struct vmmob_msg *);
+static void send_msg(struct switch_link *, const struct vmmob_msg *);
+static void send_simple(struct switch_link *, enum vmmob_msg_type);
+
+/* Creates and returns a connection to the switch at 'remote'. */
+struct switch_link *
+switch_link_create(const char *remote)
+{
+    struct switch_link *link = xzalloc(sizeof *link);
+
+    link->remote = xstrdup(remote);
+    link->backoff = SWITCH_MIN_BACKOFF;
+    link->next_try = time_msec();
+    link->authored = vmmob_table_create();
+    return link;
+}
+
+void
+switch_link_destroy(struct switch_link *link)
+{
+    if (link) {
+        jsonrpc_close(link->rpc);
+        stream_close(link->stream);
+        vmmob_table_destroy(link->authored);
+        free(link->remote);
+        free(link);
+    }
+}
+
+/* Takes in what the switch says and adds the names of the rows in 'authored'
+ * that changed to 'authored_changed'.  Returns true if the switch has just
+ * said all: then no other rows than those in 'authored' are its own. */
+bool
+switch_link_run(struct switch_link *link, struct rowset *authored_changed)
+{
+    bool ended = false;
+
+    run_connection(link);
+    for (int i = 0; i < MAX_RECEIVE && link->rpc; i++) {
+        struct jsonrpc_msg *msg;
+        int error = jsonrpc_recv(link->rpc, &msg);
+
+        if (error) {
+            if (error != EAGAIN) {
+                disconnect(link, error);
+            }
+            break;
+        }
+        if (receive(link, msg, authored_changed)) {
+            ended = true;
+        }
+        jsonrpc_msg_destroy(msg);
+    }
+    return ended;
+}
+
+/* Tells the switch everything in 'known', if that is to be done, otherwise
+ * those of its rows that 'known_changed' names. */
+void
+switch_link_tell(struct switch_link *link, const struct vmmob_table *known,
+                 const struct rowset *known_changed)
+{
+    size_t backlog;
+
+    if (!link->rpc) {
+        return;
+    }
+
+    backlog = jsonrpc_get_backlog(link->rpc);
+    if (link->told) {
+        /* Telling everything may have taken more than changes are allowed, so
+         * the limit goes down as that drains. */
+        link->backlog_limit = MIN(link->backlog_limit,
+                                  backlog + SWITCH_MAX_BACKLOG);
+        if (backlog > link->backlog_limit) {
+            VLOG_WARN("%s: switch does not read, will tell it everything "
+                      "when it does", link->remote);
+            COVERAGE_INC(vmmobd_switch_overflow);
+            link->told = false;
+        } else {
+            tell_changes(link, known, known_changed);
+        }
+    } else if (!backlog) {
+        tell_all(link, known);
+        link->told = true;
+        link->backlog_limit = (jsonrpc_get_backlog(link->rpc)
+                               + SWITCH_MAX_BACKLOG);
+    }
+}
+
+void
+switch_link_wait(const struct switch_link *link)
+{
+    if (link->rpc) {
+        jsonrpc_wait(link->rpc);
+        jsonrpc_recv_wait(link->rpc);
+    } else if (link->stream) {
+        stream_run_wait(link->stream);
+        stream_connect_wait(link->stream);
+    } else {
+        poll_timer_wait_until(link->next_try);
+    }
+}
+
+bool
+switch_link_is_connected(const struct switch_link *link)
+{
+    return link->rpc != NULL;
+}
+
+/* Connecting.
+ *
+ * "struct jsonrpc_session" would do this as well, but it waits for at least a
+ * second after a disconnection. */
+
+static void
+run_connection(struct switch_link *link)
+{
+    if (link->rpc) {
+        int error;
+
+        jsonrpc_run(link->rpc);
+        error = jsonrpc_get_status(link->rpc);
+        if (error) {
+            disconnect(link, error);
+        }
+    }
+
+    if (!link->rpc && !link->stream && time_msec() >= link->next_try) {
+        int error = jsonrpc_stream_open(link->remote, &link->stream, 0);
+
+        if (error) {
+            link->stream = NULL;
+            disconnect(link, error);
+        }
+    }
+    if (link->stream) {
+        int error;
+
+        stream_run(link->stream);
+        error = stream_connect(link->stream);
+        if (!error) {
+            connected(link);
+        } else if (error != EAGAIN) {
+            disconnect(link, error);
+        }
+    }
+}
+
+static void
+connected(struct switch_link *link)
+{
+    VLOG_INFO("%s: connected to switch", link->remote);
+    link->rpc = jsonrpc_open(link->stream);
+    link->stream = NULL;
+    link->last_error = 0;
+    link->told = link->hearing = link->heard = false;
+}
+
+/* Ends what there is of a connection because of 'error'. */
+static void
+disconnect(struct switch_link *link, int error)
+{
+    if (link->rpc) {
+        VLOG_INFO("%s: switch disconnected (%s)", link->remote,
+                  ovs_retval_to_string(error));
+        if (link->heard) {
+            link->backoff = SWITCH_MIN_BACKOFF;
+        }
+    } else if (error != link->last_error) {
+        VLOG_INFO("%s: cannot connect to switch (%s), will keep trying",
+                  link->remote, ovs_retval_to_string(error));
+    }
+    link->last_error = error;
+
+    jsonrpc_close(link->rpc);
+    link->rpc = NULL;
+    stream_close(link->stream);
+    link->stream = NULL;
+    link->told = link->hearing = link->heard = false;
+
+    link->next_try = time_msec() + link->backoff;
+    link->backoff = MIN(2 * link->backoff, SWITCH_MAX_BACKOFF);
+}
+
+/* Hearing. */
+
+/* Returns true if 'rpc_msg' was the "end". */
+static bool
+receive(struct switch_link *link, const struct jsonrpc_msg *rpc_msg,
+        struct rowset *authored_changed)
+{
+    struct vmmob_msg msg;
+    char *error;
+    bool ended = false;
+
+    if (rpc_msg->type == JSONRPC_REQUEST && !strcmp(rpc_msg->method, "echo")) {
+        jsonrpc_send(link->rpc,
+                     jsonrpc_create_reply(json_clone(rpc_msg->params),
+                                          rpc_msg->id));
+        return false;
+    }
+
+    error = vmmob_msg_decode(rpc_msg, &msg);
+    if (!error && msg.type == VMMOB_MSG_END && !link->hearing) {
+        error = xstrdup("\"end\" without \"begin\"");
+    }
+    if (error) {
+        static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 5);
+
+        COVERAGE_INC(vmmobd_switch_bad_msg);
+        VLOG_WARN_RL(&rl, "%s: bad message from switch, disconnecting: %s",
+                     link->remote, error);
+        free(error);
+        disconnect(link, EPROTO);
+        return false;
+    }
+
+    switch (msg.type) {
+    case VMMOB_MSG_BEGIN:
+        vmmob_table_mark(link->authored);
+        link->hearing = true;
+        break;
+
+    case VMMOB_MSG_UPDATE:
+        apply_update(link, &msg, authored_changed);
+        break;
+
+    case VMMOB_MSG_END:
+        sweep_authored(link, authored_changed);
+        link->hearing = false;
+        link->heard = link->ever_heard = ended = true;
+        break;
+
+    default:
+        OVS_NOT_REACHED();
+    }
+    vmmob_msg_uninit(&msg);
+    return ended;
+}
+
+static void
+apply_update(struct switch_link *link, const struct vmmob_msg *msg,
+             struct rowset *authored_changed)
+{
+    for (size_t i = 0; i < msg->n_del_vmns; i++) {
+        const struct vmmob_row_id *id = &msg->del_vmns[i];
+
+        if (vmmob_table_remove_vmn(link->authored, &id->key, id->ofs)) {
+            struct row_name name = row_name_of_vmn(&id->key, id->ofs);
+
+            rowset_add(authored_changed, &name);
+        }
+    }
+    for (size_t i = 0; i < msg->n_del_ofss; i++) {
+        if (vmmob_table_remove_ofs(link->authored, msg->del_ofss[i])) {
+            struct row_name name = row_name_of_ofs(msg->del_ofss[i]);
+
+            rowset_add(authored_changed, &name);
+        }
+    }
+    for (size_t i = 0; i < msg->n_ofss; i++) {
+        if (vmmob_table_put_ofs(link->authored, &msg->ofss[i])) {
+            struct row_name name = row_name_of_ofs(msg->ofss[i].id);
+
+            rowset_add(authored_changed, &name);
+        }
+    }
+    for (size_t i = 0; i < msg->n_vmns; i++) {
+        const struct vmmob_vmn *vmn = &msg->vmns[i];
+
+        if (vmmob_table_put_vmn(link->authored, vmn)) {
+            struct row_name name = row_name_of_vmn(&vmn->key, vmn->ofs);
+
+            rowset_add(authored_changed, &name);
+        }
+    }
+}
+
+/* Removes what was in no "update" since "begin". */
+static void
+sweep_authored(struct switch_link *link, struct rowset *authored_changed)
+{
+    struct rowset gone = ROWSET_INITIALIZER(&gone);
+    const struct vmmob_ofs_entry *ofs_entry;
+    const struct vmmob_entry *entry;
+    const struct rowset_node *node;
+
+    HMAP_FOR_EACH (entry, node, vmmob_table_entries(link->authored)) {
+        const struct vmmob_row *row;
+
+        LIST_FOR_EACH (row, node, &entry->rows) {
+            if (row->marked) {
+                struct row_name name = row_name_of_vmn(&entry->key,
+                                                       row->vmn.ofs);
+
+                rowset_add(&gone, &name);
+            }
+        }
+    }
+    HMAP_FOR_EACH (ofs_entry, node, vmmob_table_ofs_entries(link->authored)) {
+        if (ofs_entry->marked) {
+            struct row_name name = row_name_of_ofs(ofs_entry->ofs.id);
+
+            rowset_add(&gone, &name);
+        }
+    }
+
+    ROWSET_FOR_EACH (node, &gone) {
+        if (node->name.is_ofs) {
+            vmmob_table_remove_ofs(link->authored, node->name.ofs);
+        } else {
+            vmmob_table_remove_vmn(link->authored, &node->name.key,
+                                   node->name.ofs);
+        }
+        rowset_add(authored_changed, &node->name);
+    }
+    rowset_destroy(&gone);
+}
+
+/* Telling. */
+
+static void
+tell_all(struct switch_link *link, const struct vmmob_table *known)
+{
+    const struct vmmob_ofs_entry *ofs_entry;
+    const struct vmmob_entry *entry;
+    struct vmmob_msg msg;
+
+    send_simple(link, VMMOB_MSG_BEGIN);
+    vmmob_msg_init(&msg, VMMOB_MSG_UPDATE);
+    HMAP_FOR_EACH (ofs_entry, node, vmmob_table_ofs_entries(known)) {
+        vmmob_msg_put_ofs(&msg, &ofs_entry->ofs);
+        send_if_full(link, &msg);
+    }
+    HMAP_FOR_EACH (entry, node, vmmob_table_entries(known)) {
+        const struct vmmob_row *row;
+
+        LIST_FOR_EACH (row, node, &entry->rows) {
+            vmmob_msg_put_vmn(&msg, &row->vmn);
+            send_if_full(link, &msg);
+        }
+    }
+    send_rest(link, &msg);
+    send_simple(link, VMMOB_MSG_END);
+}
+
+static void
+tell_changes(struct switch_link *link, const struct vmmob_table *known,
+             const struct rowset *known_changed)
+{
+    const struct rowset_node *node;
+    struct vmmob_msg msg;
+
+    vmmob_msg_init(&msg, VMMOB_MSG_UPDATE);
+    ROWSET_FOR_EACH (node, known_changed) {
+        const struct row_name *name = &node->name;
+
+        /* The switch need not be told what it has just told us. */
+        if ((link->hearing || link->heard)
+            && vmmob_table_find_ofs(link->authored, name->ofs)) {
+            continue;
+        }
+
+        if (name->is_ofs) {
+            const struct vmmob_ofs *ofs = vmmob_table_find_ofs(known,
+                                                               name->ofs);
+
+            if (ofs) {
+                vmmob_msg_put_ofs(&msg, ofs);
+            } else {
+                vmmob_msg_del_ofs(&msg, name->ofs);
+            }
+        } else {
+            const struct vmmob_vmn *vmn = vmmob_table_find_row(known,
+                                                               &name->key,
+                                                               name->ofs);
+
+            if (vmn) {
+                vmmob_msg_put_vmn(&msg, vmn);
+            } else {
+                vmmob_msg_del_vmn(&msg, &name->key, name->ofs);
+            }
+        }
+        send_if_full(link, &msg);
+    }
+    send_rest(link, &msg);
+}
+
+/* Sends 'msg' and starts it anew if it should not grow further. */
+static void
+send_if_full(struct switch_link *link, struct vmmob_msg *msg)
+{
+    if (vmmob_msg_n_rows(msg) >= VMMOB_MSG_MAX_ROWS) {
+        send_rest(link, msg);
+        vmmob_msg_init(msg, VMMOB_MSG_UPDATE);
+    }
+}
+
+/* Sends 'msg' unless it is empty, and frees what it owns. */
+static void
+send_rest(struct switch_link *link, struct vmmob_msg *msg)
+{
+    if (!vmmob_msg_is_empty(msg)) {
+        send_msg(link, msg);
+    }
+    vmmob_msg_uninit(msg);
+}
+
+static void
+send_msg(struct switch_link *link, const struct vmmob_msg *msg)
+{
+    /* An error shows up in jsonrpc_get_status() the next time. */
+    jsonrpc_send(link->rpc, vmmob_msg_encode(msg));
+}
+
+static void
+send_simple(struct switch_link *link, enum vmmob_msg_type type)
+{
+    struct vmmob_msg msg;
+
+    vmmob_msg_init(&msg, type);
+    send_msg(link, &msg);
+    vmmob_msg_uninit(&msg);
+}

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#ifndef VMMOBD_SWITCH_H
+#define VMMOBD_SWITCH_H 1
+
+/* The connection to ovs-vswitchd
+ * ==============================
+ *
+ * Speaks the language of lib/vmmob-msg.h.  Keeps what the switch authors, over
+ * disconnections: a switch that is not there may be restarting, and only its
+ * next "end" says what is gone. */
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct rowset;
+struct vmmob_table;
+
+/* Time between attempts to connect, in ms. */
+#define SWITCH_MIN_BACKOFF 100
+#define SWITCH_MAX_BACKOFF 1000
+
+/* Most bytes of changes to queue for a switch that does not read.  Beyond
+ * that, it gets the whole state later. */
+#define SWITCH_MAX_BACKLOG (4 * 1024 * 1024)
+
+struct switch_link {
+    char *remote;               /* As in stream_open(). */
+    struct stream *stream;      /* While connecting, otherwise NULL. */
+    struct jsonrpc *rpc;        /* While connected, otherwise NULL. */
+    int backoff;                /* In ms, see above. */
+    long long int next_try;     /* When to connect, in ms. */
+    int last_error;             /* Why it is not connected, as in
+                                 * ovs_retval_to_string(). */
+
+    /* What we tell. */
+    bool told;                  /* The switch has the whole state? */
+    size_t backlog_limit;       /* If there are more bytes than this in the
+                                 * queue, then 'told' becomes false. */
+
+    /* What we hear. */
+    struct vmmob_table *authored;   /* The rows that the switch authors. */
+    bool hearing;               /* Between "begin" and "end"? */
+    bool heard;                 /* Got an "end" on this connection? */
+    bool ever_heard;            /* Got an "end" ever? */
+};
+
+struct switch_link *switch_link_create(const char *remote);
+void switch_link_destroy(struct switch_link *);
+bool switch_link_run(struct switch_link *, struct rowset *authored_changed);
+void switch_link_tell(struct switch_link *, const struct vmmob_table *known,
+                      const struct rowset *known_changed);
+void switch_link_wait(const struct switch_link *);
+
+bool switch_link_is_connected(const struct switch_link *);
+
+#endif /* utilities/vmmobd-switch.h */
