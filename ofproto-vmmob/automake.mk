@@ -60,6 +60,9 @@ nodist_utilities_ovs_vmmobd_SOURCES = \
 	utilities/vmmob-idl.c \
 	utilities/vmmob-idl.h
 utilities_ovs_vmmobd_LDADD = lib/libopenvswitch.la
+MAN_ROOTS += utilities/ovs-vmmobd.8.in
+man_MANS += utilities/ovs-vmmobd.8
+CLEANFILES += utilities/ovs-vmmobd.8
 
 # The VM_Mobility database.
 EXTRA_DIST += utilities/vmmob.ovsschema
@@ -80,5 +83,8 @@ utilities/vmmob-idl.ovsidl: $(VMMOB_IDL_FILES)
 TESTSUITE_AT += \
 	tests/vmmob.at \
 	tests/vmmob-agent.at \
+	tests/vmmob-handover.at \
 	tests/vmmob-lib.at
+EXTRA_DIST += tests/vmmob-switch.py
+FLAKE8_PYFILES += tests/vmmob-switch.py
 tests_ovstest_SOURCES += tests/test-vmmob.c

@@ -1045,8 +1045,9 @@ ofs_reconsider(struct handover *h, struct handover_ofs *ofs,
 
     HMAP_FOR_EACH_SAFE (vmn, node, &ofs->vmns) {
         bool changed = false;
+        size_t i = 0;
 
-        for (size_t i = 0; i < vmn->row.n_pairs; ) {
+        while (i < vmn->row.n_pairs) {
             struct vmmob_pair *pair = &vmn->row.pairs[i];
 
             if (!handover_is_home(ofs, &pair->hoa)) {

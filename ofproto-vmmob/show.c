@@ -37,16 +37,11 @@ addr_to_string(const struct in6_addr *addr)
     return ds_steal_cstr(&s);
 }
 
-/* Takes "json" off the end of the arguments in 'argv'.  Returns true if it was
- * there. */
+/* Returns true if the last of the 'argc' arguments in 'argv' is "json". */
 static bool
-pop_json(int *argc, const char *argv[])
+wants_json(int argc, const char *argv[])
 {
-    if (*argc > 1 && !strcmp(argv[*argc - 1], "json")) {
-        --*argc;
-        return true;
-    }
-    return false;
+    return argc > 1 && !strcmp(argv[argc - 1], "json");
 }
 
 static void
@@ -198,9 +193,9 @@ static void
 show_vmns(struct unixctl_conn *conn, int argc, const char *argv[],
           void *aux OVS_UNUSED)
 {
-    bool as_json = pop_json(&argc, argv);
+    bool as_json = wants_json(argc, argv);
     struct selection sel;
-    char *error = parse_selection(argc, argv, &sel);
+    char *error = parse_selection(argc - as_json, argv, &sel);
 
     if (error) {
         unixctl_command_reply_error(conn, error);
@@ -257,9 +252,10 @@ static void
 show_ofs(struct unixctl_conn *conn, int argc, const char *argv[],
          void *aux OVS_UNUSED)
 {
-    bool as_json = pop_json(&argc, argv);
+    bool as_json = wants_json(argc, argv);
     uint64_t id = 0;
 
+    argc -= as_json;
     if (argc > 1 && !vmmob_ofs_id_from_string(argv[1], &id)) {
         unixctl_command_reply_error(conn, "not a datapath id of 16 "
                                     "hexadecimal digits");
@@ -503,12 +499,12 @@ static void
 show(struct unixctl_conn *conn, int argc, const char *argv[],
      void *aux OVS_UNUSED)
 {
-    bool as_json = pop_json(&argc, argv);
+    bool as_json = wants_json(argc, argv);
     struct json *bridges = json_array_create_empty();
     struct json *json = json_object_create();
     struct ds s = DS_EMPTY_INITIALIZER;
 
-    if (argc > 1) {
+    if (argc - as_json > 1) {
         unixctl_command_reply_error(conn, "the only argument is \"json\"");
         json_destroy(bridges);
         json_destroy(json);
