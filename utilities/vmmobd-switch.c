@@ -402,8 +402,9 @@ tell_changes(struct switch_link *link, const struct vmmob_table *known,
     ROWSET_FOR_EACH (node, known_changed) {
         const struct row_name *name = &node->name;
 
-        /* The switch need not be told what it has just told us. */
-        if ((link->hearing || link->heard)
+        /* The switch need not be told what it has just told us, but for the
+         * name of its site, which it cannot know. */
+        if (!name->is_ofs && (link->hearing || link->heard)
             && vmmob_table_find_ofs(link->authored, name->ofs)) {
             continue;
         }
