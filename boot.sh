@@ -6,7 +6,8 @@ usage() {
 Usage: ./boot.sh                Makes ./configure, for daily work:
                                   ./boot.sh && ./configure && make && make check
        ./boot.sh check          On Debian 12, as root: installs what is missing,
-                                builds, runs the tests, migrates a real guest.
+                                builds, runs the tests, checks packets on the
+                                wire, migrates a real guest.
        ./boot.sh demo [ARG]...  Likewise, but runs tests/lab/vmmob-demo ARG...
        ./boot.sh --help
 
@@ -153,13 +154,20 @@ check() {
     # as well, hence the second try.
     run_tests stock "Running tests of stock Open vSwitch" RECHECK=yes \
         TESTSUITEFLAGS="-j8 ${stock_tests[*]/#/-k !vmmob,}" || exit 1
+    run wire "Checking every packet on the wire" lab vmmob-wire || exit 1
+    tail -n 1 $logs/wire.log
     run demo "Migrating a real guest" demo --runs 1 || exit 1
     cat $logs/demo.log
     echo "All is well, after $SECONDS s"
 }
 
+# lab PROGRAM [ARG]...
+lab() {
+    VMMOB_BUILD=$PWD/ovs VMMOB_OVS_SRC=$PWD/ovs-src tests/lab/"$@"
+}
+
 demo() {
-    VMMOB_BUILD=$PWD/ovs VMMOB_OVS_SRC=$PWD/ovs-src tests/lab/vmmob-demo "$@"
+    lab vmmob-demo "$@"
 }
 
 case $1 in

@@ -23,6 +23,11 @@ ofproto_libofproto_la_SOURCES += \
 	ofproto-vmmob/vmmob.c \
 	ofproto-vmmob/vmmob.h
 
+# Called from Open vSwitch's own code in lib/.
+lib_libopenvswitch_la_SOURCES += \
+	lib/vmmob-csum.c \
+	lib/vmmob-csum.h
+
 # Common to ovs-vswitchd and ovs-vmmobd.
 lib_libopenvswitch_la_SOURCES += \
 	lib/vmmob-binding.c \
@@ -64,6 +69,12 @@ MAN_ROOTS += utilities/ovs-vmmobd.8.in
 man_MANS += utilities/ovs-vmmobd.8
 CLEANFILES += utilities/ovs-vmmobd.8
 
+# For operators.
+MAN_ROOTS += utilities/vmmob.7.in
+man_MANS += utilities/vmmob.7
+CLEANFILES += utilities/vmmob.7
+MAN_FRAGMENTS += ofproto-vmmob/vmmob-unixctl.man
+
 # The VM_Mobility database.
 EXTRA_DIST += utilities/vmmob.ovsschema
 pkgdata_DATA += utilities/vmmob.ovsschema
@@ -85,6 +96,6 @@ TESTSUITE_AT += \
 	tests/vmmob-agent.at \
 	tests/vmmob-handover.at \
 	tests/vmmob-lib.at
-EXTRA_DIST += tests/vmmob-switch.py
-FLAKE8_PYFILES += tests/vmmob-switch.py
+EXTRA_DIST += tests/vmmob-frame.py tests/vmmob-switch.py
+FLAKE8_PYFILES += tests/vmmob-frame.py tests/vmmob-switch.py
 tests_ovstest_SOURCES += tests/test-vmmob.c

@@ -27,6 +27,7 @@
 #include "timeval.h"
 #include "util.h"
 #include "uuid.h"
+#include "vmmob-csum.h"
 #include "vmmob-msg.h"
 
 VLOG_DEFINE_THIS_MODULE(vmmob);
@@ -273,6 +274,10 @@ vmmob_punt(struct ofproto_dpif *ofproto, const struct dp_packet *packet,
     event->attempts = state->metadata.regs[2];
     event->packet = dp_packet_clone_data(dp_packet_data(packet),
                                          dp_packet_size(packet));
+    if (dp_packet_hwol_tx_l4_checksum(packet)) {
+        /* The copy loses the mark that its checksum is partial. */
+        vmmob_csum_complete(event->packet);
+    }
     enqueue(event);
     return true;
 }
@@ -422,6 +427,7 @@ bridge_destroy(struct vmmob_bridge *b, bool withdraw, bool delete_flows)
 {
     bridge_disable(b, withdraw, delete_flows);
     hmap_remove(&vmmob->bridges, &b->node);
+    free(b->vm_ports);
     free(b->error);
     free(b->name);
     free(b);
@@ -435,8 +441,10 @@ bridge_disable(struct vmmob_bridge *b, bool withdraw, bool delete_flows)
         return;
     }
 
-    atomic_store_relaxed(&b->ofproto->vmmob_table, 0);
-    b->ofproto->backer->need_revalidate = REV_RECONFIGURE;
+    if (withdraw || delete_flows) {
+        atomic_store_relaxed(&b->ofproto->vmmob_table, 0);
+        b->ofproto->backer->need_revalidate = REV_RECONFIGURE;
+    }
     rules_destroy(b->rules, delete_flows);
     handover_remove(vmmob->handover, b->id, withdraw);
     if (delete_flows) {

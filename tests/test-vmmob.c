@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* Tests of lib/vmmob-binding.c, lib/vmmob-table.c, lib/vmmob-msg.c.
+/* Tests of lib/vmmob-binding.c, lib/vmmob-csum.c, lib/vmmob-msg.c,
+ * lib/vmmob-table.c.
  *
  * Tests that take a SEED do the same each time for the same SEED.  They print
  * the seed of the case that failed, with which, and 1 for the number of cases,
@@ -9,6 +10,7 @@
 #include <config.h>
 #undef NDEBUG
 #include "vmmob-binding.h"
+#include "vmmob-csum.h"
 #include "vmmob-msg.h"
 #include "vmmob-table.h"
 
@@ -17,6 +19,8 @@
 #include <string.h>
 
 #include "command-line.h"
+#include "csum.h"
+#include "dp-packet.h"
 #include "jsonrpc.h"
 #include "openvswitch/dynamic-string.h"
 #include "openvswitch/json.h"
@@ -2004,12 +2008,134 @@ test_benchmark(struct ovs_cmdl_context *ctx)
     printf("%"PRIuSIZE" bytes per VMN\n", n_bytes / MAX(n, 1));
 }
 
+static void
+put_random(struct dp_packet *packet, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        *(uint8_t *) dp_packet_put_uninit(packet, 1) = random_uint32();
+    }
+}
+
+/* Returns a random frame whose TCP or UDP checksum is partial.  Stores where
+ * that is in '*ofs', where the segment is in '*l4_ofs', and the sum of the
+ * pseudo-header in '*pseudo'. */
+static struct dp_packet *
+random_partial(size_t *ofs, size_t *l4_ofs, uint32_t *pseudo)
+{
+    static const uint8_t extensions[] = { IPPROTO_HOPOPTS, IPPROTO_DSTOPTS };
+    struct dp_packet *packet = dp_packet_new(0);
+    bool ipv4 = random_range(2);
+    uint8_t proto = random_range(2) ? IPPROTO_TCP : IPPROTO_UDP;
+    size_t size = (proto == IPPROTO_TCP ? TCP_HEADER_LEN : UDP_HEADER_LEN)
+                  + random_range(random_range(2) ? 100 : 1461);
+    size_t n_more = random_range(3);    /* IP options, or extensions. */
+
+    put_random(packet, 2 * ETH_ADDR_LEN);
+    for (int i = random_range(3); i > 0; i--) {
+        ovs_be16 tag[2] = { htons(ETH_TYPE_VLAN), htons(random_range(4096)) };
+        dp_packet_put(packet, tag, sizeof tag);
+    }
+    ovs_be16 type = htons(ipv4 ? ETH_TYPE_IP : ETH_TYPE_IPV6);
+    dp_packet_put(packet, &type, sizeof type);
+
+    size_t ip_ofs = dp_packet_size(packet);
+    if (ipv4) {
+        put_random(packet, IP_HEADER_LEN + n_more * 4);
+        struct ip_header *ip = dp_packet_at_assert(packet, ip_ofs, sizeof *ip);
+        ip->ip_ihl_ver = IP_IHL_VER(5 + n_more, 4);
+        ip->ip_tot_len = htons(IP_HEADER_LEN + n_more * 4 + size);
+        ip->ip_frag_off &= htons(IP_DONT_FRAGMENT);
+        ip->ip_proto = proto;
+        *pseudo = csum_continue(0, &ip->ip_src, 8);
+    } else {
+        put_random(packet, IPV6_HEADER_LEN + n_more * 16);
+        uint8_t *ip6 = dp_packet_at_assert(packet, ip_ofs, IPV6_HEADER_LEN);
+        uint8_t *next = ip6 + 6;
+
+        ip6[0] = 0x60;
+        ovs_be16 plen = htons(n_more * 16 + size);
+        memcpy(ip6 + 4, &plen, sizeof plen);
+        for (size_t i = 0; i < n_more; i++) {
+            *next = extensions[random_range(2)];
+            next = ip6 + IPV6_HEADER_LEN + i * 16;
+            next[1] = 1;
+        }
+        *next = proto;
+        *pseudo = csum_continue(0, ip6 + 8, 32);
+    }
+    *pseudo = csum_add32(csum_add16(*pseudo, htons(proto)), htonl(size));
+
+    *l4_ofs = dp_packet_size(packet);
+    *ofs = *l4_ofs + (proto == IPPROTO_TCP ? 16 : 6);
+    put_random(packet, size);
+    ovs_be16 partial = ~csum_finish(*pseudo);
+    memcpy(dp_packet_at_assert(packet, *ofs, 2), &partial, 2);
+    return packet;
+}
+
+/* Completes the checksums of N random frames, and then of garbled ones. */
+static void
+test_csum(struct ovs_cmdl_context *ctx)
+{
+    uint32_t seed = atoi(ctx->argv[1]);
+    uint32_t n = atoi(ctx->argv[2]);
+
+    for (uint32_t i = 0; i < n; i++) {
+        size_t ofs, l4_ofs, size;
+        uint32_t pseudo;
+
+        start_case(seed, i);
+        struct dp_packet *packet = random_partial(&ofs, &l4_ofs, &pseudo);
+        struct dp_packet *old = dp_packet_clone(packet);
+        size = dp_packet_size(packet);
+        put_random(packet, random_range(3));        /* Padding. */
+        if (!vmmob_csum_complete(packet)) {
+            fail("not completed");
+        }
+        char *data = dp_packet_data(packet);
+        if (csum_finish(csum_continue(pseudo, data + l4_ofs, size - l4_ofs))) {
+            fail("wrong checksum");
+        }
+        memcpy(data + ofs, (char *) dp_packet_data(old) + ofs, 2);
+        if (memcmp(data, dp_packet_data(old), size)) {
+            fail("something else was changed");
+        }
+        dp_packet_delete(packet);
+
+        /* Not even a whole frame: in memory of its own, so that looking
+         * beyond its end is noticed where memory is checked. */
+        size_t cut = random_range(size);
+        void *copy = xmemdup(dp_packet_data(old), cut);
+        struct dp_packet garbled;
+        dp_packet_use_const(&garbled, copy, cut);
+        if (vmmob_csum_complete(&garbled)) {
+            fail("completed %"PRIuSIZE" of %"PRIuSIZE" bytes", cut, size);
+        }
+        free(copy);
+
+        /* A few random bytes in the headers. */
+        copy = xmemdup(dp_packet_data(old), size);
+        dp_packet_use_const(&garbled, copy, size);
+        for (int j = random_range(4); j >= 0; j--) {
+            ((uint8_t *) copy)[random_range(ofs)] = random_uint32();
+        }
+        void *before = xmemdup(copy, size);
+        if (!vmmob_csum_complete(&garbled) && memcmp(copy, before, size)) {
+            fail("changed what was left alone");
+        }
+        free(before);
+        free(copy);
+        dp_packet_delete(old);
+    }
+}
+
 static const struct ovs_cmdl_command commands[] = {
     { "compare", NULL, 0, 0, test_compare, OVS_RO },
     { "pairs", NULL, 0, 0, test_pairs, OVS_RO },
     { "validate", NULL, 0, 0, test_validate, OVS_RO },
     { "text", NULL, 0, 0, test_text, OVS_RO },
     { "table", "SEED N", 2, 2, test_table, OVS_RO },
+    { "csum", "SEED N", 2, 2, test_csum, OVS_RO },
     { "encode", NULL, 0, 0, test_encode, OVS_RO },
     { "codec", "SEED N", 2, 2, test_codec, OVS_RO },
     { "malformed", NULL, 0, 0, test_malformed, OVS_RO },

@@ -71,8 +71,8 @@ class Namespace:
 def add_veth(ns0, device0, ns1, device1, mac0=None, mac1=None):
     """A virtual wire from 'device0' in 'ns0' to 'device1' in 'ns1', up.
 
-    Checksums are made by the sender: one that is left to the device arrives
-    partial, and whatever rewrites the packet takes it for whole."""
+    Checksums are made by the sender: one that is left to the device would
+    never be made, and a capture could not tell whether it is right."""
     ns0.ip("link add %s %s type veth peer name %s %s netns %s"
            % (device0, "address " + mac0 if mac0 else "",
               device1, "address " + mac1 if mac1 else "", ns1.name))

@@ -67,17 +67,19 @@ class Switch:
                     "OVS_DBDIR": directory, "OVS_SYSCONFDIR": directory}
         self.daemons = {}       # Popen by name, in order of start.
 
-    def start(self, uplink_mac):
+    def start(self, uplink_mac, other_config):
         """Starts the switch, on whose bridge port "uplink" is the device of
         that name.  The bridge has the MAC of the uplink, as it would have
-        with a real one."""
+        with a real one.  'other_config' is Open_vSwitch's."""
         os.makedirs(self.run_dir)
         os.makedirs(self.log_dir)
         self._start_ovsdb("ovsdb-server", "conf.db", "vswitch.ovsschema",
                           self.db,
                           "db:Open_vSwitch,Open_vSwitch,manager_options")
         self.vsctl("--no-wait", "init", "--", "set", "open_vswitch", ".",
-                   "external_ids:system-id=" + self.name)
+                   "external_ids:system-id=" + self.name,
+                   *("other_config:%s=%s" % item
+                     for item in other_config.items()))
         self._start("ovs-vswitchd", ["--disable-system", self.db])
         self.vsctl("add-br", BRIDGE, "--", "set", "bridge", BRIDGE,
                    "datapath_type=netdev",

@@ -99,15 +99,18 @@ class Lab:
     """The whole network, as a context manager that removes all it made.
 
     'build' is a switch.Build, 'directory' an empty directory of its own,
-    'system' "ip" or "l2"."""
+    'system' "ip" or "l2", 'other_config' settings for each Open vSwitch."""
 
     _serial = itertools.count(1)
 
-    def __init__(self, build, directory, system="ip", sites=SITES):
+    def __init__(self, build, directory, system="ip", sites=SITES,
+                 other_config=None):
         self.build = build
         self.directory = directory
         self.system = system
         self.sites = sites
+        self.other_config = other_config or {}
+        self.network = None     # Namespace of the router or bridge.
         self.hypervisors = {}
         self._prefix = "vmmob-%d-%d-" % (os.getpid(), next(self._serial))
         self._stack = contextlib.ExitStack()
@@ -174,7 +177,7 @@ class Lab:
         return "\n".join(text)
 
     def _start(self):
-        network = self.add_namespace("net")
+        self.network = network = self.add_namespace("net")
         network.sysctl("net/ipv4/ip_forward", int(self.system == "ip"))
         if self.system == "l2":
             network.add_bridge("segment", "02:00:00:00:00:fe")
@@ -194,7 +197,7 @@ class Lab:
                             MANAGEMENT))
                 hv.ns.ip("route add default via " + site.router)
             self._wire(network, segment, hv, switch.UPLINK, site.uplink_mac)
-            hv.switch.start(site.uplink_mac)
+            hv.switch.start(site.uplink_mac, self.other_config)
         if self.system == "ip":
             self.check()
             self.start_vmmob()

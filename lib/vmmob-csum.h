@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#ifndef VMMOB_CSUM_H
+#define VMMOB_CSUM_H 1
+
+/* Partial checksums
+ * =================
+ *
+ * Whoever leaves a TCP or UDP checksum to the network device puts only the sum
+ * of the pseudo-header in its place.  What changes the checksum later takes it
+ * for whole, so it has to be completed first. */
+
+#include <stdbool.h>
+
+struct dp_packet;
+
+bool vmmob_csum_complete(struct dp_packet *);
+
+#endif /* vmmob-csum.h */
