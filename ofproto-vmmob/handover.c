@@ -57,6 +57,7 @@ static struct key_node *key_set_add(struct hmap *, const struct vmmob_key *);
 static void touch_vmn(struct handover *, const struct vmmob_key *,
                       bool publish);
 static void touch_ofs(struct handover *, uint64_t id);
+static void touch_owners(struct handover *, const struct vmmob_vmn *);
 static void touch_all(struct handover *);
 static void announce(struct handover *, const struct handover_ofs *,
                      const struct in6_addr *moa);
@@ -317,8 +318,13 @@ handover_talk(struct handover *h, struct handover_ofs *ofs,
     const struct vmmob_vmn *binding
         = vmmob_table_find_binding(h->table, remote);
 
-    if (!binding || binding->ofs == ofs->id
-        || key_set_find(&ofs->active, remote)) {
+    if (!binding || binding->ofs == ofs->id) {
+        return false;
+    }
+    if (key_set_find(&ofs->active, remote)) {
+        /* No rule took the packet all the same.  'remote' may be the owner of
+         * its home address only since another claimant is gone. */
+        touch_vmn(h, remote, false);
         return false;
     }
     key_set_add(&ofs->active, remote);
@@ -389,6 +395,7 @@ handover_receive(struct handover *h, const struct vmmob_msg *msg,
 
             ofs = handover_find_ofs(h, row->ofs);
             if (!ofs) {
+                touch_owners(h, row);
                 if (vmmob_table_put_vmn(h->table, row)) {
                     settle(h, &row->key, now);
                 }
@@ -690,6 +697,21 @@ touch_ofs(struct handover *h, uint64_t id)
     in = xmalloc(sizeof *in);
     in->id = id;
     hmap_insert(&h->dirty_ofss, &in->node, hash_uint64(id));
+}
+
+/* Notes that the rules may have to change for other VMNs that have had the
+ * home addresses in 'row' so far. */
+static void
+touch_owners(struct handover *h, const struct vmmob_vmn *row)
+{
+    for (size_t i = 0; i < row->n_pairs; i++) {
+        const struct vmmob_vmn *owner = vmmob_table_find_by_hoa(
+            h->table, row->key.tenant, &row->pairs[i].hoa);
+
+        if (owner && !vmmob_key_equals(&owner->key, &row->key)) {
+            touch_vmn(h, &owner->key, false);
+        }
+    }
 }
 
 /* Notes that the rules for any VMN may have to change. */

@@ -647,7 +647,10 @@ remote_rules(const struct rules_context *ctx, const struct vmmob_entry *entry,
         const struct vmmob_prefix hoa = host(&pair->hoa);
         struct eth_addr next_hop;
 
+        /* Two VMNs may claim one HoA: two sites were not in touch. */
         if (is_ipv4_pair(pair) && has_ipv4_moa(pair)
+            && vmmob_table_find_by_hoa(ctx->h->table, entry->key.tenant,
+                                       &pair->hoa) == binding
             && rules_get_next_hop(ctx, &pair->moa, binding->ofs, &next_hop)) {
             match_type(&m, ETH_TYPE_IP);
             match_destination(&m, &hoa);
