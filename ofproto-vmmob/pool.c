@@ -106,7 +106,8 @@ pool_take(struct pool *pool, const struct vmmob_key *key,
         return false;
     }
 
-    /* A hash that is the same with every build, unlike those in hash.h. */
+    /* Unlike those in hash.h, this hash does not depend on how Open vSwitch
+     * was built. */
     uint64_t start = jhash_bytes(hoa, sizeof *hoa,
                                  jhash_bytes(&key->mac, sizeof key->mac,
                                              key->tenant)) % size;

@@ -77,7 +77,8 @@ vmmob_settings_parse(const struct smap *other_config,
         key = "vmmob-home-gateway";
         if (!vmmob_addr_from_string(smap_get(other_config, key),
                                     &s->home_gateway)) {
-            error = xstrdup("not an IP address");
+            error = xasprintf("%s: not an IP address",
+                              smap_get(other_config, key));
         }
     }
     if (!error) {
@@ -85,7 +86,8 @@ vmmob_settings_parse(const struct smap *other_config,
         error = vmmob_prefix_parse(smap_get(other_config, key), &s->network,
                                    &s->gateway);
         if (!error && s->network.plen == 128) {
-            error = xstrdup("prefix length of the uplink's network missing");
+            error = xasprintf("%s: prefix length of the uplink's network "
+                              "missing", smap_get(other_config, key));
         }
     }
     if (!error) {
@@ -98,7 +100,8 @@ vmmob_settings_parse(const struct smap *other_config,
                                   &s->gateway_mac)
             || eth_addr_is_zero(s->gateway_mac)
             || eth_addr_is_multicast(s->gateway_mac)) {
-            error = xstrdup("not a unicast Ethernet address");
+            error = xasprintf("%s: not a unicast Ethernet address",
+                              smap_get(other_config, key));
         }
     }
     if (!error) {
@@ -113,8 +116,7 @@ vmmob_settings_parse(const struct smap *other_config,
     }
     if (error) {
         char *reason = error;
-        error = xasprintf("other_config:%s: %s: %s", key,
-                          smap_get(other_config, key), reason);
+        error = xasprintf("other_config:%s: %s", key, reason);
         free(reason);
     } else {
         error = check(s);
@@ -202,7 +204,7 @@ parse_ms(const struct smap *other_config, const char *key,
         return NULL;
     }
     if (!str_to_llong(value, 10, ms) || *ms < 0 || *ms > 24 * 3600 * 1000) {
-        return xstrdup("not a time in ms between 0 and one day");
+        return xasprintf("%s: not a time in ms between 0 and one day", value);
     }
     return NULL;
 }
