@@ -3,21 +3,25 @@
 # What we add to Open vSwitch's lists.  Open vSwitch's Makefile.am includes
 # this file after its own.
 
-# The module in ovs-vswitchd.
-ofproto_libofproto_la_SOURCES += \
-	ofproto-vmmob/agent.c \
-	ofproto-vmmob/agent.h \
-	ofproto-vmmob/bridge.h \
+# The module in ovs-vswitchd: what is pure in a library of its own, for the
+# tests.
+noinst_LTLIBRARIES += ofproto-vmmob/libvmmob.la
+ofproto_vmmob_libvmmob_la_SOURCES = \
 	ofproto-vmmob/frame.c \
 	ofproto-vmmob/frame.h \
 	ofproto-vmmob/handover.c \
 	ofproto-vmmob/handover.h \
 	ofproto-vmmob/pool.c \
 	ofproto-vmmob/pool.h \
+	ofproto-vmmob/settings.c \
+	ofproto-vmmob/settings.h
+ofproto_libofproto_la_LIBADD += ofproto-vmmob/libvmmob.la
+ofproto_libofproto_la_SOURCES += \
+	ofproto-vmmob/agent.c \
+	ofproto-vmmob/agent.h \
+	ofproto-vmmob/bridge.h \
 	ofproto-vmmob/rules.c \
 	ofproto-vmmob/rules.h \
-	ofproto-vmmob/settings.c \
-	ofproto-vmmob/settings.h \
 	ofproto-vmmob/show.c \
 	ofproto-vmmob/show.h \
 	ofproto-vmmob/vmmob.c \
@@ -37,10 +41,9 @@ lib_libopenvswitch_la_SOURCES += \
 	lib/vmmob-table.c \
 	lib/vmmob-table.h
 
-# The sync agent.
-sbin_PROGRAMS += utilities/ovs-vmmobd
-utilities_ovs_vmmobd_SOURCES = \
-	utilities/ovs-vmmobd.c \
+# The sync agent: all but its main loop in a library, for the tests.
+noinst_LTLIBRARIES += utilities/libvmmobd.la
+utilities_libvmmobd_la_SOURCES = \
 	utilities/vmmobd-agent.c \
 	utilities/vmmobd-agent.h \
 	utilities/vmmobd-known.c \
@@ -61,10 +64,14 @@ utilities_ovs_vmmobd_SOURCES = \
 	utilities/vmmobd-sitedb.h \
 	utilities/vmmobd-switch.c \
 	utilities/vmmobd-switch.h
-nodist_utilities_ovs_vmmobd_SOURCES = \
+nodist_utilities_libvmmobd_la_SOURCES = \
 	utilities/vmmob-idl.c \
 	utilities/vmmob-idl.h
-utilities_ovs_vmmobd_LDADD = lib/libopenvswitch.la
+sbin_PROGRAMS += utilities/ovs-vmmobd
+utilities_ovs_vmmobd_SOURCES = utilities/ovs-vmmobd.c
+utilities_ovs_vmmobd_LDADD = \
+	utilities/libvmmobd.la \
+	lib/libopenvswitch.la
 MAN_ROOTS += utilities/ovs-vmmobd.8.in
 man_MANS += utilities/ovs-vmmobd.8
 CLEANFILES += utilities/ovs-vmmobd.8
@@ -99,3 +106,4 @@ TESTSUITE_AT += \
 EXTRA_DIST += tests/vmmob-frame.py tests/vmmob-switch.py
 FLAKE8_PYFILES += tests/vmmob-frame.py tests/vmmob-switch.py
 tests_ovstest_SOURCES += tests/test-vmmob.c
+tests_ovstest_LDADD += ofproto-vmmob/libvmmob.la
