@@ -17,8 +17,8 @@ VLOG_DEFINE_THIS_MODULE(vmmob_handover);
  *
  *  event        | -            | ATTACHED     | DETACHED     | LEFT
  *  -------------+--------------+--------------+--------------+--------------
- *  seen at a    | arrive:      | note the     | note the     | arrive:
- *  port         | seqno + 1,   | port         | port:        | seqno + 1,
+ *  seen at a    | arrive (*):  | note the     | note the     | arrive (*):
+ *  port         | seqno + 1,   | port (*)     | port:        | seqno + 1,
  *               | take MoAs:   |              | ATTACHED     | MoAs again:
  *               | ATTACHED     |              |              | ATTACHED
  *  port gone    |              | DETACHED     |              |
@@ -33,7 +33,9 @@ VLOG_DEFINE_THIS_MODULE(vmmob_handover);
  *
  * "seqno + 1" is one more than the highest that is known of the VMN, as with
  * MAC mobility in RFC 7432 section 7.7.  The row of a VMN is published in all
- * four columns but the first, and withdrawn with the VMN. */
+ * four columns but the first, and withdrawn with the VMN.
+ *
+ * (*) Nothing if it was elsewhere and is frozen; see damping.h. */
 
 static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(20, 20);
 
@@ -79,6 +81,11 @@ static bool vmn_arrive(struct handover *, struct handover_ofs *,
                        struct handover_vmn *, const struct vmmob_key *,
                        const struct in6_addr *hoa, ofp_port_t port,
                        long long int now);
+static bool is_move(const struct handover *, const struct handover_ofs *,
+                    const struct handover_vmn *, const struct vmmob_key *,
+                    ofp_port_t port);
+static void note_move(struct handover *, const struct vmmob_key *,
+                      long long int now);
 static void settle(struct handover *, const struct vmmob_key *,
                    long long int now);
 static bool claim_hoa(struct handover *, struct handover_ofs *,
@@ -91,6 +98,8 @@ static void ofs_reconsider(struct handover *, struct handover_ofs *,
                            long long int now);
 static void restore(struct handover *, struct handover_ofs *,
                     const struct vmmob_vmn *, long long int now);
+static void receive_vmn(struct handover *, const struct vmmob_vmn *,
+                        long long int now);
 static void receive_site(struct handover *, const struct vmmob_ofs *);
 
 const char *
@@ -165,6 +174,7 @@ handover_configure(struct handover *h, const struct vmmob_ofs *record,
         ovs_list_init(&ofs->needy);
         ovs_list_init(&ofs->left);
         hmap_init(&ofs->active);
+        damping_init(&ofs->damping);
         /* Also when the agent is there already: only its next "begin" to
          * "end" tells what this OFS wrote in an earlier life. */
         ofs->wait_until = now + HANDOVER_WAIT_MS;
@@ -179,6 +189,8 @@ handover_configure(struct handover *h, const struct vmmob_ofs *record,
         vmmob_settings_clone(&ofs->settings, settings);
         pool_configure(ofs->pool, settings->pools, settings->n_pools,
                        &settings->network, &settings->gateway);
+        damping_configure(&ofs->damping, settings->max_moves,
+                          settings->move_window_ms);
         ofs_reconsider(h, ofs, now);
     }
 
@@ -234,6 +246,7 @@ handover_remove(struct handover *h, uint64_t id, bool withdraw)
         free(kn);
     }
     hmap_destroy(&ofs->active);
+    damping_destroy(&ofs->damping);
     hmap_destroy(&ofs->vmns);
     pool_destroy(ofs->pool);
     vmmob_settings_destroy(&ofs->settings);
@@ -266,6 +279,10 @@ handover_sight(struct handover *h, struct handover_ofs *ofs,
 {
     struct handover_vmn *vmn = handover_find_vmn(ofs, key);
 
+    if (is_move(h, ofs, vmn, key, port)
+        && damping_is_frozen(&ofs->damping, key)) {
+        return SIGHTED_FROZEN;
+    }
     if (hoa && !claim_hoa(h, ofs, key, port, hoa, now)) {
         return SIGHTED_CONFLICT;
     }
@@ -276,6 +293,9 @@ handover_sight(struct handover *h, struct handover_ofs *ofs,
     }
 
     if (vmn->state == HANDOVER_DETACHED || vmn->port != port) {
+        if (vmn->state == HANDOVER_ATTACHED) {
+            damping_note_move(&ofs->damping, key, now);
+        }
         vmn->port = port;
         vmn_set_state(ofs, vmn, HANDOVER_ATTACHED, now);
         touch_vmn(h, key, false);
@@ -346,8 +366,9 @@ handover_quiet(struct handover *h, struct handover_ofs *ofs,
     }
 }
 
-/* Forgets the VMN 'key' at every OFS of this switch, until it is seen again.
- * Returns the number of OFSs that knew it. */
+/* Forgets the VMN 'key' at every OFS of this switch, until it is seen again,
+ * and lets it move here again if it was frozen.  Returns the number of OFSs
+ * for which that changed something. */
 size_t
 handover_release(struct handover *h, const struct vmmob_key *key,
                  long long int now)
@@ -357,11 +378,12 @@ handover_release(struct handover *h, const struct vmmob_key *key,
 
     HMAP_FOR_EACH (ofs, node, &h->ofss) {
         struct handover_vmn *vmn = handover_find_vmn(ofs, key);
+        bool frozen = damping_release(&ofs->damping, key);
 
         if (vmn) {
             vmn_forget(h, ofs, vmn, now);
-            n++;
         }
+        n += vmn || frozen;
     }
     return n;
 }
@@ -395,10 +417,7 @@ handover_receive(struct handover *h, const struct vmmob_msg *msg,
 
             ofs = handover_find_ofs(h, row->ofs);
             if (!ofs) {
-                touch_owners(h, row);
-                if (vmmob_table_put_vmn(h->table, row)) {
-                    settle(h, &row->key, now);
-                }
+                receive_vmn(h, row, now);
             } else if (h->receiving && !ofs->restored) {
                 restore(h, ofs, row, now);
             }
@@ -477,6 +496,7 @@ handover_run(struct handover *h, long long int now)
             }
             vmn_forget(h, ofs, vmn, now);
         }
+        damping_run(&ofs->damping, now);
         if (pool_run(ofs->pool, now)) {
             ofs_fill(h, ofs);
         }
@@ -502,6 +522,7 @@ handover_next_event(const struct handover *h)
             next = MIN(next, first->expires);
         }
         next = MIN(next, pool_next_event(ofs->pool));
+        next = MIN(next, damping_next_event(&ofs->damping));
     }
     return next;
 }
@@ -919,6 +940,7 @@ vmn_arrive(struct handover *h, struct handover_ofs *ofs,
     vmmob_table_put_vmn(h->table, &vmn->row);
     touch_vmn(h, key, true);
     if (moved) {
+        note_move(h, key, now);
         VLOG_INFO("VMN "ETH_ADDR_FMT": moved here (OFS "VMMOB_OFS_ID_FMT
                   ", port %"PRIu32") from OFS "VMMOB_OFS_ID_FMT", sequence "
                   "number %"PRIu64, ETH_ADDR_ARGS(key->mac), ofs->id, port,
@@ -930,6 +952,36 @@ vmn_arrive(struct handover *h, struct handover_ofs *ofs,
     }
     settle(h, key, now);
     return true;
+}
+
+/* Returns true if the VMN 'key', seen at 'port' of 'ofs', was elsewhere
+ * before.  'vmn' is what 'ofs' knows of it, or NULL. */
+static bool
+is_move(const struct handover *h, const struct handover_ofs *ofs,
+        const struct handover_vmn *vmn, const struct vmmob_key *key,
+        ofp_port_t port)
+{
+    if (vmn && vmn->state != HANDOVER_LEFT) {
+        return vmn->state == HANDOVER_ATTACHED && vmn->port != port;
+    }
+
+    const struct vmmob_vmn *binding
+        = vmmob_table_find_binding(h->table, key);
+    return binding && binding->ofs != ofs->id;
+}
+
+/* The VMN 'key' moved from one OFS to another. */
+static void
+note_move(struct handover *h, const struct vmmob_key *key, long long int now)
+{
+    struct handover_ofs *ofs;
+
+    HMAP_FOR_EACH (ofs, node, &h->ofss) {
+        /* While it waits, what it sees need not be the order of events. */
+        if (!handover_is_waiting(ofs)) {
+            damping_note_move(&ofs->damping, key, now);
+        }
+    }
 }
 
 /* The rows for the VMN 'key' changed: if its binding is not at an OFS of ours
@@ -1137,6 +1189,26 @@ restore(struct handover *h, struct handover_ofs *ofs,
     }
     vmn_publish(h, vmn);
     settle(h, &row->key, now);
+}
+
+/* The agent sent 'row' of an OFS that is not ours. */
+static void
+receive_vmn(struct handover *h, const struct vmmob_vmn *row,
+            long long int now)
+{
+    const struct vmmob_vmn *old = vmmob_table_find_binding(h->table,
+                                                           &row->key);
+    uint64_t from = old ? old->ofs : row->ofs;
+
+    touch_owners(h, row);
+    if (vmmob_table_put_vmn(h->table, row)) {
+        if (from != row->ofs
+            && vmmob_table_find_binding(h->table, &row->key)->ofs
+               == row->ofs) {
+            note_move(h, &row->key, now);
+        }
+        settle(h, &row->key, now);
+    }
 }
 
 /* The agent, which knows the name of the site, sent 'row' for an OFS of ours:

@@ -21,6 +21,7 @@
  * Not thread-safe; in ovs-vswitchd it is guarded by the module's mutex.  Times
  * are in ms, as time_msec() gives them. */
 
+#include "damping.h"
 #include "openvswitch/hmap.h"
 #include "openvswitch/list.h"
 #include "openvswitch/ofp-port.h"
@@ -84,6 +85,7 @@ struct handover_ofs {
     struct ovs_list needy;      /* VMNs that have a HoA without MoA. */
     struct ovs_list left;       /* VMNs that left, ordered by 'expires'. */
     struct hmap active;         /* Remote VMNs that a local one talks to. */
+    struct damping damping;     /* Moves of VMNs, as seen from here. */
     long long int wait_until;   /* No MoA before that, or LLONG_MIN. */
     bool restored;              /* The agent told what is known. */
 
@@ -122,6 +124,7 @@ enum handover_sighting {
                                  * home address to begin with. */
     SIGHTED_CONFLICT,           /* Another VMN has the home address. */
     SIGHTED_FULL,               /* It has too many home addresses. */
+    SIGHTED_FROZEN,             /* It moved too often to move here now. */
 };
 
 /* Events. */

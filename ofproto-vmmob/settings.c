@@ -4,6 +4,7 @@
 
 #include "ofproto-vmmob/settings.h"
 
+#include "ofproto-vmmob/damping.h"
 #include "openvswitch/dynamic-string.h"
 #include "packets.h"
 #include "util.h"
@@ -11,9 +12,15 @@
 #define DEFAULT_REDIRECT_MS (10 * 1000)
 #define DEFAULT_QUARANTINE_MS (60 * 1000)
 
+/* RFC 7432 section 15.1. */
+#define DEFAULT_MAX_MOVES 5
+#define DEFAULT_MOVE_WINDOW_MS (180 * 1000)
+
 static char *parse_pools(const char *, struct vmmob_settings *);
 static char *parse_ms(const struct smap *, const char *key,
                       long long int default_, long long int *);
+static char *parse_count(const struct smap *, const char *key,
+                         size_t default_, size_t max, size_t *);
 static char *check(const struct vmmob_settings *);
 
 /* Returns true if 'other_config' asks for VM mobility, rightly or not. */
@@ -43,6 +50,7 @@ vmmob_settings_parse(const struct smap *other_config,
     };
     static const char *const optional[] = {
         "vmmob-gateway-mac", "vmmob-redirect-time", "vmmob-quarantine",
+        "vmmob-max-moves", "vmmob-move-window",
     };
     struct smap_node *node;
     char *error = NULL;
@@ -114,6 +122,16 @@ vmmob_settings_parse(const struct smap *other_config,
         error = parse_ms(other_config, key, DEFAULT_QUARANTINE_MS,
                          &s->quarantine_ms);
     }
+    if (!error) {
+        key = "vmmob-max-moves";
+        error = parse_count(other_config, key, DEFAULT_MAX_MOVES,
+                            DAMPING_MAX_MOVES, &s->max_moves);
+    }
+    if (!error) {
+        key = "vmmob-move-window";
+        error = parse_ms(other_config, key, DEFAULT_MOVE_WINDOW_MS,
+                         &s->move_window_ms);
+    }
     if (error) {
         char *reason = error;
         error = xasprintf("other_config:%s: %s", key, reason);
@@ -158,6 +176,8 @@ vmmob_settings_equals(const struct vmmob_settings *a,
         || !eth_addr_equals(a->gateway_mac, b->gateway_mac)
         || a->redirect_ms != b->redirect_ms
         || a->quarantine_ms != b->quarantine_ms
+        || a->max_moves != b->max_moves
+        || a->move_window_ms != b->move_window_ms
         || a->n_pools != b->n_pools) {
         return false;
     }
@@ -206,6 +226,24 @@ parse_ms(const struct smap *other_config, const char *key,
     if (!str_to_llong(value, 10, ms) || *ms < 0 || *ms > 24 * 3600 * 1000) {
         return xasprintf("%s: not a time in ms between 0 and one day", value);
     }
+    return NULL;
+}
+
+static char *
+parse_count(const struct smap *other_config, const char *key,
+            size_t default_, size_t max, size_t *n)
+{
+    const char *value = smap_get(other_config, key);
+    unsigned int u;
+
+    if (!value) {
+        *n = default_;
+        return NULL;
+    }
+    if (!str_to_uint(value, 10, &u) || u > max) {
+        return xasprintf("%s: not a number from 0 to %"PRIuSIZE, value, max);
+    }
+    *n = u;
     return NULL;
 }
 

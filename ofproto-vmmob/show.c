@@ -122,6 +122,20 @@ row_status(const struct vmmob *vmmob, const struct vmmob_vmn *row,
     return other && other->stale ? "stale" : "remote";
 }
 
+/* Returns true if an OFS of this switch does not let the VMN move there. */
+static bool
+is_frozen(const struct vmmob *vmmob, const struct vmmob_key *key)
+{
+    const struct handover_ofs *ofs;
+
+    HMAP_FOR_EACH (ofs, node, &vmmob->handover->ofss) {
+        if (damping_is_frozen(&ofs->damping, key)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Calls 'cb' for each row to be shown: the bindings, and what has left us. */
 static void
 for_each_row(const struct vmmob *vmmob, const struct selection *sel,
@@ -165,10 +179,11 @@ vmn_to_text(const struct vmmob *vmmob, const struct vmmob_vmn *row, void *s_)
                       ofs && ofs->site[0] ? ofs->site : "-", row->seqno,
                       status);
         if (port != OFPP_NONE) {
-            ds_put_format(s, "%4"PRIu32"\n", port);
+            ds_put_format(s, "%4"PRIu32, port);
         } else {
-            ds_put_cstr(s, "   -\n");
+            ds_put_cstr(s, "   -");
         }
+        ds_put_cstr(s, is_frozen(vmmob, &row->key) ? "  frozen\n" : "\n");
         free(hoa);
         free(moa);
     }
@@ -182,6 +197,9 @@ vmn_to_json(const struct vmmob *vmmob, const struct vmmob_vmn *row,
     ofp_port_t port;
 
     json_object_put_string(json, "status", row_status(vmmob, row, &port));
+    if (is_frozen(vmmob, &row->key)) {
+        json_object_put(json, "frozen", json_boolean_create(true));
+    }
     if (port != OFPP_NONE) {
         json_object_put(json, "port",
                         json_integer_create((OVS_FORCE uint32_t) port));
@@ -399,6 +417,19 @@ bridge_to_text(const struct vmmob *vmmob, const struct vmmob_bridge *b,
                       ETH_ADDR_ARGS(c->claimant.mac), c->port,
                       (time_msec() - c->when) / 1000);
     }
+
+    const struct damping_record *r;
+    LIST_FOR_EACH (r, list_node, &ofs->damping.by_expiry) {
+        if (r->frozen) {
+            ds_put_format(s, "  frozen: "ETH_ADDR_FMT", which moved "
+                          "%"PRIuSIZE" times within %lld s, for another %lld "
+                          "s or until vmmob/release\n",
+                          ETH_ADDR_ARGS(r->key.mac), r->n,
+                          (r->times[r->n - 1] - r->times[0]) / 1000,
+                          DIV_ROUND_UP(MAX(0, r->expires - time_msec()),
+                                       1000));
+        }
+    }
 }
 
 static struct json *
@@ -482,6 +513,22 @@ bridge_to_json(const struct vmmob *vmmob, const struct vmmob_bridge *b)
         json_array_add(conflicts, conflict);
     }
     json_object_put(json, "conflicts", conflicts);
+
+    struct json *frozen = json_array_create_empty();
+    const struct damping_record *r;
+    LIST_FOR_EACH (r, list_node, &ofs->damping.by_expiry) {
+        if (r->frozen) {
+            struct json *vmn = json_object_create();
+
+            json_object_put_format(vmn, "mac", ETH_ADDR_FMT,
+                                   ETH_ADDR_ARGS(r->key.mac));
+            json_object_put(vmn, "moves", json_integer_create(r->n));
+            json_object_put(vmn, "remaining_ms", json_integer_create(
+                                MAX(0, r->expires - time_msec())));
+            json_array_add(frozen, vmn);
+        }
+    }
+    json_object_put(json, "frozen", frozen);
     ds_destroy(&s);
     return json;
 }

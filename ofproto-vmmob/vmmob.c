@@ -37,6 +37,7 @@ COVERAGE_DEFINE(vmmob_punt_overflow);
 COVERAGE_DEFINE(vmmob_bad_frame);
 COVERAGE_DEFINE(vmmob_unknown_vmn);
 COVERAGE_DEFINE(vmmob_conflict);
+COVERAGE_DEFINE(vmmob_frozen);
 COVERAGE_DEFINE(vmmob_unresolved);
 
 /* Most packets that wait for the module's thread, and most that it holds until
@@ -1074,6 +1075,9 @@ process_vm(struct vmmob_bridge *b, struct event *event,
         case SIGHTED_NO_HOA:
             COVERAGE_INC(vmmob_unknown_vmn);
             break;
+        case SIGHTED_FROZEN:
+            COVERAGE_INC(vmmob_frozen);
+            return false;
         case SIGHTED_CONFLICT:
         case SIGHTED_FULL:
         default:

@@ -210,7 +210,9 @@ class Lab:
                  "home": str(HOME),
                  "home-gateway": HOME_GATEWAY,
                  "pool": str(site.pool),
-                 "gateway": "%s/%d" % (site.router, site.network.prefixlen)},
+                 "gateway": "%s/%d" % (site.router, site.network.prefixlen),
+                 # The lab moves its guests more often than people do.
+                 "max-moves": "0"},
                 {"site": site.name,
                  "listen": "ptcp:%d:%s" % (switch.VMMOB_PORT,
                                            site.management),

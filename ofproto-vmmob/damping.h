@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#ifndef VMMOB_DAMPING_H
+#define VMMOB_DAMPING_H 1
+
+/* Damping of MAC moves
+ * ====================
+ *
+ * Two VMs with the same MAC address would make it move to and fro for ever.
+ * So an OFS counts the moves of each VMN, as in RFC 7432 section 15.1: after
+ * so many of them within a certain time, it is frozen, that is, the OFS does
+ * not claim it any more.  It may move again as soon as it has not moved for
+ * that time, or when the operator says so.
+ *
+ * Only VMNs that moved in that time take memory.
+ *
+ * Pure data; times are in ms and given by the caller; not thread-safe. */
+
+#include "openvswitch/hmap.h"
+#include "openvswitch/list.h"
+#include "vmmob-binding.h"
+
+/* Most moves that can be counted. */
+#define DAMPING_MAX_MOVES 100
+
+struct damping {
+    struct hmap records;        /* Contains "struct damping_record"s. */
+    struct ovs_list by_expiry;  /* The same, ordered by 'expires'. */
+    size_t max_moves;           /* 0 to DAMPING_MAX_MOVES; 0: no damping. */
+    long long int window;       /* In ms. */
+};
+
+/* What is remembered of a VMN. */
+struct damping_record {
+    struct hmap_node node;      /* In 'records', by 'key'. */
+    struct ovs_list list_node;  /* In 'by_expiry'. */
+    struct vmmob_key key;
+    long long int expires;      /* 'window' after the last move. */
+    bool frozen;
+    size_t n;                   /* Number of 'times', the oldest first. */
+    long long int times[];      /* Room for 'max_moves'. */
+};
+
+void damping_init(struct damping *);
+void damping_destroy(struct damping *);
+void damping_configure(struct damping *, size_t max_moves,
+                       long long int window);
+
+bool damping_note_move(struct damping *, const struct vmmob_key *,
+                       long long int now);
+bool damping_is_frozen(const struct damping *, const struct vmmob_key *);
+bool damping_release(struct damping *, const struct vmmob_key *);
+
+void damping_run(struct damping *, long long int now);
+long long int damping_next_event(const struct damping *);
+
+#endif /* ofproto-vmmob/damping.h */
