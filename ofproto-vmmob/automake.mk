@@ -104,7 +104,8 @@ TESTSUITE_AT += \
 	tests/vmmob.at \
 	tests/vmmob-agent.at \
 	tests/vmmob-handover.at \
-	tests/vmmob-lib.at
+	tests/vmmob-lib.at \
+	tests/vmmob-peer.at
 EXTRA_DIST += tests/vmmob-frame.py tests/vmmob-switch.py
 FLAKE8_PYFILES += tests/vmmob-frame.py tests/vmmob-switch.py
 tests_ovstest_SOURCES += tests/test-vmmob.c

@@ -83,6 +83,8 @@ static bool write_ofs(struct publisher *, const struct sitedb *,
 static struct vmmob_ofs *get_wanted_ofs(const struct publisher *,
                                         uint64_t id);
 static void free_wanted_ofs(struct vmmob_ofs *);
+static const char *vmn_system_id(const struct publisher *,
+                                 const struct sitedb *);
 static bool is_ours(const struct publisher *, const struct sitedb *,
                     uint64_t ofs);
 static bool is_of_other(const struct publisher *, const struct sitedb *,
@@ -129,12 +131,12 @@ publisher_destroy(struct publisher *p)
     }
 }
 
-/* Sets what goes into the OFS table along with what the switch says. */
+/* Sets what goes into our rows along with what the switch says. */
 void
 publisher_set_identity(struct publisher *p, const char *site,
                        const char *system_id)
 {
-    const struct vmmob_ofs_entry *entry;
+    struct rowset all = ROWSET_INITIALIZER(&all);
 
     if (!strcmp(site, p->site) && !strcmp(system_id, p->system_id)) {
         return;
@@ -144,11 +146,9 @@ publisher_set_identity(struct publisher *p, const char *site,
     free(p->system_id);
     p->system_id = xstrdup(system_id);
 
-    HMAP_FOR_EACH (entry, node, vmmob_table_ofs_entries(p->wanted)) {
-        struct row_name name = row_name_of_ofs(entry->ofs.id);
-
-        enqueue(p, &name);
-    }
+    add_all_wanted(p, &all);
+    publisher_want(p, &all);
+    rowset_destroy(&all);
 }
 
 /* Tells 'p' that the wanted rows changed that 'set' names. */
@@ -451,7 +451,9 @@ differs(const struct publisher *p, const struct sitedb *db,
 
         /* A row of one of our OFSs that the switch does not author is to be
          * removed. */
-        return vmn ? !(row && vmn_is_in_row(vmn, row)) : row != NULL;
+        return (vmn
+                ? !(row && vmn_is_in_row(vmn, vmn_system_id(p, db), row))
+                : row != NULL);
     }
 }
 
@@ -482,14 +484,14 @@ write_vmn(struct publisher *p, const struct sitedb *db,
         return true;
     }
 
-    if (row && vmn_is_in_row(vmn, row)) {
+    if (row && vmn_is_in_row(vmn, vmn_system_id(p, db), row)) {
         return false;
     }
     if (!row) {
         row = vmmobrec_vmn_insert(txn);
         vmn_name_to_row(vmn, row);
     }
-    vmn_to_row(vmn, row);
+    vmn_to_row(vmn, vmn_system_id(p, db), row);
     return true;
 }
 
@@ -552,6 +554,16 @@ free_wanted_ofs(struct vmmob_ofs *ofs)
     free(ofs);
 }
 
+/* Returns what goes into column "system_id" of the VMN table, or NULL if 'db'
+ * was made before there was that column. */
+static const char *
+vmn_system_id(const struct publisher *p, const struct sitedb *db)
+{
+    return (vmmobrec_server_has_vmn_table_col_system_id(db->idl)
+            ? p->system_id
+            : NULL);
+}
+
 /* Returns true if 'ofs' is certainly one of this hypervisor's. */
 static bool
 is_ours(const struct publisher *p, const struct sitedb *db, uint64_t ofs)
@@ -607,8 +619,15 @@ enqueue(struct publisher *p, const struct row_name *name)
 static void
 enqueue_item(struct publisher *p, struct publisher_item *item)
 {
-    if (!item->queued) {
-        item->queued = true;
+    if (item->queued) {
+        return;
+    }
+    item->queued = true;
+    if (item->name.is_ofs
+        && vmmob_table_find_ofs(p->wanted, item->name.ofs)) {
+        /* VMNs of an OFS that is not known are not used. */
+        ovs_list_push_front(&p->queue, &item->queue_node);
+    } else {
         ovs_list_push_back(&p->queue, &item->queue_node);
     }
 }

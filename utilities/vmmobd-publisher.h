@@ -41,7 +41,8 @@ struct vmmob_table;
 struct publisher {
     const struct vmmob_table *wanted;   /* Not owned. */
     char *site;                 /* Goes into our rows in the OFS table. */
-    char *system_id;            /* Likewise.  "" if there is none. */
+    char *system_id;            /* Goes into all our rows.  "" if there is
+                                 * none. */
 
     struct hmap items;          /* Contains "struct publisher_item"s. */
     struct ovs_list queue;      /* The items that are to be looked at. */

@@ -177,13 +177,17 @@ vmn_name_to_row(const struct vmmob_vmn *vmn, const struct vmmobrec_vmn *row)
 
 /* Sets the other columns of 'row'. */
 void
-vmn_to_row(const struct vmmob_vmn *vmn, const struct vmmobrec_vmn *row)
+vmn_to_row(const struct vmmob_vmn *vmn, const char *system_id,
+           const struct vmmobrec_vmn *row)
 {
     struct smap addresses = SMAP_INITIALIZER(&addresses);
 
     for (size_t i = 0; i < vmn->n_pairs; i++) {
         smap_add_nocopy(&addresses, addr_to_string(&vmn->pairs[i].hoa),
                         addr_to_string(&vmn->pairs[i].moa));
+    }
+    if (system_id) {
+        vmmobrec_vmn_set_system_id(row, system_id);
     }
     vmmobrec_vmn_set_addresses(row, &addresses);
     vmmobrec_vmn_set_sequence(row, vmn->seqno);
@@ -228,9 +232,10 @@ ofs_to_row(const struct vmmob_ofs *ofs, const char *system_id,
     free(gateway_mac);
 }
 
-/* Returns true if 'row' says what 'vmn' says. */
+/* Returns true if 'row' says what 'vmn' and 'system_id' say. */
 bool
-vmn_is_in_row(const struct vmmob_vmn *vmn, const struct vmmobrec_vmn *row)
+vmn_is_in_row(const struct vmmob_vmn *vmn, const char *system_id,
+              const struct vmmobrec_vmn *row)
 {
     struct vmmob_vmn vmn2;
     char *error = vmn_from_row(row, &vmn2);
@@ -240,7 +245,8 @@ vmn_is_in_row(const struct vmmob_vmn *vmn, const struct vmmobrec_vmn *row)
         free(error);
         return false;
     }
-    equals = vmmob_vmn_equals(vmn, &vmn2);
+    equals = (vmmob_vmn_equals(vmn, &vmn2)
+              && (!system_id || !strcmp(system_id, row->system_id)));
     vmmob_vmn_destroy(&vmn2);
     return equals;
 }

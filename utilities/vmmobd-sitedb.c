@@ -334,9 +334,10 @@ update_vmn(struct sitedb *db, const struct vmmobrec_vmn *idl_row,
         return;
     }
 
+    /* The system_id is not in the table, but the publisher looks at it. */
+    rowset_add(changed, &name);
     if (vmmob_table_put_vmn(db->table, &vmn)) {
         db->changed = time_msec();
-        rowset_add(changed, &name);
     }
     vmmob_vmn_destroy(&vmn);
 }
@@ -359,8 +360,7 @@ update_ofs(struct sitedb *db, const struct vmmobrec_ofs *idl_row,
         return;
     }
 
-    /* The system_id is not in the table, but the publisher looks at it. */
-    rowset_add(changed, &name);
+    rowset_add(changed, &name);     /* As above. */
     if (vmmob_table_put_ofs(db->table, &ofs)) {
         db->changed = time_msec();
     }
