@@ -78,6 +78,12 @@ MAN_ROOTS += utilities/ovs-vmmobd.8.in
 man_MANS += utilities/ovs-vmmobd.8
 CLEANFILES += utilities/ovs-vmmobd.8
 
+scripts_SCRIPTS += utilities/vmmob-ctl
+EXTRA_DIST += utilities/vmmob-ctl.in
+MAN_ROOTS += utilities/vmmob-ctl.8.in
+man_MANS += utilities/vmmob-ctl.8
+CLEANFILES += utilities/vmmob-ctl utilities/vmmob-ctl.8
+
 # For operators.
 MAN_ROOTS += utilities/vmmob.7.in
 man_MANS += utilities/vmmob.7
@@ -103,6 +109,7 @@ utilities/vmmob-idl.ovsidl: $(VMMOB_IDL_FILES)
 TESTSUITE_AT += \
 	tests/vmmob.at \
 	tests/vmmob-agent.at \
+	tests/vmmob-ctl.at \
 	tests/vmmob-handover.at \
 	tests/vmmob-lib.at \
 	tests/vmmob-peer.at
