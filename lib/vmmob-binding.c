@@ -24,6 +24,7 @@ static struct vmmob_pair *lower_bound(const struct vmmob_vmn *,
                                       const struct in6_addr *hoa);
 static char *pairs_validate(const struct vmmob_vmn *);
 static char *mac_validate(const char *what, struct eth_addr);
+static bool has_control_characters(const char *);
 static char *prefix_validate(const char *what, const struct vmmob_prefix *);
 
 static bool addr_is_unicast(const struct in6_addr *);
@@ -416,11 +417,8 @@ vmmob_ofs_validate(const struct vmmob_ofs *ofs)
     } else if (strlen(ofs->site) > MAX_SITE_LEN) {
         return xasprintf("name of site is longer than %d bytes", MAX_SITE_LEN);
     }
-    /* It ends up on terminals and in logs. */
-    for (const char *p = ofs->site; *p; p++) {
-        if ((unsigned char) *p < 0x20 || *p == 0x7f) {
-            return xstrdup("name of site has control characters");
-        }
+    if (has_control_characters(ofs->site)) {
+        return xstrdup("name of site has control characters");
     }
 
     error = prefix_validate("uplink", &ofs->uplink);
@@ -443,6 +441,124 @@ vmmob_ofs_validate(const struct vmmob_ofs *ofs)
     }
     for (size_t i = 0; !error && i < ofs->n_pools; i++) {
         error = prefix_validate("pool", &ofs->pools[i]);
+    }
+    return error;
+}
+
+/* Initializes 'port' as one of which nothing is known but its 'name'. */
+void
+vmmob_port_init(struct vmmob_port *port, const char *name)
+{
+    *port = (struct vmmob_port) {
+        .name = xstrdup(name),
+        .iface_id = xstrdup(""),
+    };
+}
+
+void
+vmmob_port_clone(struct vmmob_port *dst, const struct vmmob_port *src)
+{
+    *dst = *src;
+    dst->name = xstrdup(src->name);
+    dst->iface_id = xstrdup(src->iface_id);
+    dst->macs = (src->n_macs
+                 ? xmemdup(src->macs, src->n_macs * sizeof *src->macs)
+                 : NULL);
+}
+
+/* Frees what 'port' owns, but not 'port' itself. */
+void
+vmmob_port_destroy(struct vmmob_port *port)
+{
+    if (port) {
+        free(port->name);
+        free(port->iface_id);
+        free(port->macs);
+    }
+}
+
+bool
+vmmob_port_equals(const struct vmmob_port *a, const struct vmmob_port *b)
+{
+    return (!strcmp(a->name, b->name)
+            && !strcmp(a->iface_id, b->iface_id)
+            && eth_addr_equals(a->attached_mac, b->attached_mac)
+            && a->any == b->any
+            && a->n_macs == b->n_macs
+            && (!a->n_macs
+                || !memcmp(a->macs, b->macs, a->n_macs * sizeof *a->macs)));
+}
+
+/* Returns true if 'mac' is one of those listed in 'port'. */
+bool
+vmmob_port_has_mac(const struct vmmob_port *port, const struct eth_addr mac)
+{
+    for (size_t i = 0; i < port->n_macs; i++) {
+        if (eth_addr_equals(port->macs[i], mac)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Adds 'mac' to 'port', unless it is there already.  Returns false if there is
+ * no room. */
+bool
+vmmob_port_add_mac(struct vmmob_port *port, const struct eth_addr mac)
+{
+    size_t i = 0;
+
+    while (i < port->n_macs && eth_addr_compare_3way(port->macs[i], mac) < 0) {
+        i++;
+    }
+    if (i < port->n_macs && eth_addr_equals(port->macs[i], mac)) {
+        return true;
+    } else if (port->n_macs >= VMMOB_MAX_PORT_MACS) {
+        return false;
+    }
+    port->macs = xrealloc(port->macs,
+                          (port->n_macs + 1) * sizeof *port->macs);
+    memmove(&port->macs[i + 1], &port->macs[i],
+            (port->n_macs - i) * sizeof *port->macs);
+    port->macs[i] = mac;
+    port->n_macs++;
+    return true;
+}
+
+/* Checks what the comments in vmmob-binding.h promise of 'port'.  Returns NULL
+ * if all is well, otherwise an error message that the caller must free(). */
+char *
+vmmob_port_validate(const struct vmmob_port *port)
+{
+    char *error = NULL;
+
+    if (!port->name[0]) {
+        return xstrdup("port has no name");
+    } else if (strlen(port->name) > VMMOB_MAX_PORT_NAME) {
+        return xasprintf("name of port is longer than %d bytes",
+                         VMMOB_MAX_PORT_NAME);
+    } else if (has_control_characters(port->name)) {
+        return xstrdup("name of port has control characters");
+    } else if (strlen(port->iface_id) > VMMOB_MAX_PORT_NAME) {
+        return xasprintf("id of interface is longer than %d bytes",
+                         VMMOB_MAX_PORT_NAME);
+    } else if (has_control_characters(port->iface_id)) {
+        return xstrdup("id of interface has control characters");
+    } else if (port->any && port->n_macs) {
+        return xstrdup("port has both any MAC address and some");
+    } else if (port->n_macs > VMMOB_MAX_PORT_MACS) {
+        return xasprintf("%"PRIuSIZE" MAC addresses are more than %d",
+                         port->n_macs, VMMOB_MAX_PORT_MACS);
+    }
+    if (!eth_addr_is_zero(port->attached_mac)) {
+        error = mac_validate("attached MAC address", port->attached_mac);
+    }
+    for (size_t i = 0; !error && i < port->n_macs; i++) {
+        error = mac_validate("MAC address", port->macs[i]);
+        if (!error && i
+            && eth_addr_compare_3way(port->macs[i - 1], port->macs[i]) >= 0) {
+            error = xstrdup("MAC addresses are not in ascending order");
+        }
     }
     return error;
 }
@@ -492,6 +608,18 @@ void
 vmmob_addr_format(const struct in6_addr *addr, struct ds *s)
 {
     ipv6_format_mapped(addr, s);
+}
+
+/* Like eth_addr_from_string(), but insists on two digits for each byte, so
+ * that none of them can overflow. */
+bool
+vmmob_mac_from_string(const char *s, struct eth_addr *mac)
+{
+    return (strlen(s) == ETH_ADDR_STRLEN
+            && strspn(s, "0123456789abcdefABCDEF:") == ETH_ADDR_STRLEN
+            && s[2] == ':' && s[5] == ':' && s[8] == ':'
+            && s[11] == ':' && s[14] == ':'
+            && eth_addr_from_string(s, mac));
 }
 
 
@@ -563,6 +691,18 @@ mac_validate(const char *what, struct eth_addr mac)
                          what, ETH_ADDR_ARGS(mac));
     }
     return NULL;
+}
+
+/* Returns true if 's' has what must not get on terminals and into logs. */
+static bool
+has_control_characters(const char *s)
+{
+    for (; *s; s++) {
+        if ((unsigned char) *s < 0x20 || *s == 0x7f) {
+            return true;
+        }
+    }
+    return false;
 }
 
 /* Returns NULL if 'prefix' is well-formed and hosts can have its addresses,

@@ -128,11 +128,41 @@ void vmmob_ofs_destroy(struct vmmob_ofs *);
 bool vmmob_ofs_equals(const struct vmmob_ofs *, const struct vmmob_ofs *);
 char *vmmob_ofs_validate(const struct vmmob_ofs *);
 
+/* A port of a switch: what the hypervisor says of it, before any packet.  Not
+ * shared between sites. */
+struct vmmob_port {
+    char *name;                 /* Of its interface, owned; never "". */
+    char *iface_id;             /* Whose interface it is, owned; "" if not
+                                 * known. */
+    struct eth_addr attached_mac;   /* Of the VM that is or will be there; all
+                                     * zeros if not known. */
+    bool any;                   /* Every MAC address is all right there. */
+    size_t n_macs;              /* At most VMMOB_MAX_PORT_MACS. */
+    struct eth_addr *macs;      /* Owned, in ascending order, none twice.
+                                 * The only ones that are all right there; if
+                                 * none, that is not known. */
+};
+
+/* Most MAC addresses that a port may have. */
+#define VMMOB_MAX_PORT_MACS 64
+
+/* The longest name of a port, and the longest 'iface_id', in bytes. */
+#define VMMOB_MAX_PORT_NAME 255
+
+void vmmob_port_init(struct vmmob_port *, const char *name);
+void vmmob_port_clone(struct vmmob_port *dst, const struct vmmob_port *src);
+void vmmob_port_destroy(struct vmmob_port *);
+bool vmmob_port_equals(const struct vmmob_port *, const struct vmmob_port *);
+bool vmmob_port_has_mac(const struct vmmob_port *, const struct eth_addr);
+bool vmmob_port_add_mac(struct vmmob_port *, const struct eth_addr);
+char *vmmob_port_validate(const struct vmmob_port *);
+
 /* Text forms, the same in messages, in the database and for people.  A
  * datapath id is 16 hexadecimal digits, as Open vSwitch writes it. */
 #define VMMOB_OFS_ID_FMT "%016"PRIx64
 bool vmmob_ofs_id_from_string(const char *, uint64_t *id);
 bool vmmob_addr_from_string(const char *, struct in6_addr *);
+bool vmmob_mac_from_string(const char *, struct eth_addr *);
 void vmmob_addr_format(const struct in6_addr *, struct ds *);
 
 #endif /* lib/vmmob-binding.h */

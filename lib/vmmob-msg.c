@@ -48,10 +48,12 @@ static struct vmmob_prefix object_get_prefix(struct object *,
                                              const char *name);
 static void object_get_pairs(struct object *, struct vmmob_vmn *);
 static void object_get_pools(struct object *, struct vmmob_ofs *);
+static void object_get_macs(struct object *, struct vmmob_port *);
 
 static char *decode_update(const struct json *, struct vmmob_msg *);
 static char *row_id_from_json(const struct json *, struct vmmob_row_id *);
 static char *ofs_id_from_json(const struct json *, uint64_t *id);
+static char *port_name_from_json(const struct json *, char **);
 
 static const char *type_to_string(enum json_type);
 static char *make_error(const char *format, va_list)
@@ -60,7 +62,6 @@ static char *format_error(const char *format, ...)
     OVS_PRINTF_FORMAT(1, 2);
 
 static bool optional_addr_from_string(const char *, struct in6_addr *);
-static bool mac_from_string(const char *, struct eth_addr *);
 
 static void put_key(struct json *, const struct vmmob_key *, uint64_t ofs);
 static void put_mac(struct json *, const char *name, struct eth_addr);
@@ -95,8 +96,16 @@ vmmob_msg_uninit(struct vmmob_msg *msg)
             vmmob_ofs_destroy(&msg->ofss[i]);
         }
         free(msg->ofss);
+        for (size_t i = 0; i < msg->n_ports; i++) {
+            vmmob_port_destroy(&msg->ports[i]);
+        }
+        free(msg->ports);
         free(msg->del_vmns);
         free(msg->del_ofss);
+        for (size_t i = 0; i < msg->n_del_ports; i++) {
+            free(msg->del_ports[i]);
+        }
+        free(msg->del_ports);
     }
 }
 
@@ -112,7 +121,8 @@ vmmob_msg_is_empty(const struct vmmob_msg *msg)
 size_t
 vmmob_msg_n_rows(const struct vmmob_msg *msg)
 {
-    return msg->n_vmns + msg->n_ofss + msg->n_del_vmns + msg->n_del_ofss;
+    return (msg->n_vmns + msg->n_ofss + msg->n_ports + msg->n_del_vmns
+            + msg->n_del_ofss + msg->n_del_ports);
 }
 
 /* Adds to 'msg', an update, that there is a row 'vmn'. */
@@ -164,6 +174,29 @@ vmmob_msg_del_ofs(struct vmmob_msg *msg, uint64_t id)
     msg->del_ofss[msg->n_del_ofss++] = id;
 }
 
+/* Adds to 'msg', an update, that there is a row 'port'. */
+void
+vmmob_msg_put_port(struct vmmob_msg *msg, const struct vmmob_port *port)
+{
+    if (msg->n_ports >= msg->allocated_ports) {
+        msg->ports = x2nrealloc(msg->ports, &msg->allocated_ports,
+                                sizeof *msg->ports);
+    }
+    vmmob_port_clone(&msg->ports[msg->n_ports++], port);
+}
+
+/* Adds to 'msg', an update, that nothing is said of the port 'name' any
+ * more. */
+void
+vmmob_msg_del_port(struct vmmob_msg *msg, const char *name)
+{
+    if (msg->n_del_ports >= msg->allocated_del_ports) {
+        msg->del_ports = x2nrealloc(msg->del_ports, &msg->allocated_del_ports,
+                                    sizeof *msg->del_ports);
+    }
+    msg->del_ports[msg->n_del_ports++] = xstrdup(name);
+}
+
 /* Returns 'msg' as a JSON-RPC notification, which the caller owns (and
  * normally passes to jsonrpc_send()).  Its rows must be valid. */
 struct jsonrpc_msg *
@@ -209,6 +242,23 @@ vmmob_msg_encode(const struct vmmob_msg *msg)
                 json_array_add(del_ofss, ofs_id_to_json(msg->del_ofss[i]));
             }
             json_object_put(update, "del_ofss", del_ofss);
+        }
+        if (msg->n_ports) {
+            struct json *ports = json_array_create_empty();
+
+            for (size_t i = 0; i < msg->n_ports; i++) {
+                json_array_add(ports, vmmob_port_to_json(&msg->ports[i]));
+            }
+            json_object_put(update, "ports", ports);
+        }
+        if (msg->n_del_ports) {
+            struct json *del_ports = json_array_create_empty();
+
+            for (size_t i = 0; i < msg->n_del_ports; i++) {
+                json_array_add(del_ports,
+                               json_string_create(msg->del_ports[i]));
+            }
+            json_object_put(update, "del_ports", del_ports);
         }
         json_array_add(params, update);
     }
@@ -375,6 +425,58 @@ vmmob_ofs_from_json(const struct json *json, struct vmmob_ofs *ofs)
     return object.error;
 }
 
+/* Returns 'port', which must be valid, as a JSON object, which the caller
+ * owns. */
+struct json *
+vmmob_port_to_json(const struct vmmob_port *port)
+{
+    struct json *object = json_object_create();
+    struct json *macs = json_array_create_empty();
+
+    json_object_put_string(object, "name", port->name);
+    json_object_put_string(object, "iface_id", port->iface_id);
+    put_mac(object, "attached_mac", port->attached_mac);
+    json_object_put(object, "any", json_boolean_create(port->any));
+    for (size_t i = 0; i < port->n_macs; i++) {
+        json_array_add(macs, json_string_create_nocopy(
+                           xasprintf(ETH_ADDR_FMT,
+                                     ETH_ADDR_ARGS(port->macs[i]))));
+    }
+    json_object_put(object, "macs", macs);
+    return object;
+}
+
+/* Decodes 'json' into '*port', which need not be initialized.  The MAC
+ * addresses may be in any order in 'json'.
+ *
+ * Returns NULL if successful; then '*port' is valid and the caller must
+ * eventually destroy it with vmmob_port_destroy().  Otherwise, returns an
+ * error message that the caller must free(); then '*port' is zeroed and owns
+ * nothing. */
+char *
+vmmob_port_from_json(const struct json *json, struct vmmob_port *port)
+{
+    struct object object;
+
+    object_init(&object, json);
+    *port = (struct vmmob_port) {
+        .name = xstrdup(object_get_string(&object, "name")),
+        .iface_id = xstrdup(object_get_string(&object, "iface_id")),
+        .attached_mac = object_get_mac(&object, "attached_mac"),
+        .any = object_get_boolean(&object, "any"),
+    };
+    object_get_macs(&object, port);
+
+    if (!object.error) {
+        object.error = vmmob_port_validate(port);
+    }
+    if (object.error) {
+        vmmob_port_destroy(port);
+        memset(port, 0, sizeof *port);
+    }
+    return object.error;
+}
+
 
 /* Decoding. */
 
@@ -386,6 +488,7 @@ static char *
 decode_update(const struct json *json, struct vmmob_msg *msg)
 {
     const struct json_array *vmns, *ofss, *del_vmns, *del_ofss;
+    const struct json_array *ports, *del_ports;
     struct object object;
 
     object_init(&object, json);
@@ -393,6 +496,8 @@ decode_update(const struct json *json, struct vmmob_msg *msg)
     ofss = object_get_rows(&object, "ofss");
     del_vmns = object_get_rows(&object, "del_vmns");
     del_ofss = object_get_rows(&object, "del_ofss");
+    ports = object_get_rows(&object, "ports");
+    del_ports = object_get_rows(&object, "del_ports");
     if (object.error) {
         return object.error;
     }
@@ -418,6 +523,8 @@ decode_update(const struct json *json, struct vmmob_msg *msg)
     DECODE_ROWS(ofss, vmmob_ofs_from_json);
     DECODE_ROWS(del_vmns, row_id_from_json);
     DECODE_ROWS(del_ofss, ofs_id_from_json);
+    DECODE_ROWS(ports, vmmob_port_from_json);
+    DECODE_ROWS(del_ports, port_name_from_json);
 #undef DECODE_ROWS
 
     return NULL;
@@ -445,6 +552,20 @@ ofs_id_from_json(const struct json *json, uint64_t *id)
     } else if (!vmmob_ofs_id_from_string(json->string, id)) {
         return format_error("\"%.32s\" is not an OFS id", json->string);
     }
+    return NULL;
+}
+
+static char *
+port_name_from_json(const struct json *json, char **name)
+{
+    if (json->type != JSON_STRING) {
+        return format_error("not string but %s", type_to_string(json->type));
+    } else if (!json->string[0]
+               || strlen(json->string) > VMMOB_MAX_PORT_NAME) {
+        return xasprintf("name of port is not 1 to %d bytes long",
+                         VMMOB_MAX_PORT_NAME);
+    }
+    *name = xstrdup(json->string);
     return NULL;
 }
 
@@ -601,7 +722,7 @@ object_get_mac(struct object *object, const char *name)
     const char *s = object_get_string(object, name);
     struct eth_addr mac = eth_addr_zero;
 
-    if (!mac_from_string(s, &mac)) {
+    if (!vmmob_mac_from_string(s, &mac)) {
         object_fail(object, "\"%s\" has \"%.32s\", not a MAC address",
                     name, s);
     }
@@ -724,6 +845,35 @@ object_get_pools(struct object *object, struct vmmob_ofs *ofs)
     }
 }
 
+/* Sets the MAC addresses of 'port', which must not have any yet, from
+ * 'object'. */
+static void
+object_get_macs(struct object *object, struct vmmob_port *port)
+{
+    const struct json_array *macs = object_get_array(object, "macs");
+
+    if (macs->n > VMMOB_MAX_PORT_MACS) {
+        object_fail(object, "\"macs\" has %"PRIuSIZE" elements, more than %d",
+                    macs->n, VMMOB_MAX_PORT_MACS);
+    }
+    for (size_t i = 0; !object->error && i < macs->n; i++) {
+        const struct json *json = macs->elems[i];
+        struct eth_addr mac;
+
+        if (json->type != JSON_STRING) {
+            object_fail(object, "\"macs\" has an element that is not a "
+                        "string");
+        } else if (!vmmob_mac_from_string(json->string, &mac)) {
+            object_fail(object, "\"macs\" has \"%.32s\", not a MAC address",
+                        json->string);
+        } else if (vmmob_port_has_mac(port, mac)) {
+            object_fail(object, "\"macs\" has \"%.32s\" twice", json->string);
+        } else {
+            vmmob_port_add_mac(port, mac);
+        }
+    }
+}
+
 /* Like vmmob_addr_from_string(), but takes an empty string for the unspecified
  * address. */
 static bool
@@ -734,18 +884,6 @@ optional_addr_from_string(const char *s, struct in6_addr *addr)
         return true;
     }
     return vmmob_addr_from_string(s, addr);
-}
-
-/* Like eth_addr_from_string(), but insists on two digits for each byte, so
- * that none of them can overflow. */
-static bool
-mac_from_string(const char *s, struct eth_addr *mac)
-{
-    return (strlen(s) == ETH_ADDR_STRLEN
-            && strspn(s, "0123456789abcdefABCDEF:") == ETH_ADDR_STRLEN
-            && s[2] == ':' && s[5] == ':' && s[8] == ':'
-            && s[11] == ':' && s[14] == ':'
-            && eth_addr_from_string(s, mac));
 }
 
 

@@ -33,6 +33,15 @@
  *                                                  ("" for no gateway)
  *   "del_vmns": array of {"tenant": 0, "mac": "aa:..", "ofs": ".."}
  *   "del_ofss": array of "id"
+ *   "ports": array of {"name": "tap0", "iface_id": "..",
+ *                      "attached_mac": "..", "any": false,
+ *                      "macs": ["aa:..", ...]}
+ *                                 ("" and 00:00:00:00:00:00 if not known)
+ *   "del_ports": array of "name"
+ *
+ * Ports are told by ovs-vmmobd only: what the Open_vSwitch database says of
+ * this hypervisor's interfaces.  It tells them even before "begin", if it does
+ * not know yet what is in its site's database.
  *
  * Unknown members are ignored, so that either side may be the newer one. */
 
@@ -65,6 +74,10 @@ struct vmmob_msg {
     size_t n_del_vmns, allocated_del_vmns;
     uint64_t *del_ofss;
     size_t n_del_ofss, allocated_del_ofss;
+    struct vmmob_port *ports;
+    size_t n_ports, allocated_ports;
+    char **del_ports;
+    size_t n_del_ports, allocated_del_ports;
 };
 
 void vmmob_msg_init(struct vmmob_msg *, enum vmmob_msg_type);
@@ -78,6 +91,8 @@ void vmmob_msg_put_ofs(struct vmmob_msg *, const struct vmmob_ofs *);
 void vmmob_msg_del_vmn(struct vmmob_msg *, const struct vmmob_key *,
                        uint64_t ofs);
 void vmmob_msg_del_ofs(struct vmmob_msg *, uint64_t id);
+void vmmob_msg_put_port(struct vmmob_msg *, const struct vmmob_port *);
+void vmmob_msg_del_port(struct vmmob_msg *, const char *name);
 
 /* A sender should split an update of more rows than this. */
 #define VMMOB_MSG_MAX_ROWS 500
@@ -85,10 +100,12 @@ void vmmob_msg_del_ofs(struct vmmob_msg *, uint64_t id);
 struct jsonrpc_msg *vmmob_msg_encode(const struct vmmob_msg *);
 char *vmmob_msg_decode(const struct jsonrpc_msg *, struct vmmob_msg *);
 
-/* The two records as JSON, for messages and for "vmmob/... json". */
+/* The records as JSON, for messages and for "vmmob/... json". */
 struct json *vmmob_vmn_to_json(const struct vmmob_vmn *);
 char *vmmob_vmn_from_json(const struct json *, struct vmmob_vmn *);
 struct json *vmmob_ofs_to_json(const struct vmmob_ofs *);
 char *vmmob_ofs_from_json(const struct json *, struct vmmob_ofs *);
+struct json *vmmob_port_to_json(const struct vmmob_port *);
+char *vmmob_port_from_json(const struct json *, struct vmmob_port *);
 
 #endif /* lib/vmmob-msg.h */

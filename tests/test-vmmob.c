@@ -1167,6 +1167,8 @@ test_encode(struct ovs_cmdl_context *ctx OVS_UNUSED)
     struct vmmob_prefix pools[] = {
         prefix("192.0.2.8/29"), prefix("2001:db8::/64"),
     };
+    struct eth_addr other_mac = ETH_ADDR_C(02,00,00,00,00,01);
+    struct vmmob_port port, any_port;
     struct vmmob_ofs ofs;
     struct vmmob_vmn vmn;
 
@@ -1174,6 +1176,15 @@ test_encode(struct ovs_cmdl_context *ctx OVS_UNUSED)
     vmn.seqno = VMMOB_MAX_SEQNO;
     vmmob_vmn_set_pair(&vmn, &h6, &in6addr_any);
     vmmob_vmn_set_pair(&vmn, &h4, &m4);
+
+    vmmob_port_init(&port, "tap0");
+    free(port.iface_id);
+    port.iface_id = xstrdup("vm-1");
+    port.attached_mac = key.mac;
+    vmmob_port_add_mac(&port, key.mac);
+    vmmob_port_add_mac(&port, other_mac);
+    vmmob_port_init(&any_port, "tap1");
+    any_port.any = true;
 
     vmmob_ofs_init(&ofs, UINT64_MAX);
     free(ofs.site);
@@ -1204,8 +1215,11 @@ test_encode(struct ovs_cmdl_context *ctx OVS_UNUSED)
             vmmob_msg_put_ofs(&msg, &ofs);
             vmmob_msg_del_vmn(&msg, &key, 1);
             vmmob_msg_del_ofs(&msg, 1);
+            vmmob_msg_put_port(&msg, &port);
+            vmmob_msg_put_port(&msg, &any_port);
+            vmmob_msg_del_port(&msg, "tap2");
             ovs_assert(!vmmob_msg_is_empty(&msg));
-            ovs_assert(vmmob_msg_n_rows(&msg) == 6);
+            ovs_assert(vmmob_msg_n_rows(&msg) == 9);
         }
 
         json = jsonrpc_msg_to_json(vmmob_msg_encode(&msg));
@@ -1218,6 +1232,35 @@ test_encode(struct ovs_cmdl_context *ctx OVS_UNUSED)
     vmmob_msg_uninit(NULL);
     vmmob_vmn_destroy(&vmn);
     vmmob_ofs_destroy(&ofs);
+    vmmob_port_destroy(&port);
+    vmmob_port_destroy(&any_port);
+    vmmob_port_destroy(NULL);
+}
+
+/* Initializes 'port' at random. */
+static void
+random_port(struct vmmob_port *port)
+{
+    char name[16];
+
+    snprintf(name, sizeof name, "tap%u", range(0, 20));
+    vmmob_port_init(port, name);
+    if (range(0, 1)) {
+        free(port->iface_id);
+        port->iface_id = xasprintf("id \303\251 %u", range(0, 20));
+        port->attached_mac = key_nth(range(0, 5)).mac;
+    }
+    port->any = !range(0, 3);
+    if (!port->any) {
+        unsigned int n = range(0, 3) ? range(0, 3) : VMMOB_MAX_PORT_MACS;
+
+        for (unsigned int i = 0; i < n; i++) {
+            struct eth_addr mac = key_nth(0).mac;
+
+            mac.ea[range(3, 5)] = range(0, 255);
+            vmmob_port_add_mac(port, mac);
+        }
+    }
 }
 
 /* Initializes 'msg' at random. */
@@ -1254,6 +1297,14 @@ random_msg(struct vmmob_msg *msg)
             vmmob_msg_del_vmn(msg, &key, id);
             vmmob_msg_del_ofs(msg, id);
         }
+        if (range(0, 1)) {
+            struct vmmob_port port;
+
+            random_port(&port);
+            vmmob_msg_put_port(msg, &port);
+            vmmob_msg_del_port(msg, port.name);
+            vmmob_port_destroy(&port);
+        }
     }
 }
 
@@ -1264,8 +1315,20 @@ msg_equals(const struct vmmob_msg *a, const struct vmmob_msg *b)
         || a->n_vmns != b->n_vmns
         || a->n_ofss != b->n_ofss
         || a->n_del_vmns != b->n_del_vmns
-        || a->n_del_ofss != b->n_del_ofss) {
+        || a->n_del_ofss != b->n_del_ofss
+        || a->n_ports != b->n_ports
+        || a->n_del_ports != b->n_del_ports) {
         return false;
+    }
+    for (size_t i = 0; i < a->n_ports; i++) {
+        if (!vmmob_port_equals(&a->ports[i], &b->ports[i])) {
+            return false;
+        }
+    }
+    for (size_t i = 0; i < a->n_del_ports; i++) {
+        if (strcmp(a->del_ports[i], b->del_ports[i])) {
+            return false;
+        }
     }
     for (size_t i = 0; i < a->n_vmns; i++) {
         if (!vmmob_vmn_equals(&a->vmns[i], &b->vmns[i])) {
@@ -1321,7 +1384,8 @@ msg_from_string(const char *s, struct vmmob_msg *msg)
         error = vmmob_msg_decode(rpc, msg);
         jsonrpc_msg_destroy(rpc);
         if (error && (vmmob_msg_n_rows(msg) || msg->vmns || msg->ofss
-                      || msg->del_vmns || msg->del_ofss)) {
+                      || msg->del_vmns || msg->del_ofss || msg->ports
+                      || msg->del_ports)) {
             fail("rows in spite of error");
         }
     }
@@ -1362,6 +1426,11 @@ static const char good_ofs_json[] =
     "'mac': '52:54:00:00:00:01', 'gateway': '192.0.2.1', "
     "'gateway_mac': '52:54:00:00:00:02', 'pools': ['192.0.2.128/25'], "
     "'stale': false}";
+
+static const char good_port_json[] =
+    "{'name': 'tap0', 'iface_id': 'vm-1', "
+    "'attached_mac': '52:54:00:00:00:01', 'any': false, "
+    "'macs': ['52:54:00:00:00:01']}";
 
 /* A change to one member of a good record. */
 struct bad_member {
@@ -1560,6 +1629,47 @@ static const struct bad_member bad_ofs_members[] = {
     { "stale", "null", "\"stale\" is not boolean but null" },
 };
 
+#define M8 "'','','','','','','','',"
+#define M64 M8 M8 M8 M8 M8 M8 M8 M8
+
+static const struct bad_member bad_port_members[] = {
+    /* Good. */
+    { "ignored", "{}", NULL },
+    { "name", "'caf\\u00e9'", NULL },
+    { "iface_id", "''", NULL },
+    { "attached_mac", "'00:00:00:00:00:00'", NULL },
+    { "macs", "[]", NULL },
+    { "macs", "['52:54:00:00:00:02', '52:54:00:00:00:01']", NULL },
+
+    { "name", NULL, "\"name\" is missing" },
+    { "name", "0", "\"name\" is not string but integer" },
+    { "name", "''", "port has no name" },
+    { "name", "'a\\nb'", "name of port has control characters" },
+    { "name", "'" S256 "'", "name of port is longer than 255 bytes" },
+    { "iface_id", NULL, "\"iface_id\" is missing" },
+    { "iface_id", "null", "\"iface_id\" is not string but null" },
+    { "iface_id", "'\\u007f'", "id of interface has control characters" },
+    { "iface_id", "'" S256 "'", "id of interface is longer than 255 bytes" },
+    { "attached_mac", NULL, "\"attached_mac\" is missing" },
+    { "attached_mac", "''", "\"attached_mac\" has \"\", not a MAC address" },
+    { "attached_mac", "'01:00:5e:00:00:01'",
+      "attached MAC address 01:00:5e:00:00:01 is not unicast" },
+    { "any", NULL, "\"any\" is missing" },
+    { "any", "1", "\"any\" is not boolean but integer" },
+    { "any", "true", "port has both any MAC address and some" },
+    { "macs", NULL, "\"macs\" is missing" },
+    { "macs", "'52:54:00:00:00:01'", "\"macs\" is not array but string" },
+    { "macs", "[1]", "\"macs\" has an element that is not a string" },
+    { "macs", "['']", "\"macs\" has \"\", not a MAC address" },
+    { "macs", "['00:00:00:00:00:00']",
+      "MAC address 00:00:00:00:00:00 is not unicast" },
+    { "macs", "['ff:ff:ff:ff:ff:ff']",
+      "MAC address ff:ff:ff:ff:ff:ff is not unicast" },
+    { "macs", "['52:54:00:00:00:0a', '52:54:00:00:00:0A']",
+      "\"macs\" has \"52:54:00:00:00:0A\" twice" },
+    { "macs", "[" M64 "'']", "\"macs\" has 65 elements, more than 64" },
+};
+
 /* Messages that are bad apart from the records in them. */
 static const struct {
     const char *text;           /* JSON with ' for ". */
@@ -1613,6 +1723,18 @@ static const struct {
       "del_ofss[1]: \"?\" is not an OFS id" },
     { NOTIFY("update", "[{'del_vmns': [" ROW_ID "], 'del_ofss': ['']}]"),
       "del_ofss[0]: \"\" is not an OFS id" },
+    { NOTIFY("update", "[{'del_ports': ['tap0', 'tap0']}]"), NULL },
+    { NOTIFY("update", "[{'ports': {}}]"),
+      "\"ports\" is not array but object" },
+    { NOTIFY("update", "[{'ports': [{}]}]"), "ports[0]: \"name\" is missing" },
+    { NOTIFY("update", "[{'del_ports': 'tap0'}]"),
+      "\"del_ports\" is not array but string" },
+    { NOTIFY("update", "[{'del_ports': ['tap0', {}]}]"),
+      "del_ports[1]: not string but object" },
+    { NOTIFY("update", "[{'del_ports': ['']}]"),
+      "del_ports[0]: name of port is not 1 to 255 bytes long" },
+    { NOTIFY("update", "[{'del_ports': ['" S256 "']}]"),
+      "del_ports[0]: name of port is not 1 to 255 bytes long" },
 #undef ROW_ID
 #undef NOTIFY
 };
@@ -1668,6 +1790,26 @@ test_malformed(struct ovs_cmdl_context *ctx OVS_UNUSED)
             check_error(s, vmmob_ofs_validate(&ofs), NULL);
             vmmob_ofs_destroy(&ofs);
         } else if (!is_all_zeros(&ofs, sizeof ofs)) {
+            fail("%s: not zeroed", s);
+        }
+        check_error(s, error, bad->error);
+        free(s);
+        json_destroy(json);
+    }
+
+    for (size_t i = 0; i < ARRAY_SIZE(bad_port_members); i++) {
+        const struct bad_member *bad = &bad_port_members[i];
+        struct json *json = make_bad_record(good_port_json, bad);
+        struct vmmob_port port;
+        char *error, *s;
+
+        memset(&port, 0xcc, sizeof port);
+        error = vmmob_port_from_json(json, &port);
+        s = json_to_string(json, JSSF_SORT);
+        if (!error) {
+            check_error(s, vmmob_port_validate(&port), NULL);
+            vmmob_port_destroy(&port);
+        } else if (!is_all_zeros(&port, sizeof port)) {
             fail("%s: not zeroed", s);
         }
         check_error(s, error, bad->error);
@@ -1827,6 +1969,9 @@ check_garbled(const char *s)
             vmmob_table_put_ofs(table, &a.ofss[i]);
         }
         vmmob_table_destroy(table);
+        for (size_t i = 0; i < a.n_ports; i++) {
+            check_error(s, vmmob_port_validate(&a.ports[i]), NULL);
+        }
 
         text = msg_to_string(&a);
         check_error(text, msg_from_string(text, &b), NULL);
