@@ -921,8 +921,10 @@ vmn_arrive(struct handover *h, struct handover_ofs *ofs,
         return false;
     }
 
-    vmn->row.seqno = (binding && binding->seqno < VMMOB_MAX_SEQNO
-                      ? binding->seqno + 1 : MAX(1, vmn->row.seqno));
+    /* At the highest number, the OFS id decides. */
+    vmn->row.seqno = (binding
+                      ? MIN(binding->seqno, VMMOB_MAX_SEQNO - 1) + 1
+                      : MAX(1, vmn->row.seqno));
     vmn->early = handover_is_waiting(ofs);
     vmn->port = port;
     vmn_set_state(ofs, vmn, HANDOVER_ATTACHED, now);
@@ -1174,11 +1176,14 @@ restore(struct handover *h, struct handover_ofs *ofs,
             continue;
         }
 
-        bool taken = (ipv6_addr_is_set(&pair->moa)
-                      && pool_take_this(ofs->pool, &row->key, &pair->moa));
-        vmmob_vmn_set_pair(&vmn->row, &pair->hoa,
-                           taken ? &pair->moa : &in6addr_any);
-        if (!taken && ovs_list_is_empty(&vmn->needy)) {
+        if (!vmmob_vmn_set_pair(&vmn->row, &pair->hoa, &in6addr_any)) {
+            /* It has been seen here with as many others meanwhile. */
+            continue;
+        }
+        if (ipv6_addr_is_set(&pair->moa)
+            && pool_take_this(ofs->pool, &row->key, &pair->moa)) {
+            vmmob_vmn_set_pair(&vmn->row, &pair->hoa, &pair->moa);
+        } else if (ovs_list_is_empty(&vmn->needy)) {
             ovs_list_push_back(&ofs->needy, &vmn->needy);
         }
     }
