@@ -28,7 +28,6 @@ static bool has_control_characters(const char *);
 static char *prefix_validate(const char *what, const struct vmmob_prefix *);
 
 static bool addr_is_unicast(const struct in6_addr *);
-static bool prefix_is_unicast(const struct vmmob_prefix *);
 static bool prefix_is_ipv4(const struct vmmob_prefix *);
 static bool parse_plen(const char *, int *plen);
 static char *addr_to_string(const struct in6_addr *);
@@ -347,6 +346,32 @@ vmmob_prefix_overlaps(const struct vmmob_prefix *a,
     difference = ipv6_addr_bitand(&difference, &mask);
     return (prefix_is_ipv4(a) == prefix_is_ipv4(b)
             && !ipv6_addr_is_set(&difference));
+}
+
+/* Returns true if hosts can have all the addresses of 'prefix'. */
+bool
+vmmob_prefix_is_unicast(const struct vmmob_prefix *prefix)
+{
+#define IPV4(A, B) \
+    { .s6_addr = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, A, B, B, B } }
+    /* RFC 6890. */
+    static const struct vmmob_prefix specials[] = {
+        { IN6ADDR_ANY_INIT, 128 },          /* Unspecified. */
+        { IN6ADDR_LOOPBACK_INIT, 128 },     /* Loopback. */
+        { { .s6_addr = { 0xff } }, 8 },     /* Multicast. */
+        { IPV4(0, 0), 96 + 8 },             /* "This network". */
+        { IPV4(127, 0), 96 + 8 },           /* Loopback. */
+        { IPV4(224, 0), 96 + 4 },           /* Multicast. */
+        { IPV4(255, 255), 128 },            /* Limited broadcast. */
+    };
+#undef IPV4
+
+    for (size_t i = 0; i < ARRAY_SIZE(specials); i++) {
+        if (vmmob_prefix_overlaps(prefix, &specials[i])) {
+            return false;
+        }
+    }
+    return true;
 }
 
 /* Initializes 'ofs' as a record of the OFS whose datapath id is 'id', all else
@@ -725,7 +750,7 @@ prefix_validate(const char *what, const struct vmmob_prefix *prefix)
     net = ipv6_addr_bitand(&prefix->addr, &mask);
     if (!ipv6_addr_equals(&net, &prefix->addr)) {
         error = xasprintf("%s %s has host bits set", what, ds_cstr(&s));
-    } else if (!prefix_is_unicast(prefix)) {
+    } else if (!vmmob_prefix_is_unicast(prefix)) {
         error = xasprintf("%s %s is not unicast", what, ds_cstr(&s));
     }
     ds_destroy(&s);
@@ -739,33 +764,7 @@ addr_is_unicast(const struct in6_addr *addr)
 {
     struct vmmob_prefix host = { .addr = *addr, .plen = 128 };
 
-    return prefix_is_unicast(&host);
-}
-
-/* Returns true if hosts can have all the addresses of 'prefix'. */
-static bool
-prefix_is_unicast(const struct vmmob_prefix *prefix)
-{
-#define IPV4(A, B) \
-    { .s6_addr = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, A, B, B, B } }
-    /* RFC 6890. */
-    static const struct vmmob_prefix specials[] = {
-        { IN6ADDR_ANY_INIT, 128 },          /* Unspecified. */
-        { IN6ADDR_LOOPBACK_INIT, 128 },     /* Loopback. */
-        { { .s6_addr = { 0xff } }, 8 },     /* Multicast. */
-        { IPV4(0, 0), 96 + 8 },             /* "This network". */
-        { IPV4(127, 0), 96 + 8 },           /* Loopback. */
-        { IPV4(224, 0), 96 + 4 },           /* Multicast. */
-        { IPV4(255, 255), 128 },            /* Limited broadcast. */
-    };
-#undef IPV4
-
-    for (size_t i = 0; i < ARRAY_SIZE(specials); i++) {
-        if (vmmob_prefix_overlaps(prefix, &specials[i])) {
-            return false;
-        }
-    }
-    return true;
+    return vmmob_prefix_is_unicast(&host);
 }
 
 static bool

@@ -102,6 +102,7 @@ bool vmmob_prefix_contains(const struct vmmob_prefix *,
                            const struct in6_addr *);
 bool vmmob_prefix_overlaps(const struct vmmob_prefix *,
                            const struct vmmob_prefix *);
+bool vmmob_prefix_is_unicast(const struct vmmob_prefix *);
 
 /* Most pool prefixes that an OFS may have. */
 #define VMMOB_MAX_POOLS 16

@@ -260,6 +260,12 @@ check(const struct vmmob_settings *s)
         return xstrdup("vmmob-home and the network of vmmob-gateway must "
                        "have a prefix length from 8 to 30");
     }
+    /* Nobody would accept what this OFS then says of itself and its VMNs. */
+    if (!vmmob_prefix_is_unicast(&s->home)
+        || !vmmob_prefix_is_unicast(&s->network)) {
+        return xstrdup("vmmob-home and the network of vmmob-gateway must "
+                       "have only addresses that hosts can have");
+    }
     if (!vmmob_prefix_contains(&s->home, &s->home_gateway)) {
         return xstrdup("vmmob-home-gateway is not in vmmob-home");
     }
