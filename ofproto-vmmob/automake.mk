@@ -110,6 +110,7 @@ TESTSUITE_AT += \
 	tests/vmmob.at \
 	tests/vmmob-agent.at \
 	tests/vmmob-ctl.at \
+	tests/vmmob-fuzz.at \
 	tests/vmmob-handover.at \
 	tests/vmmob-lib.at \
 	tests/vmmob-peer.at
@@ -117,3 +118,63 @@ EXTRA_DIST += tests/vmmob-frame.py tests/vmmob-switch.py
 FLAKE8_PYFILES += tests/vmmob-frame.py tests/vmmob-switch.py
 tests_ovstest_SOURCES += tests/test-vmmob.c
 tests_ovstest_LDADD += ofproto-vmmob/libvmmob.la
+
+# Fuzz targets: in ovstest, to replay their corpora, and with libFuzzer, which
+# needs clang and is not built by "make".
+noinst_LTLIBRARIES += tests/fuzz/libfuzz.la
+tests_fuzz_libfuzz_la_SOURCES = \
+	tests/fuzz/agent-settings.c \
+	tests/fuzz/frame.c \
+	tests/fuzz/fuzz.c \
+	tests/fuzz/fuzz.h \
+	tests/fuzz/msg.c \
+	tests/fuzz/rows.c \
+	tests/fuzz/settings.c
+VMMOB_FUZZ_LIBS = \
+	tests/fuzz/libfuzz.la \
+	utilities/libvmmobd.la \
+	ofproto-vmmob/libvmmob.la \
+	lib/libopenvswitch.la
+tests_ovstest_SOURCES += tests/fuzz/replay.c
+tests_ovstest_LDADD += $(VMMOB_FUZZ_LIBS)
+
+VMMOB_FUZZERS = \
+	tests/fuzz/fuzz-agent-settings \
+	tests/fuzz/fuzz-frame \
+	tests/fuzz/fuzz-msg \
+	tests/fuzz/fuzz-rows \
+	tests/fuzz/fuzz-settings
+EXTRA_PROGRAMS += $(VMMOB_FUZZERS)
+CLEANFILES += $(VMMOB_FUZZERS)
+.PHONY: vmmob-fuzzers
+vmmob-fuzzers: $(VMMOB_FUZZERS)
+
+# What any object file may need first.
+.PHONY: vmmob-built-sources
+vmmob-built-sources: $(BUILT_SOURCES)
+
+tests_fuzz_fuzz_agent_settings_SOURCES = tests/fuzz/engine.c
+tests_fuzz_fuzz_agent_settings_CPPFLAGS = $(AM_CPPFLAGS) -DFUZZ_FUNC=fuzz_agent_settings
+tests_fuzz_fuzz_agent_settings_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+tests_fuzz_fuzz_agent_settings_LDADD = $(VMMOB_FUZZ_LIBS)
+tests_fuzz_fuzz_frame_SOURCES = tests/fuzz/engine.c
+tests_fuzz_fuzz_frame_CPPFLAGS = $(AM_CPPFLAGS) -DFUZZ_FUNC=fuzz_frame
+tests_fuzz_fuzz_frame_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+tests_fuzz_fuzz_frame_LDADD = $(VMMOB_FUZZ_LIBS)
+tests_fuzz_fuzz_msg_SOURCES = tests/fuzz/engine.c
+tests_fuzz_fuzz_msg_CPPFLAGS = $(AM_CPPFLAGS) -DFUZZ_FUNC=fuzz_msg
+tests_fuzz_fuzz_msg_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+tests_fuzz_fuzz_msg_LDADD = $(VMMOB_FUZZ_LIBS)
+tests_fuzz_fuzz_rows_SOURCES = tests/fuzz/engine.c
+tests_fuzz_fuzz_rows_CPPFLAGS = $(AM_CPPFLAGS) -DFUZZ_FUNC=fuzz_rows
+tests_fuzz_fuzz_rows_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+tests_fuzz_fuzz_rows_LDADD = $(VMMOB_FUZZ_LIBS)
+tests_fuzz_fuzz_settings_SOURCES = tests/fuzz/engine.c
+tests_fuzz_fuzz_settings_CPPFLAGS = $(AM_CPPFLAGS) -DFUZZ_FUNC=fuzz_settings
+tests_fuzz_fuzz_settings_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+tests_fuzz_fuzz_settings_LDADD = $(VMMOB_FUZZ_LIBS)
+EXTRA_DIST += \
+	tests/fuzz/README.rst \
+	tests/fuzz/corpus \
+	tests/fuzz/dict \
+	tests/fuzz/regression

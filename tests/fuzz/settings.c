@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Settings of a bridge, as ofproto-vmmob/settings.c takes them from
+ * other_config, and the pool that they configure.  The input is what
+ * fuzz_parse_smap() takes. */
+
+#include <config.h>
+#undef NDEBUG
+#include "fuzz.h"
+
+#include <stdlib.h>
+
+#include "ofproto-vmmob/handover.h"
+#include "ofproto-vmmob/pool.h"
+#include "ofproto-vmmob/settings.h"
+#include "openvswitch/dynamic-string.h"
+#include "packets.h"
+#include "smap.h"
+#include "util.h"
+#include "vmmob-msg.h"
+
+/* Sets 'smap' to 's' in the form that people write. */
+static void
+format_settings(const struct vmmob_settings *s, struct smap *smap)
+{
+    struct ds ds = DS_EMPTY_INITIALIZER;
+
+    smap_add(smap, "vmmob-uplink", s->uplink);
+    vmmob_prefix_format(&s->home, &ds);
+    smap_add(smap, "vmmob-home", ds_cstr(&ds));
+    ds_clear(&ds);
+    vmmob_addr_format(&s->home_gateway, &ds);
+    smap_add(smap, "vmmob-home-gateway", ds_cstr(&ds));
+    ds_clear(&ds);
+    for (size_t i = 0; i < s->n_pools; i++) {
+        vmmob_prefix_format(&s->pools[i], &ds);
+        ds_put_char(&ds, ' ');
+    }
+    smap_add(smap, "vmmob-pool", ds_cstr(&ds));
+    ds_clear(&ds);
+    vmmob_addr_format(&s->gateway, &ds);
+    ds_put_format(&ds, "/%d", s->network.plen - 96);
+    smap_add(smap, "vmmob-gateway", ds_cstr(&ds));
+    ds_destroy(&ds);
+    if (!eth_addr_is_zero(s->gateway_mac)) {
+        smap_add_format(smap, "vmmob-gateway-mac", ETH_ADDR_FMT,
+                        ETH_ADDR_ARGS(s->gateway_mac));
+    }
+    smap_add_format(smap, "vmmob-redirect-time", "%lld", s->redirect_ms);
+    smap_add_format(smap, "vmmob-quarantine", "%lld", s->quarantine_ms);
+    smap_add_format(smap, "vmmob-max-moves", "%"PRIuSIZE, s->max_moves);
+    smap_add_format(smap, "vmmob-move-window", "%lld", s->move_window_ms);
+}
+
+/* Aborts unless a pool with 's' hands out addresses that it may. */
+static void
+check_pool(const struct vmmob_settings *s)
+{
+    struct pool *pool = pool_create();
+    struct in6_addr moas[3];
+    size_t n = 0;
+
+    pool_configure(pool, s->pools, s->n_pools, &s->network, &s->gateway);
+    ovs_assert(pool_size(pool));
+    ovs_assert(!pool_contains(pool, &s->gateway));
+    while (n < ARRAY_SIZE(moas)) {
+        struct vmmob_key key = { .mac = ETH_ADDR_C(02,00,00,00,00,01) };
+
+        key.mac.ea[5] += n;
+        if (!pool_take(pool, &key, &s->home_gateway, &moas[n])) {
+            break;
+        }
+        ovs_assert(pool_contains(pool, &moas[n]));
+        ovs_assert(vmmob_prefix_contains(&s->network, &moas[n]));
+        ovs_assert(!vmmob_prefix_contains(&s->home, &moas[n]));
+        for (size_t i = 0; i < n; i++) {
+            ovs_assert(!ipv6_addr_equals(&moas[i], &moas[n]));
+        }
+        n++;
+        ovs_assert(pool_n_taken(pool) == n);
+    }
+    for (size_t i = 0; i < n; i++) {
+        pool_give_back(pool, &moas[i], s->quarantine_ms);
+    }
+    ovs_assert(pool_n_quarantined(pool) == n);
+    ovs_assert(pool_run(pool, s->quarantine_ms) == (n > 0));
+    ovs_assert(!pool_n_taken(pool) && !pool_n_quarantined(pool));
+    pool_destroy(pool);
+}
+
+/* Aborts unless others accept what a switch with 's' says of itself and of a
+ * VMN with any address that it takes for one of a VMN's. */
+static void
+check_records(const struct vmmob_settings *s)
+{
+    const struct vmmob_key key = { .mac = ETH_ADDR_C(02,00,00,00,00,01) };
+    struct handover *h = handover_create();
+    struct handover_effects effects;
+    struct vmmob_ofs record;
+    struct vmmob_msg update;
+    struct in6_addr hoa = s->home.addr;
+
+    vmmob_ofs_init(&record, 1);
+    record.uplink = s->network;
+    record.mac = key.mac;
+    record.gateway = s->gateway;
+    record.gateway_mac = s->gateway_mac;
+    record.pools = xmemdup(s->pools, s->n_pools * sizeof *s->pools);
+    record.n_pools = s->n_pools;
+    fuzz_assert_ok(vmmob_ofs_validate(&record));
+    handover_configure(h, &record, s, 0);
+    handover_run(h, HANDOVER_WAIT_MS);
+    vmmob_ofs_destroy(&record);
+
+    hoa.s6_addr[15] ^= 2;
+    if (handover_is_home(handover_find_ofs(h, 1), &hoa)) {
+        ovs_assert(handover_sight(h, handover_find_ofs(h, 1), &key, 1, &hoa,
+                                  HANDOVER_WAIT_MS) == SIGHTED_HERE);
+    }
+    vmmob_msg_init(&update, VMMOB_MSG_UPDATE);
+    handover_take_effects(h, &effects, &update);
+    for (size_t i = 0; i < update.n_vmns; i++) {
+        fuzz_assert_ok(vmmob_vmn_validate(&update.vmns[i]));
+    }
+    vmmob_msg_uninit(&update);
+    handover_effects_uninit(&effects);
+    handover_destroy(h);
+}
+
+void
+fuzz_settings(const uint8_t *data, size_t size)
+{
+    struct vmmob_settings s, copy;
+    struct smap other_config;
+    char *error;
+
+    fuzz_parse_smap(data, size, &other_config);
+    error = vmmob_settings_parse(&other_config, &s);
+    if (error) {
+        ovs_assert(error[0]);
+        free(error);
+        ovs_assert(is_all_zeros(&s, sizeof s));
+    } else {
+        ovs_assert(vmmob_settings_wanted(&other_config));
+        vmmob_settings_clone(&copy, &s);
+        ovs_assert(vmmob_settings_equals(&copy, &s));
+        vmmob_settings_destroy(&copy);
+
+        smap_clear(&other_config);
+        format_settings(&s, &other_config);
+        fuzz_assert_ok(vmmob_settings_parse(&other_config, &copy));
+        ovs_assert(vmmob_settings_equals(&copy, &s));
+        vmmob_settings_destroy(&copy);
+
+        check_pool(&s);
+        check_records(&s);
+    }
+    vmmob_settings_destroy(&s);
+    smap_destroy(&other_config);
+}
