@@ -49,7 +49,7 @@ VLOG_DEFINE_THIS_MODULE(vmmob_rules);
  *      0                                         rewrite source, to the uplink
  *
  *  251: a packet for a VMN here, by source; the port is in reg1.
- *    100 MoA of a remote VMN                     rewrite source, output
+ *    100 MoA of a VMN here, or of a remote one   rewrite source, output
  *     50 pool of another OFS                     punt
  *      0                                         output
  */
@@ -638,7 +638,6 @@ remote_rules(const struct rules_context *ctx, const struct vmmob_entry *entry,
     const struct vmmob_vmn *binding = vmmob_entry_binding(entry);
     const struct vmmob_ofs *self = vmmob_table_find_ofs(ctx->h->table,
                                                         ctx->ofs->id);
-    const struct vmmob_row *row;
     struct ofpbuf *a;
     struct match m;
 
@@ -662,8 +661,17 @@ remote_rules(const struct rules_context *ctx, const struct vmmob_entry *entry,
             put_output(a, ctx->uplink);
         }
     }
+}
 
-    /* Also what it sent before it moved is from its HoA. */
+/* Rules for what a VMN has sent by way of the uplink: from where it is, and
+ * before it moved, from where it was.  A VMN here may have sent to one that
+ * moved here meanwhile, so that the packet was redirected back. */
+static void
+source_rules(const struct rules_context *ctx, const struct vmmob_entry *entry,
+             struct rule_list *list)
+{
+    const struct vmmob_row *row;
+
     LIST_FOR_EACH (row, node, &entry->rows) {
         for (size_t i = 0; i < row->vmn.n_pairs; i++) {
             const struct vmmob_pair *pair = &row->vmn.pairs[i];
@@ -672,6 +680,9 @@ remote_rules(const struct rules_context *ctx, const struct vmmob_entry *entry,
             if (is_ipv4_pair(pair) && has_ipv4_moa(pair)
                 && vmmob_table_find_by_moa(ctx->h->table, &pair->moa)
                    == &row->vmn) {
+                struct ofpbuf *a;
+                struct match m;
+
                 match_type(&m, ETH_TYPE_IP);
                 match_source(&m, &moa);
                 a = add(list, VMMOB_TABLE_SOURCE, 100, &m);
@@ -689,13 +700,16 @@ vmn_rules(const struct rules_context *ctx, const struct vmmob_key *key,
 {
     const struct handover_vmn *vmn = handover_find_vmn(ctx->ofs, key);
     const struct vmmob_entry *entry = vmmob_table_find(ctx->h->table, key);
+    bool active = handover_is_active(ctx->ofs, key);
 
     if (vmn) {
         local_rules(ctx, vmn, list);
     }
-    if (entry && vmmob_entry_binding(entry)->ofs != ctx->ofs->id
-        && handover_is_active(ctx->ofs, key)) {
+    if (entry && vmmob_entry_binding(entry)->ofs != ctx->ofs->id && active) {
         remote_rules(ctx, entry, list);
+    }
+    if (entry && (vmn || active)) {
+        source_rules(ctx, entry, list);
     }
 }
 
