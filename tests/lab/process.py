@@ -4,6 +4,7 @@
 A daemon is never detached: it stays a child, so that it is stopped by its own
 pid, and dies with the lab even if the lab is killed."""
 
+import concurrent.futures
 import contextlib
 import ctypes
 import os
@@ -14,6 +15,9 @@ import time
 PR_SET_PDEATHSIG = 1
 
 _libc = ctypes.CDLL(None)
+
+# The thread that starts daemons, which die with their parent *thread*.
+_spawner = concurrent.futures.ThreadPoolExecutor(1)
 
 
 class LabError(Exception):
@@ -56,12 +60,10 @@ def spawn(argv, output, env=None):
     the Popen, with 'output' as a member."""
     with open(output, "ab") as log:
         try:
-            process = subprocess.Popen([str(arg) for arg in argv],
-                                       stdout=log, stderr=log,
-                                       stdin=subprocess.DEVNULL,
-                                       env=environment(env),
-                                       start_new_session=True,
-                                       preexec_fn=_die_with_parent)
+            process = _spawner.submit(
+                subprocess.Popen, [str(arg) for arg in argv], stdout=log,
+                stderr=log, stdin=subprocess.DEVNULL, env=environment(env),
+                start_new_session=True, preexec_fn=_die_with_parent).result()
         except OSError as e:
             raise LabError("%s: %s" % (argv[0], e.strerror))
     process.output = output
@@ -100,6 +102,15 @@ def wait_until(what, condition, timeout, interval=0.02, processes=()):
         if time.monotonic() > deadline:
             raise LabError("%s: not after %g s" % (what, timeout))
         time.sleep(interval)
+
+
+def tail(name, n):
+    """Returns the last 'n' lines of file 'name', or why there are none."""
+    try:
+        with open(name, errors="replace") as f:
+            return "".join(f.readlines()[-n:])
+    except OSError as e:
+        return "%s: %s\n" % (name, e.strerror)
 
 
 def environment(extra):

@@ -99,17 +99,20 @@ class Lab:
     """The whole network, as a context manager that removes all it made.
 
     'build' is a switch.Build, 'directory' an empty directory of its own,
-    'system' "ip" or "l2", 'other_config' settings for each Open vSwitch."""
+    'system' "ip" or "l2", 'other_config' settings for each Open vSwitch.
+    'adjust' is called for each Hypervisor with its settings, two dictionaries
+    as in Switch.start_vmmob(), and may change them."""
 
     _serial = itertools.count(1)
 
     def __init__(self, build, directory, system="ip", sites=SITES,
-                 other_config=None):
+                 other_config=None, adjust=None):
         self.build = build
         self.directory = directory
         self.system = system
         self.sites = sites
         self.other_config = other_config or {}
+        self.adjust = adjust or (lambda *args: None)
         self.network = None     # Namespace of the router or bridge.
         self.hypervisors = {}
         self._prefix = "vmmob-%d-%d-" % (os.getpid(), next(self._serial))
@@ -205,20 +208,22 @@ class Lab:
     def start_vmmob(self):
         for hv in self.hypervisors.values():
             site = hv.site
-            hv.switch.start_vmmob(
-                {"uplink": switch.UPLINK,
-                 "home": str(HOME),
-                 "home-gateway": HOME_GATEWAY,
-                 "pool": str(site.pool),
-                 "gateway": "%s/%d" % (site.router, site.network.prefixlen),
-                 # The lab moves its guests more often than people do.
-                 "max-moves": "0"},
-                {"site": site.name,
-                 "listen": "ptcp:%d:%s" % (switch.VMMOB_PORT,
-                                           site.management),
-                 "peers": " ".join("tcp:%s:%d" % (peer.management,
-                                                  switch.VMMOB_PORT)
-                                   for peer in self.sites if peer != site)})
+            bridge = {
+                "uplink": switch.UPLINK,
+                "home": str(HOME),
+                "home-gateway": HOME_GATEWAY,
+                "pool": str(site.pool),
+                "gateway": "%s/%d" % (site.router, site.network.prefixlen),
+                # The lab moves its guests more often than people do.
+                "max-moves": "0"}
+            open_vswitch = {
+                "site": site.name,
+                "listen": "ptcp:%d:%s" % (switch.VMMOB_PORT, site.management),
+                "peers": " ".join("tcp:%s:%d" % (peer.management,
+                                                 switch.VMMOB_PORT)
+                                  for peer in self.sites if peer != site)}
+            self.adjust(hv, bridge, open_vswitch)
+            hv.switch.start_vmmob(bridge, open_vswitch)
 
     @staticmethod
     def _wire(network, segment, hv, device, mac=None):

@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: Apache-2.0
+"""VMs that move, without QEMU: what they are to switches and to each other.
+
+    eth0 (bridge) --+-- A -- vm1 of hypervisor A (down)
+                    +-- B -- vm1 of hypervisor B (up: that is where it is)
+                    +-- keep (always up, leads nowhere)
+
+A VM is a namespace.  A bridge as its interface lets it change its place
+without a moment in which the kernel sees no link and forgets neighbours, as it
+is with a VM."""
+
+import socket
+import struct
+import threading
+import time
+
+import netns
+import process
+import topology
+import wire
+
+# When QEMU announces a guest, in seconds after it was resumed.
+ANNOUNCEMENTS = (0, 0.05, 0.2, 0.45, 0.8)
+
+ETH_P_RARP = 0x8035
+
+
+class Mobile:
+    """A VM that is at 'place', a Hypervisor of 'lab'.  Not thread-safe."""
+
+    def __init__(self, lab, number, place):
+        self.lab = lab
+        self.name = "vm%d" % number
+        self.mac = "52:54:00:64:00:%02x" % number
+        self.address = str(topology.HOME[number])
+        self.place = place
+        self.moves = 0
+        self.ns = ns = lab.add_namespace(self.name)
+        ns.add_bridge("eth0", self.mac)
+        ns.ip("link add keep type veth peer name kept")
+        ns.ip("link set kept up")
+        ns.ip("link set keep master eth0 up")
+        for hv in lab.hypervisors.values():
+            netns.add_veth(ns, hv.name, hv.ns, self.name)
+            ns.ip("link set %s down" % hv.name)
+            ns.ip("link set %s master eth0" % hv.name)
+        ns.ip("addr add %s/%d dev eth0"
+              % (self.address, topology.HOME.prefixlen))
+        ns.ip("route add default via " + topology.HOME_GATEWAY)
+        self._rarp = (b"\xff" * 6 + self._mac_bytes()
+                      + struct.pack("!HHHBBH", ETH_P_RARP, 1, 0x0800, 6, 4, 3)
+                      + (self._mac_bytes() + b"\0" * 4) * 2).ljust(60, b"\0")
+        with wire.inside(ns):
+            self._socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
+        self._socket.bind(("eth0", 0))
+        lab.on_close(self._socket.close)
+        self.plug(place)
+        ns.ip("link set %s up" % place.name)
+
+    def plug(self, hv, timeout=30):
+        """Adds the VM's port to the switch of 'hv', as what starts a VM does,
+        not waiting for the switch.  Tries again while the switch's database
+        is not there."""
+        self._insist(timeout, lambda: hv.switch.add_vm_port(
+            self.name, self.mac, "iface-" + self.name, wait=False))
+
+    def unplug(self, hv, timeout=30):
+        self._insist(timeout, lambda: hv.switch.del_port(self.name,
+                                                         wait=False))
+
+    def move(self, target, before_unplug=None):
+        """Moves to 'target'.  Returns when it runs there, in time.time(), as
+        the rest goes on: a thread announces it."""
+        source = self.place
+        self.plug(target)
+        self.ns.ip("link set %s down" % source.name)
+        self.ns.ip("link set %s up" % target.name)
+        resumed = time.time()
+        self.place = target
+        self.moves += 1
+        threading.Thread(target=self._announce, daemon=True).start()
+        if before_unplug:
+            before_unplug()
+        self.unplug(source)
+        return resumed
+
+    def _announce(self):
+        start = time.monotonic()
+        for at in ANNOUNCEMENTS:
+            time.sleep(max(0, start + at - time.monotonic()))
+            try:
+                self._socket.send(self._rarp)
+            except OSError:
+                return
+
+    def _mac_bytes(self):
+        return bytes(int(byte, 16) for byte in self.mac.split(":"))
+
+    @staticmethod
+    def _insist(timeout, function):
+        deadline = time.monotonic() + timeout
+        while True:
+            try:
+                return function()
+            except process.LabError:
+                if time.monotonic() > deadline:
+                    raise
+            time.sleep(0.05)

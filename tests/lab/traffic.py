@@ -1,0 +1,222 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Traffic between all of a set of VMs, all the time: every one pings every
+other, and holds a TCP connection to it on which numbered messages are
+echoed."""
+
+import errno
+import selectors
+import socket
+import struct
+import threading
+import time
+
+import wire
+
+PORT = 5002
+PING_INTERVAL = 0.1     # Seconds.
+ECHO_INTERVAL = 0.1
+MAX_OUTSTANDING = 20    # Messages.
+MESSAGE = struct.Struct("!Q120x")
+
+SOL_RAW, ICMP_FILTER, ICMP_ECHOREPLY = 255, 1, 0
+_PING = struct.Struct("!HHd")
+
+
+class Traffic(threading.Thread):
+    """The traffic of 'vms', which have 'ns', 'address' and 'name', from
+    start() to finish().
+
+    pings: when each last had an answer, by (from, to), in time.monotonic().
+    echoes: likewise, when a message last came back.
+    problems: what must not happen, such as a connection that broke."""
+
+    def __init__(self, vms):
+        super().__init__(daemon=True)
+        self.pings = {}
+        self.echoes = {}
+        self.problems = []
+        self.n_sent = self.n_answered = 0
+        self.n_echoed = 0
+        self._vms = vms
+        self._selector = selectors.DefaultSelector()
+        self._icmp = {}
+        self._streams = []
+        self._sockets = []
+        self._stopping = False
+        self._seq = 0
+        for vm in vms:
+            self._open_ping(vm)
+            self._open_server(vm)
+
+    def connect(self):
+        """Opens the TCP connections, which all must succeed."""
+        for i, a in enumerate(self._vms):
+            for b in self._vms[i + 1:]:
+                with wire.inside(a.ns):
+                    sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+                sock.settimeout(20)
+                sock.connect((b.address, PORT))
+                stream = _Stream(self, sock, (a.name, b.name))
+                self._streams.append(stream)
+                self._register(sock, stream.receive)
+
+    def silent_since(self, what, t):
+        """Returns those pairs of 'what' (pings or echoes) that had no answer
+        to something sent after 't', in time.monotonic()."""
+        return sorted(pair for pair, at in dict(what).items() if at < t)
+
+    def run(self):
+        next_ping = next_echo = time.monotonic()
+        while not self._stopping:
+            now = time.monotonic()
+            if now >= next_ping:
+                next_ping = max(next_ping + PING_INTERVAL, now)
+                self._ping_all(now)
+            if now >= next_echo:
+                next_echo = max(next_echo + ECHO_INTERVAL, now)
+                for stream in self._streams:
+                    stream.send()
+            timeout = max(0, min(next_ping, next_echo) - time.monotonic())
+            for key, _ in self._selector.select(timeout):
+                key.data()
+
+    def finish(self):
+        self._stopping = True
+        if self.is_alive():
+            self.join()
+        for sock in self._sockets:
+            sock.close()
+        self._selector.close()
+
+    def _register(self, sock, function):
+        sock.setblocking(False)
+        if sock.type == socket.SOCK_STREAM:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._sockets.append(sock)
+        self._selector.register(sock, selectors.EVENT_READ, function)
+
+    def _open_ping(self, vm):
+        with wire.inside(vm.ns):
+            sock = socket.socket(socket.AF_INET, socket.SOCK_RAW,
+                                 socket.IPPROTO_ICMP)
+        sock.setsockopt(SOL_RAW, ICMP_FILTER,
+                        struct.pack("I", ~(1 << ICMP_ECHOREPLY) & 0xffffffff))
+        self._icmp[vm] = sock
+        for other in self._vms:
+            if other is not vm:
+                self.pings[vm.name, other.name] = 0
+        names = {other.address: other.name for other in self._vms}
+        self._register(sock, lambda: self._receive_ping(sock, vm, names))
+
+    def _ping_all(self, now):
+        self._seq = (self._seq + 1) & 0xffff
+        rest = _PING.pack(4711, self._seq, now)
+        packet = b"\x08\0" + wire.checksum(b"\x08\0\0\0" + rest) + rest
+        for vm, sock in self._icmp.items():
+            for other in self._vms:
+                if other is not vm:
+                    try:
+                        sock.sendto(packet, (other.address, 0))
+                        self.n_sent += 1
+                    except OSError:
+                        # As its neighbour was not resolved.
+                        pass
+
+    def _receive_ping(self, sock, vm, names):
+        while True:
+            try:
+                data, (address, _) = sock.recvfrom(2048)
+            except OSError:
+                return
+            icmp = data[(data[0] & 15) * 4:]
+            if address not in names or len(icmp) < 4 + _PING.size:
+                self.problems.append("%s has a ping answered by %s"
+                                     % (vm.name, address))
+                continue
+            _, _, sent = _PING.unpack_from(icmp, 4)
+            pair = vm.name, names[address]
+            self.pings[pair] = max(self.pings[pair], sent)
+            self.n_answered += 1
+
+    def _open_server(self, vm):
+        with wire.inside(vm.ns):
+            sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind((vm.address, PORT))
+        sock.listen(len(self._vms))
+        self._register(sock, lambda: self._accept(sock))
+
+    def _accept(self, listener):
+        try:
+            sock, _ = listener.accept()
+        except OSError:
+            return
+        self._register(sock, lambda: self._echo(sock))
+
+    def _echo(self, sock):
+        try:
+            data = sock.recv(1 << 16)
+            if data:
+                # What is outstanding always fits into the buffer.
+                sock.sendall(data)
+                return
+            self.problems.append("a connection was closed")
+        except OSError as e:
+            if e.errno == errno.EAGAIN:
+                return
+            self.problems.append("a server's connection broke: %s"
+                                 % e.strerror)
+        self._selector.unregister(sock)
+
+
+class _Stream:
+    """One TCP connection, seen from its client."""
+
+    def __init__(self, traffic, sock, pair):
+        self.traffic = traffic
+        self.sock = sock
+        self.pair = pair
+        self.sent = []          # When each message was sent that is out.
+        self.n_sent = self.n_received = 0
+        self.received = b""
+        self.broken = False
+        traffic.echoes[pair] = 0
+
+    def send(self):
+        if self.broken or len(self.sent) >= MAX_OUTSTANDING:
+            return
+        try:
+            self.sock.sendall(MESSAGE.pack(self.n_sent))
+        except OSError as e:
+            self._break(e.strerror)
+            return
+        self.n_sent += 1
+        self.sent.append(time.monotonic())
+
+    def receive(self):
+        try:
+            data = self.sock.recv(1 << 16)
+        except OSError as e:
+            if e.errno != errno.EAGAIN:
+                self._break(e.strerror)
+            return
+        if not data:
+            self._break("closed by the other side")
+            return
+        self.received += data
+        while len(self.received) >= MESSAGE.size:
+            message = self.received[:MESSAGE.size]
+            self.received = self.received[MESSAGE.size:]
+            if message != MESSAGE.pack(self.n_received) or not self.sent:
+                self._break("message %d came back changed" % self.n_received)
+                return
+            self.n_received += 1
+            self.traffic.n_echoed += 1
+            self.traffic.echoes[self.pair] = self.sent.pop(0)
+
+    def _break(self, why):
+        if not self.broken:
+            self.broken = True
+            self.traffic.problems.append("connection of %s to %s: %s"
+                                         % (*self.pair, why))
+            self.traffic._selector.unregister(self.sock)
