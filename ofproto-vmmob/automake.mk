@@ -9,6 +9,8 @@ noinst_LTLIBRARIES += ofproto-vmmob/libvmmob.la
 ofproto_vmmob_libvmmob_la_SOURCES = \
 	ofproto-vmmob/damping.c \
 	ofproto-vmmob/damping.h \
+	ofproto-vmmob/flow-index.c \
+	ofproto-vmmob/flow-index.h \
 	ofproto-vmmob/frame.c \
 	ofproto-vmmob/frame.h \
 	ofproto-vmmob/handover.c \

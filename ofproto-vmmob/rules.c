@@ -98,6 +98,10 @@ struct rules {
     struct ofproto *ofproto;
     struct hmap sets;           /* Contains "struct rule_set"s. */
     size_t n_rules;
+
+    /* Addresses that rules which changed are about. */
+    struct in6_addr *changed;
+    size_t n_changed, allocated_changed;
 };
 
 static void base_rules(const struct rules_context *, struct rule_list *);
@@ -115,6 +119,7 @@ static void update(struct rules *, const struct owner *,
                    struct rule_list *wanted);
 static void send_flow_mod(struct rules *, const struct rule_spec *,
                           int command);
+static void note_changed(struct rules *, ovs_be32 addr);
 static void rule_list_destroy(struct rule_list *);
 
 /* Returns an empty set of rules for 'ofproto', which must live on until
@@ -146,6 +151,7 @@ rules_destroy(struct rules *rules, bool delete_flows)
             free(set);
         }
         hmap_destroy(&rules->sets);
+        free(rules->changed);
         free(rules);
     }
 }
@@ -242,6 +248,20 @@ size_t
 rules_count(const struct rules *rules)
 {
     return rules->n_rules;
+}
+
+/* Stores in '*addrs' the home and mobile addresses whose rules changed since
+ * the last call, and returns how many there are.  The caller must free
+ * '*addrs'. */
+size_t
+rules_take_changed(struct rules *rules, struct in6_addr **addrs)
+{
+    size_t n = rules->n_changed;
+
+    *addrs = rules->changed;
+    rules->changed = NULL;
+    rules->n_changed = rules->allocated_changed = 0;
+    return n;
 }
 
 /* Stores in '*mac' where packets to 'moa', at the OFS 'id', go next: to that
@@ -845,6 +865,35 @@ send_flow_mod(struct rules *rules, const struct rule_spec *spec, int command)
                     rules->ofproto->name, spec->table_id,
                     ofperr_to_string(error));
     }
+
+    struct match match;
+    minimatch_expand(&spec->match, &match);
+    if (match.flow.dl_type == htons(ETH_TYPE_IP)) {
+        if (match.wc.masks.nw_src == OVS_BE32_MAX) {
+            note_changed(rules, match.flow.nw_src);
+        }
+        if (match.wc.masks.nw_dst == OVS_BE32_MAX) {
+            note_changed(rules, match.flow.nw_dst);
+        }
+    }
+}
+
+static void
+note_changed(struct rules *rules, ovs_be32 addr)
+{
+    struct in6_addr addr6;
+
+    in6_addr_set_mapped_ipv4(&addr6, addr);
+    /* The rules of a VMN are about few addresses, one after the other. */
+    if (rules->n_changed
+        && ipv6_addr_equals(&rules->changed[rules->n_changed - 1], &addr6)) {
+        return;
+    }
+    if (rules->n_changed >= rules->allocated_changed) {
+        rules->changed = x2nrealloc(rules->changed, &rules->allocated_changed,
+                                    sizeof *rules->changed);
+    }
+    rules->changed[rules->n_changed++] = addr6;
 }
 
 static void

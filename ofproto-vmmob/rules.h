@@ -46,6 +46,7 @@ void rules_collect_idle(struct rules *, const struct rules_context *,
                         long long int since, struct vmmob_key **idle,
                         size_t *n_idle);
 size_t rules_count(const struct rules *);
+size_t rules_take_changed(struct rules *, struct in6_addr **addrs);
 
 bool rules_get_next_hop(const struct rules_context *,
                         const struct in6_addr *moa, uint64_t ofs,

@@ -11,9 +11,11 @@
 #include "latch.h"
 #include "ofproto/ofproto-dpif.h"
 #include "ofproto/ofproto-dpif-rid.h"
+#include "ofproto/ofproto-dpif-upcall.h"
 #include "ofproto/ofproto-provider.h"
 #include "ofproto-vmmob/agent.h"
 #include "ofproto-vmmob/bridge.h"
+#include "ofproto-vmmob/flow-index.h"
 #include "ofproto-vmmob/frame.h"
 #include "ofproto-vmmob/show.h"
 #include "openvswitch/match.h"
@@ -21,6 +23,7 @@
 #include "openvswitch/ofp-actions.h"
 #include "openvswitch/poll-loop.h"
 #include "openvswitch/vlog.h"
+#include "ovs-rcu.h"
 #include "packets.h"
 #include "seq.h"
 #include "smap.h"
@@ -39,6 +42,8 @@ COVERAGE_DEFINE(vmmob_unknown_vmn);
 COVERAGE_DEFINE(vmmob_conflict);
 COVERAGE_DEFINE(vmmob_frozen);
 COVERAGE_DEFINE(vmmob_unresolved);
+COVERAGE_DEFINE(vmmob_refresh);
+COVERAGE_DEFINE(vmmob_refresh_late);
 
 /* Most packets that wait for the module's thread, and most that it holds until
  * more is known. */
@@ -55,6 +60,12 @@ COVERAGE_DEFINE(vmmob_unresolved);
 /* The rules for a remote VMN go when they were not used for so long, in ms. */
 #define IDLE_MS (10 * 60 * 1000)
 #define SWEEP_MS (60 * 1000)
+
+/* Most datapath flows of an address that are translated anew at once; the
+ * revalidators see to the rest.  This is done again after so long, in ms, for
+ * flows that were just being installed. */
+#define MAX_REFRESH 4096
+#define REFRESH_AGAIN_MS 2
 
 /* How often a packet may come back after it was sent on its way anew; counted
  * in reg2. */
@@ -85,6 +96,17 @@ static struct ovs_list held OVS_GUARDED_BY(vmmob_mutex)
     = OVS_LIST_INITIALIZER(&held);
 static bool retry_held OVS_GUARDED_BY(vmmob_mutex);
 
+/* Addresses at a bridge whose datapath flows are to be refreshed again. */
+struct refresh {
+    struct ovs_list node;       /* In 'refreshes'. */
+    struct uuid ofproto_uuid;
+    long long int when;         /* In ms. */
+    struct in6_addr *addrs;     /* Owned. */
+    size_t n_addrs;
+};
+static struct ovs_list refreshes OVS_GUARDED_BY(vmmob_mutex)
+    = OVS_LIST_INITIALIZER(&refreshes); /* Ordered by 'when'. */
+
 /* Main thread only. */
 static bool running;
 static pthread_t thread;
@@ -110,6 +132,9 @@ static struct handover_ofs *bridge_ofs(const struct vmmob_bridge *)
 static void bridge_run(struct vmmob_bridge *, long long int now)
     OVS_REQUIRES(vmmob_mutex);
 
+static void apply(long long int now) OVS_REQUIRES(vmmob_mutex);
+static long long int refresh_again(long long int now)
+    OVS_REQUIRES(vmmob_mutex);
 static void process_event(struct event *, long long int now)
     OVS_REQUIRES(vmmob_mutex);
 
@@ -150,6 +175,12 @@ vmmob_exit(void)
     LIST_FOR_EACH_POP (event, node, &held) {
         event_destroy(event);
     }
+    struct refresh *refresh;
+    LIST_FOR_EACH_POP (refresh, node, &refreshes) {
+        free(refresh->addrs);
+        free(refresh);
+    }
+    flow_index_enable(false);
     ovs_mutex_unlock(&vmmob_mutex);
 
     ovs_mutex_lock(&queue_mutex);
@@ -298,6 +329,7 @@ start(void)
     hmap_init(&vmmob->bridges);
     vmmob->handover = handover_create();
     vmmob->agent = agent_create();
+    flow_index_enable(true);
     ovs_mutex_unlock(&vmmob_mutex);
 
     latch_init(&exit_latch);
@@ -329,7 +361,7 @@ vmmob_main(void *arg OVS_UNUSED)
             retry_held = true;
         }
         handover_run(vmmob->handover, now);
-        vmmob_apply();
+        apply(now);
 
         if (retry_held) {
             struct ovs_list again = OVS_LIST_INITIALIZER(&again);
@@ -342,7 +374,8 @@ vmmob_main(void *arg OVS_UNUSED)
             }
         }
 
-        long long int next = handover_next_event(vmmob->handover);
+        long long int next = MIN(handover_next_event(vmmob->handover),
+                                 refresh_again(now));
         struct vmmob_bridge *b;
         HMAP_FOR_EACH (b, node, &vmmob->bridges) {
             if (b->enabled) {
@@ -360,7 +393,7 @@ vmmob_main(void *arg OVS_UNUSED)
             event_destroy(event);
             vmmob->n_held--;
         }
-        vmmob_apply();
+        apply(now);
         agent_wait(vmmob->agent);
         if (retry_held) {
             poll_immediate_wake();
@@ -821,6 +854,90 @@ vmmob_apply(void)
     retry_held = true;
 }
 
+/* Has the datapath flows at 'b' that have to do with 'addrs' follow the rules
+ * of now.  Returns how many were changed. */
+static size_t
+refresh_flows(const struct vmmob_bridge *b, const struct in6_addr *addrs,
+              size_t n_addrs)
+    OVS_REQUIRES(vmmob_mutex)
+{
+    struct udpif *udpif = b->ofproto->backer->udpif;
+    struct flow_index_id *ids = xmalloc(MAX_REFRESH * sizeof *ids);
+    size_t n_changed = 0;
+    size_t n_done = 0;
+
+    for (size_t i = 0; i < n_addrs; i++) {
+        size_t n = flow_index_find(udpif, &addrs[i], ids, MAX_REFRESH);
+
+        for (size_t j = 0; j < n; j++) {
+            n_changed += udpif_refresh_flow(udpif, &ids[j].ufid,
+                                            ids[j].pmd_id);
+            /* Whoever changes a flow table or a port waits for us. */
+            if (!(++n_done % 32)) {
+                ovsrcu_quiesce();
+            }
+        }
+    }
+    free(ids);
+    return n_changed;
+}
+
+/* Does what is to be done because of what was decided, and has the datapath
+ * follow at once.  The module's thread only. */
+static void
+apply(long long int now)
+{
+    struct vmmob_bridge *b;
+
+    vmmob_apply();
+    HMAP_FOR_EACH (b, node, &vmmob->bridges) {
+        struct in6_addr *addrs;
+        size_t n_addrs = (b->enabled
+                          ? rules_take_changed(b->rules, &addrs) : 0);
+
+        if (n_addrs) {
+            struct refresh *refresh = xmalloc(sizeof *refresh);
+
+            COVERAGE_ADD(vmmob_refresh, refresh_flows(b, addrs, n_addrs));
+            refresh->ofproto_uuid = b->ofproto->uuid;
+            refresh->when = now + REFRESH_AGAIN_MS;
+            refresh->addrs = addrs;
+            refresh->n_addrs = n_addrs;
+            ovs_list_push_back(&refreshes, &refresh->node);
+        }
+    }
+}
+
+/* Takes a second look at the datapath flows that were refreshed a moment ago:
+ * a packet which was translated before the rules changed may have installed
+ * its flow only after that.  Returns when to call this again, in ms, or
+ * LLONG_MAX. */
+static long long int
+refresh_again(long long int now)
+{
+    struct refresh *refresh;
+
+    LIST_FOR_EACH_SAFE (refresh, node, &refreshes) {
+        struct vmmob_bridge *b;
+
+        if (refresh->when > now) {
+            return refresh->when;
+        }
+        HMAP_FOR_EACH (b, node, &vmmob->bridges) {
+            if (b->enabled
+                && uuid_equals(&b->ofproto->uuid, &refresh->ofproto_uuid)) {
+                COVERAGE_ADD(vmmob_refresh_late,
+                             refresh_flows(b, refresh->addrs,
+                                           refresh->n_addrs));
+            }
+        }
+        ovs_list_remove(&refresh->node);
+        free(refresh->addrs);
+        free(refresh);
+    }
+    return LLONG_MAX;
+}
+
 /* Packets. */
 
 /* Keeps 'event' until more is known, if there is room.  Returns true if it was
@@ -1046,7 +1163,7 @@ process_arp_request(struct vmmob_bridge *b, struct event *event,
 
         struct vmmob_key key = owner->key;
         handover_talk(vmmob->handover, ofs, &key);
-        vmmob_apply();
+        apply(now);
     }
     b->n_answered++;
     bridge_output(b, frame_compose_arp_reply(mac, &frame->ip_dst, frame->src,
@@ -1070,7 +1187,7 @@ process_vm(struct vmmob_bridge *b, struct event *event,
         switch (handover_sight(vmmob->handover, ofs, &key, event->in_port,
                                has_hoa ? &frame->ip_src : NULL, now)) {
         case SIGHTED_HERE:
-            vmmob_apply();
+            apply(now);
             break;
         case SIGHTED_NO_HOA:
             COVERAGE_INC(vmmob_unknown_vmn);
@@ -1082,7 +1199,7 @@ process_vm(struct vmmob_bridge *b, struct event *event,
         case SIGHTED_FULL:
         default:
             COVERAGE_INC(vmmob_conflict);
-            vmmob_apply();
+            apply(now);
             return false;
         }
     }

@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* A flow is filed under each of its two addresses, of which its mask leaves a
+ * prefix.  So to find the flows of an address is to look it up once for each
+ * prefix length that there is. */
+
+#include <config.h>
+
+#include "ofproto-vmmob/flow-index.h"
+
+#include "flow.h"
+#include "hash.h"
+#include "openvswitch/hmap.h"
+#include "openvswitch/list.h"
+#include "ovs-atomic.h"
+#include "ovs-thread.h"
+#include "packets.h"
+#include "util.h"
+
+/* That a flow matches a prefix. */
+struct filing {
+    struct ovs_list node;       /* In 'flows' of 'prefix'. */
+    struct flow_index_entry *entry;
+    struct indexed_prefix *prefix;  /* NULL if not in use. */
+};
+
+/* A datapath flow. */
+struct flow_index_entry {
+    const void *owner;
+    struct flow_index_id id;
+    struct filing src, dst;
+};
+
+/* A prefix that flows match. */
+struct indexed_prefix {
+    struct hmap_node node;      /* In 'prefixes', by 'addr' and 'plen'. */
+    struct in6_addr addr;       /* Host bits are zero. */
+    uint8_t plen;               /* 1 to 128; for IPv4, 97 to 128. */
+    struct ovs_list flows;      /* Contains "struct filing"s, at least one. */
+};
+
+static atomic_bool enabled = ATOMIC_VAR_INIT(false);
+
+static struct ovs_mutex mutex = OVS_MUTEX_INITIALIZER;
+static struct hmap prefixes OVS_GUARDED_BY(mutex)
+    = HMAP_INITIALIZER(&prefixes);
+/* How many of 'prefixes' have which length. */
+static size_t n_by_plen[129] OVS_GUARDED_BY(mutex);
+static size_t n_entries OVS_GUARDED_BY(mutex);
+
+static void file(struct filing *, struct flow_index_entry *,
+                 const struct in6_addr *, uint8_t plen)
+    OVS_REQUIRES(mutex);
+static void unfile(struct filing *) OVS_REQUIRES(mutex);
+static struct indexed_prefix *find_prefix(const struct in6_addr *,
+                                          uint8_t plen, uint32_t hash)
+    OVS_REQUIRES(mutex);
+static uint32_t prefix_hash(const struct in6_addr *, uint8_t plen);
+static uint8_t ipv4_plen(ovs_be32 mask);
+static uint8_t ipv6_plen(const struct in6_addr *mask);
+
+/* Sets whether flow_index_add() adds anything. */
+void
+flow_index_enable(bool enable)
+{
+    atomic_store_relaxed(&enabled, enable);
+}
+
+/* Adds the flow 'ufid' and 'pmd_id' of the datapath 'owner', with the key
+ * 'flow' and the mask 'wc' (NULL for an exact match).  Returns an entry that
+ * the caller must eventually pass to flow_index_remove(), or NULL if there is
+ * nothing to be found by. */
+struct flow_index_entry *
+flow_index_add(const void *owner, const ovs_u128 *ufid, unsigned int pmd_id,
+               const struct flow *flow, const struct flow_wildcards *wc)
+{
+    struct in6_addr src, dst;
+    uint8_t src_plen, dst_plen;
+    bool enable;
+
+    atomic_read_relaxed(&enabled, &enable);
+    if (!enable) {
+        return NULL;
+    }
+
+    if (flow->dl_type == htons(ETH_TYPE_IP)) {
+        in6_addr_set_mapped_ipv4(&src, flow->nw_src);
+        in6_addr_set_mapped_ipv4(&dst, flow->nw_dst);
+        src_plen = wc ? ipv4_plen(wc->masks.nw_src) : 128;
+        dst_plen = wc ? ipv4_plen(wc->masks.nw_dst) : 128;
+    } else if (flow->dl_type == htons(ETH_TYPE_IPV6)) {
+        src = flow->ipv6_src;
+        dst = flow->ipv6_dst;
+        src_plen = wc ? ipv6_plen(&wc->masks.ipv6_src) : 128;
+        dst_plen = wc ? ipv6_plen(&wc->masks.ipv6_dst) : 128;
+    } else {
+        return NULL;
+    }
+    if (!src_plen && !dst_plen) {
+        return NULL;
+    }
+
+    struct flow_index_entry *entry = xzalloc(sizeof *entry);
+    entry->owner = owner;
+    entry->id.ufid = *ufid;
+    entry->id.pmd_id = pmd_id;
+    ovs_mutex_lock(&mutex);
+    file(&entry->src, entry, &src, src_plen);
+    file(&entry->dst, entry, &dst, dst_plen);
+    n_entries++;
+    ovs_mutex_unlock(&mutex);
+    return entry;
+}
+
+/* Removes and frees 'entry', which may be NULL. */
+void
+flow_index_remove(struct flow_index_entry *entry)
+{
+    if (entry) {
+        ovs_mutex_lock(&mutex);
+        unfile(&entry->src);
+        unfile(&entry->dst);
+        n_entries--;
+        ovs_mutex_unlock(&mutex);
+        free(entry);
+    }
+}
+
+/* Stores in 'ids' flows of the datapath 'owner' that have to do with 'addr',
+ * at most 'max' of them, the latest first, perhaps one of them twice.  Returns
+ * how many it stored. */
+size_t
+flow_index_find(const void *owner, const struct in6_addr *addr,
+                struct flow_index_id *ids, size_t max)
+{
+    size_t n = 0;
+
+    ovs_mutex_lock(&mutex);
+    for (int plen = 128; plen > 0; plen--) {
+        struct indexed_prefix *prefix;
+        struct in6_addr mask, masked;
+        struct filing *filing;
+
+        if (!n_by_plen[plen]) {
+            continue;
+        }
+        mask = ipv6_create_mask(plen);
+        masked = ipv6_addr_bitand(addr, &mask);
+        prefix = find_prefix(&masked, plen, prefix_hash(&masked, plen));
+        if (prefix) {
+            LIST_FOR_EACH (filing, node, &prefix->flows) {
+                if (n >= max) {
+                    goto out;
+                }
+                if (filing->entry->owner == owner) {
+                    ids[n++] = filing->entry->id;
+                }
+            }
+        }
+    }
+out:
+    ovs_mutex_unlock(&mutex);
+    return n;
+}
+
+/* Returns the number of flows that can be found. */
+size_t
+flow_index_count(void)
+{
+    size_t n;
+
+    ovs_mutex_lock(&mutex);
+    n = n_entries;
+    ovs_mutex_unlock(&mutex);
+    return n;
+}
+
+static void
+file(struct filing *filing, struct flow_index_entry *entry,
+     const struct in6_addr *addr, uint8_t plen)
+{
+    struct indexed_prefix *prefix;
+    struct in6_addr mask, masked;
+    uint32_t hash;
+
+    filing->entry = entry;
+    if (!plen) {
+        return;
+    }
+
+    mask = ipv6_create_mask(plen);
+    masked = ipv6_addr_bitand(addr, &mask);
+    hash = prefix_hash(&masked, plen);
+    prefix = find_prefix(&masked, plen, hash);
+    if (!prefix) {
+        prefix = xmalloc(sizeof *prefix);
+        prefix->addr = masked;
+        prefix->plen = plen;
+        ovs_list_init(&prefix->flows);
+        hmap_insert(&prefixes, &prefix->node, hash);
+        n_by_plen[plen]++;
+    }
+    filing->prefix = prefix;
+    ovs_list_push_front(&prefix->flows, &filing->node);
+}
+
+static void
+unfile(struct filing *filing)
+{
+    struct indexed_prefix *prefix = filing->prefix;
+
+    if (prefix) {
+        ovs_list_remove(&filing->node);
+        if (ovs_list_is_empty(&prefix->flows)) {
+            n_by_plen[prefix->plen]--;
+            hmap_remove(&prefixes, &prefix->node);
+            free(prefix);
+        }
+    }
+}
+
+static struct indexed_prefix *
+find_prefix(const struct in6_addr *addr, uint8_t plen, uint32_t hash)
+{
+    struct indexed_prefix *prefix;
+
+    HMAP_FOR_EACH_WITH_HASH (prefix, node, hash, &prefixes) {
+        if (prefix->plen == plen && ipv6_addr_equals(&prefix->addr, addr)) {
+            return prefix;
+        }
+    }
+    return NULL;
+}
+
+static uint32_t
+prefix_hash(const struct in6_addr *addr, uint8_t plen)
+{
+    return hash_bytes(addr, sizeof *addr, plen);
+}
+
+/* The number of leading bits that 'mask' has, as for an IPv4-mapped address; 0
+ * if there are none. */
+static uint8_t
+ipv4_plen(ovs_be32 mask)
+{
+    uint32_t zeros = ~ntohl(mask);
+    int n = zeros ? clz32(zeros) : 32;
+
+    return n ? 96 + n : 0;
+}
+
+static uint8_t
+ipv6_plen(const struct in6_addr *mask)
+{
+    int n = 0;
+
+    for (size_t i = 0; i < sizeof mask->s6_addr; i++) {
+        uint8_t zeros = ~mask->s6_addr[i];
+
+        if (zeros) {
+            return n + clz32(zeros) - 24;
+        }
+        n += 8;
+    }
+    return n;
+}

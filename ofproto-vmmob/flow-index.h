@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#ifndef VMMOB_FLOW_INDEX_H
+#define VMMOB_FLOW_INDEX_H 1
+
+/* Which datapath flows have to do with an address
+ * ================================================
+ *
+ * After a move, a cached datapath flow (megaflow) that was translated by the
+ * old OpenFlow rules stays in use until the revalidators come round to it,
+ * which takes the longer the more flows there are.  This index tells which
+ * flows those are, whatever the number of others, so that just they can be
+ * translated anew at once.
+ *
+ * A flow is found by any IP address that its key and mask match, if its mask
+ * says something of the source or the destination address at all.  So what is
+ * found may be a flow that the address does not change, but none is missed
+ * that was translated by a rule for the address.
+ *
+ * Empty, and without cost, until flow_index_enable() is called.  Thread-safe;
+ * any thread. */
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "openvswitch/types.h"
+
+struct flow;
+struct flow_wildcards;
+struct flow_index_entry;
+struct in6_addr;
+
+/* Names a datapath flow, as in struct dpif_flow. */
+struct flow_index_id {
+    ovs_u128 ufid;
+    unsigned int pmd_id;
+};
+
+void flow_index_enable(bool);
+
+struct flow_index_entry *flow_index_add(const void *owner,
+                                        const ovs_u128 *ufid,
+                                        unsigned int pmd_id,
+                                        const struct flow *,
+                                        const struct flow_wildcards *);
+void flow_index_remove(struct flow_index_entry *);
+
+size_t flow_index_find(const void *owner, const struct in6_addr *,
+                       struct flow_index_id *, size_t max);
+size_t flow_index_count(void);
+
+#endif /* ofproto-vmmob/flow-index.h */
