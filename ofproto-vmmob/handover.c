@@ -58,9 +58,15 @@ static struct key_node *key_set_find(const struct hmap *,
 static struct key_node *key_set_add(struct hmap *, const struct vmmob_key *);
 static void touch_vmn(struct handover *, const struct vmmob_key *,
                       bool publish);
+static void note_gone(struct handover *, const struct vmmob_key *,
+                      uint64_t ofs);
 static void touch_ofs(struct handover *, uint64_t id);
 static void touch_owners(struct handover *, const struct vmmob_vmn *);
+static void touch_rivals(struct handover *, const struct vmmob_key *);
 static void touch_all(struct handover *);
+static bool put_row(struct handover *, const struct vmmob_vmn *);
+static bool remove_row(struct handover *, const struct vmmob_key *,
+                       uint64_t ofs);
 static void announce(struct handover *, const struct handover_ofs *,
                      const struct in6_addr *moa);
 
@@ -96,6 +102,8 @@ static void ofs_stop_waiting(struct handover *, struct handover_ofs *,
                              long long int now);
 static void ofs_reconsider(struct handover *, struct handover_ofs *,
                            long long int now);
+static void ofs_adopt(struct handover *, struct handover_ofs *,
+                      long long int now);
 static void restore(struct handover *, struct handover_ofs *,
                     const struct vmmob_vmn *, long long int now);
 static void receive_vmn(struct handover *, const struct vmmob_vmn *,
@@ -148,6 +156,7 @@ handover_destroy(struct handover *h)
         hmap_destroy(&h->ofss);
         hmap_destroy(&h->dirty_vmns);
         hmap_destroy(&h->dirty_ofss);
+        free(h->site);
         free(h->gone);
         free(h->announcements);
         vmmob_table_destroy(h->table);
@@ -163,6 +172,7 @@ handover_configure(struct handover *h, const struct vmmob_ofs *record,
                    const struct vmmob_settings *settings, long long int now)
 {
     struct handover_ofs *ofs = handover_find_ofs(h, record->id);
+    bool created = false;
     bool changed = true;
 
     if (!ofs) {
@@ -175,9 +185,12 @@ handover_configure(struct handover *h, const struct vmmob_ofs *record,
         ovs_list_init(&ofs->left);
         hmap_init(&ofs->active);
         damping_init(&ofs->damping);
-        /* Also when the agent is there already: only its next "begin" to
-         * "end" tells what this OFS wrote in an earlier life. */
-        ofs->wait_until = now + HANDOVER_WAIT_MS;
+        /* If the agent was faster, then what this OFS wrote in an earlier life
+         * is in the table. */
+        ofs->restored = h->synced && !h->receiving;
+        ofs->wait_until = (ofs->restored ? LLONG_MIN
+                           : now + HANDOVER_WAIT_MS);
+        created = true;
     } else {
         changed = !vmmob_settings_equals(&ofs->settings, settings);
         if (changed) {
@@ -198,15 +211,18 @@ handover_configure(struct handover *h, const struct vmmob_ofs *record,
     struct vmmob_ofs self;
 
     vmmob_ofs_clone(&self, record);
-    if (old) {
+    if (old || h->site) {
         free(self.site);
-        self.site = xstrdup(old->site);
+        self.site = xstrdup(old ? old->site : h->site);
     }
     if (vmmob_table_put_ofs(h->table, &self) || changed) {
         touch_ofs(h, ofs->id);
         touch_all(h);
     }
     vmmob_ofs_destroy(&self);
+    if (created) {
+        ofs_adopt(h, ofs, now);
+    }
 }
 
 /* Removes the OFS with the given 'id' from 'h'.  If 'withdraw' is true, then
@@ -225,16 +241,10 @@ handover_remove(struct handover *h, uint64_t id, bool withdraw)
 
     vmmob_table_remove_ofs(h->table, id);
     HMAP_FOR_EACH_SAFE (vmn, node, &ofs->vmns) {
-        vmmob_table_remove_vmn(h->table, &vmn->row.key, id);
+        remove_row(h, &vmn->row.key, id);
         touch_vmn(h, &vmn->row.key, false);
         if (withdraw) {
-            if (h->n_gone >= h->allocated_gone) {
-                h->gone = x2nrealloc(h->gone, &h->allocated_gone,
-                                     sizeof *h->gone);
-            }
-            h->gone[h->n_gone++] = (struct vmmob_row_id) {
-                .key = vmn->row.key, .ofs = id,
-            };
+            note_gone(h, &vmn->row.key, id);
         }
         vmn_destroy(ofs, vmn);
     }
@@ -426,7 +436,7 @@ handover_receive(struct handover *h, const struct vmmob_msg *msg,
             const struct vmmob_row_id *id = &msg->del_vmns[i];
 
             if (!handover_find_ofs(h, id->ofs)
-                && vmmob_table_remove_vmn(h->table, &id->key, id->ofs)) {
+                && remove_row(h, &id->key, id->ofs)) {
                 settle(h, &id->key, now);
             }
         }
@@ -472,6 +482,9 @@ handover_receive(struct handover *h, const struct vmmob_msg *msg,
         HMAP_FOR_EACH (ofs, node, &h->ofss) {
             ofs->restored = true;
             ofs_stop_waiting(h, ofs, now);
+            /* If it did not wait that long, then others may have the MoAs of
+             * those that were restored. */
+            ofs_fill(h, ofs);
         }
         break;
     }
@@ -608,8 +621,6 @@ handover_take_effects(struct handover *h, struct handover_effects *effects,
 
                 if (row) {
                     vmmob_msg_put_vmn(update, row);
-                } else {
-                    vmmob_msg_del_vmn(update, &kn->key, ofs->id);
                 }
             }
         }
@@ -630,7 +641,7 @@ handover_take_effects(struct handover *h, struct handover_effects *effects,
     }
 
     for (size_t i = 0; i < h->n_gone; i++) {
-        /* Unless the OFS came back meanwhile. */
+        /* Unless it came back meanwhile. */
         if (!vmmob_table_find_row(h->table, &h->gone[i].key,
                                   h->gone[i].ofs)) {
             vmmob_msg_del_vmn(update, &h->gone[i].key, h->gone[i].ofs);
@@ -705,6 +716,16 @@ touch_vmn(struct handover *h, const struct vmmob_key *key, bool publish)
     key_set_add(&h->dirty_vmns, key)->publish |= publish;
 }
 
+/* Notes that our OFS 'ofs' has no row for 'key' any more. */
+static void
+note_gone(struct handover *h, const struct vmmob_key *key, uint64_t ofs)
+{
+    if (h->n_gone >= h->allocated_gone) {
+        h->gone = x2nrealloc(h->gone, &h->allocated_gone, sizeof *h->gone);
+    }
+    h->gone[h->n_gone++] = (struct vmmob_row_id) { .key = *key, .ofs = ofs };
+}
+
 static void
 touch_ofs(struct handover *h, uint64_t id)
 {
@@ -733,6 +754,40 @@ touch_owners(struct handover *h, const struct vmmob_vmn *row)
             touch_vmn(h, &owner->key, false);
         }
     }
+}
+
+/* A row for the VMN 'key' is about to change, after which any of its rows may
+ * be the one in force. */
+static void
+touch_rivals(struct handover *h, const struct vmmob_key *key)
+{
+    const struct vmmob_entry *entry = vmmob_table_find(h->table, key);
+
+    if (entry) {
+        const struct vmmob_row *row;
+
+        LIST_FOR_EACH (row, node, &entry->rows) {
+            touch_owners(h, &row->vmn);
+        }
+    }
+}
+
+/* Puts 'row' into the table.  Returns true if that changed something. */
+static bool
+put_row(struct handover *h, const struct vmmob_vmn *row)
+{
+    touch_rivals(h, &row->key);
+    touch_owners(h, row);
+    return vmmob_table_put_vmn(h->table, row);
+}
+
+/* Removes the row for 'key' that 'ofs' wrote from the table.  Returns true if
+ * it was there. */
+static bool
+remove_row(struct handover *h, const struct vmmob_key *key, uint64_t ofs)
+{
+    touch_rivals(h, key);
+    return vmmob_table_remove_vmn(h->table, key, ofs);
 }
 
 /* Notes that the rules for any VMN may have to change. */
@@ -795,8 +850,9 @@ vmn_forget(struct handover *h, struct handover_ofs *ofs,
         pool_give_back(ofs->pool, &vmn->row.pairs[i].moa,
                        now + ofs->settings.quarantine_ms);
     }
-    vmmob_table_remove_vmn(h->table, &vmn->row.key, ofs->id);
-    touch_vmn(h, &vmn->row.key, true);
+    remove_row(h, &vmn->row.key, ofs->id);
+    touch_vmn(h, &vmn->row.key, false);
+    note_gone(h, &vmn->row.key, ofs->id);
     vmn_destroy(ofs, vmn);
 }
 
@@ -829,7 +885,7 @@ vmn_set_state(struct handover_ofs *ofs, struct handover_vmn *vmn,
 static void
 vmn_publish(struct handover *h, struct handover_vmn *vmn)
 {
-    if (vmmob_table_put_vmn(h->table, &vmn->row)) {
+    if (put_row(h, &vmn->row)) {
         touch_vmn(h, &vmn->row.key, true);
     }
 }
@@ -939,7 +995,7 @@ vmn_arrive(struct handover *h, struct handover_ofs *ofs,
     bool moved = binding && binding->ofs != ofs->id;
     uint64_t from = binding ? binding->ofs : 0;
 
-    vmmob_table_put_vmn(h->table, &vmn->row);
+    put_row(h, &vmn->row);
     touch_vmn(h, key, true);
     if (moved) {
         note_move(h, key, now);
@@ -1154,6 +1210,33 @@ ofs_reconsider(struct handover *h, struct handover_ofs *ofs,
     ofs_fill(h, ofs);
 }
 
+/* Takes up the rows of an earlier life of 'ofs' that the agent sent before
+ * 'ofs' was configured. */
+static void
+ofs_adopt(struct handover *h, struct handover_ofs *ofs, long long int now)
+{
+    const struct vmmob_entry *entry;
+    struct vmmob_msg rows;
+
+    vmmob_msg_init(&rows, VMMOB_MSG_UPDATE);
+    HMAP_FOR_EACH (entry, node, vmmob_table_entries(h->table)) {
+        const struct vmmob_vmn *row
+            = vmmob_table_find_row(h->table, &entry->key, ofs->id);
+
+        if (row) {
+            vmmob_msg_put_vmn(&rows, row);
+        }
+    }
+    for (size_t i = 0; i < rows.n_vmns; i++) {
+        remove_row(h, &rows.vmns[i].key, ofs->id);
+        restore(h, ofs, &rows.vmns[i], now);
+    }
+    if (!handover_is_waiting(ofs)) {
+        ofs_fill(h, ofs);
+    }
+    vmmob_msg_uninit(&rows);
+}
+
 /* Takes 'row' of an earlier life of 'ofs' up again. */
 static void
 restore(struct handover *h, struct handover_ofs *ofs,
@@ -1205,8 +1288,7 @@ receive_vmn(struct handover *h, const struct vmmob_vmn *row,
                                                            &row->key);
     uint64_t from = old ? old->ofs : row->ofs;
 
-    touch_owners(h, row);
-    if (vmmob_table_put_vmn(h->table, row)) {
+    if (put_row(h, row)) {
         if (from != row->ofs
             && vmmob_table_find_binding(h->table, &row->key)->ofs
                == row->ofs) {
@@ -1226,6 +1308,8 @@ receive_site(struct handover *h, const struct vmmob_ofs *row)
     vmmob_ofs_clone(&self, vmmob_table_find_ofs(h->table, row->id));
     free(self.site);
     self.site = xstrdup(row->site);
+    free(h->site);
+    h->site = xstrdup(row->site);
     vmmob_table_put_ofs(h->table, &self);
     vmmob_ofs_destroy(&self);
 }

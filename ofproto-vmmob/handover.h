@@ -97,13 +97,14 @@ struct handover_ofs {
 struct handover {
     struct vmmob_table *table;  /* Rows of all authors, ours among them. */
     struct hmap ofss;           /* Contains "struct handover_ofs"s. */
+    char *site;                 /* Name of our site, NULL if not known yet. */
     bool synced;                /* The agent told what is known. */
     bool receiving;             /* Between "begin" and "end". */
 
     /* Effects not taken yet. */
     struct hmap dirty_vmns;     /* Keys of VMNs. */
     struct hmap dirty_ofss;     /* Ids of OFSs. */
-    struct vmmob_row_id *gone;  /* Own rows withdrawn with their OFS. */
+    struct vmmob_row_id *gone;  /* Own rows that were withdrawn. */
     size_t n_gone, allocated_gone;
     struct handover_announcement *announcements;
     size_t n_announcements, allocated_announcements;
