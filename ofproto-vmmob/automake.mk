@@ -46,8 +46,7 @@ lib_libopenvswitch_la_SOURCES += \
 	lib/vmmob-table.h
 
 # The sync agent: all but its main loop in a library, for the tests.
-noinst_LTLIBRARIES += utilities/libvmmobd.la
-utilities_libvmmobd_la_SOURCES = \
+VMMOBD_SOURCES = \
 	utilities/vmmobd-agent.c \
 	utilities/vmmobd-agent.h \
 	utilities/vmmobd-known.c \
@@ -68,6 +67,8 @@ utilities_libvmmobd_la_SOURCES = \
 	utilities/vmmobd-sitedb.h \
 	utilities/vmmobd-switch.c \
 	utilities/vmmobd-switch.h
+noinst_LTLIBRARIES += utilities/libvmmobd.la
+utilities_libvmmobd_la_SOURCES = $(VMMOBD_SOURCES)
 nodist_utilities_libvmmobd_la_SOURCES = \
 	utilities/vmmob-idl.c \
 	utilities/vmmob-idl.h
@@ -115,7 +116,8 @@ TESTSUITE_AT += \
 	tests/vmmob-fuzz.at \
 	tests/vmmob-handover.at \
 	tests/vmmob-lib.at \
-	tests/vmmob-peer.at
+	tests/vmmob-peer.at \
+	tests/vmmob-sim.at
 EXTRA_DIST += tests/vmmob-frame.py tests/vmmob-switch.py
 FLAKE8_PYFILES += tests/vmmob-frame.py tests/vmmob-switch.py
 tests_ovstest_SOURCES += tests/test-vmmob.c
@@ -180,3 +182,22 @@ EXTRA_DIST += \
 	tests/fuzz/corpus \
 	tests/fuzz/dict \
 	tests/fuzz/regression
+
+# The simulator: what is to be simulated is compiled anew, on top of a world
+# that is not real.
+noinst_PROGRAMS += tests/test-vmmob-sim
+tests_test_vmmob_sim_SOURCES = \
+	tests/test-vmmob-sim.c \
+	tests/vmmob-sim.h \
+	tests/vmmob-sim-agent.c \
+	tests/vmmob-sim-db.c \
+	tests/vmmob-sim-fakes.h \
+	tests/vmmob-sim-net.c \
+	lib/ovsdb-idl.c \
+	$(VMMOBD_SOURCES)
+nodist_tests_test_vmmob_sim_SOURCES = $(nodist_utilities_libvmmobd_la_SOURCES)
+tests_test_vmmob_sim_CPPFLAGS = \
+	$(AM_CPPFLAGS) -include $(srcdir)/tests/vmmob-sim-fakes.h
+tests_test_vmmob_sim_LDADD = \
+	ofproto-vmmob/libvmmob.la \
+	lib/libopenvswitch.la

@@ -1,0 +1,1537 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Simulates sites with hypervisors and databases, on which guests live and
+ * move while everything breaks, and checks that all is right in the end.
+ *
+ * Usage: test-vmmob-sim [-v] SEED [N]
+ *
+ * Runs N schedules (default: 1), with the seeds from SEED on.  What happens in
+ * a schedule follows from its seed alone.  If something is wrong, the seed,
+ * what is wrong, and the last that happened are printed.  To see all:
+ *
+ *     tests/test-vmmob-sim -v SEED
+ *
+ * What is real: all of ovs-vmmobd but its main() (utilities/vmmobd-*.c), with
+ * Open vSwitch's IDL under it; of the switch, what it decides
+ * (ofproto-vmmob/handover.c, pool.c, damping.c; lib/vmmob-*.c) and its side of
+ * the connection to ovs-vmmobd (ofproto-vmmob/agent.c).  What is not real is
+ * in tests/vmmob-sim*.c: packets, time, processes, connections, and the
+ * database servers.
+ *
+ * What can happen:
+ *
+ *   - Switches, agents and database servers are killed and started again; a
+ *     server may have lost its latest transactions, or everything.
+ *     Connections are cut and heal, break at once or when somebody has lost
+ *     patience.  A transaction may have been done although nobody was told.
+ *     Processes stall, messages take time, servers refuse transactions, tell
+ *     late.
+ *
+ *   - Guests are started, stopped, move, also back and forth, with the old
+ *     place still heard for a moment; appear elsewhere without moving (a
+ *     migration that fails); are cloned, MAC address and all; change their
+ *     home address, also to that of another.
+ *
+ *   - OFSs are added, removed, get another pool, are added late.
+ *
+ * What must hold at any time: see check_switch().  What must hold in the end,
+ * once all is healed and alive, no guest is there twice, no two have one home
+ * address, and each has sent one packet: see check_all(). */
+
+#include <config.h>
+#undef NDEBUG
+#include "vmmob-sim.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "flow.h"
+#include "hash.h"
+#include "ofproto-vmmob/handover.h"
+#include "ofproto-vmmob/pool.h"
+#include "openvswitch/dynamic-string.h"
+#include "openvswitch/json.h"
+#include "openvswitch/ofp-port.h"
+#include "openvswitch/poll-loop.h"
+#include "openvswitch/shash.h"
+#include "openvswitch/vlog.h"
+#include "packets.h"
+#include "svec.h"
+#include "timeval.h"
+#include "util.h"
+#include "vmmob-msg.h"
+#include "vmmob-table.h"
+#include "utilities/vmmobd-agent.h"
+#include "utilities/vmmobd-publisher.h"
+
+#define MAX_SITES 4
+#define MAX_HYPS 6
+#define MAX_OFSS 2              /* At one hypervisor. */
+#define MAX_GUESTS 5
+
+/* Longest of these that is used, in ms. */
+#define MAX_REDIRECT 10000
+#define MAX_QUARANTINE 30000
+#define MAX_WINDOW 15000
+
+/* From vmmob-sim-agent.c. */
+struct agent *sim_switch_agent_create(void);
+void sim_switch_agent_destroy(struct agent *);
+bool sim_switch_agent_run(struct agent *, struct handover *,
+                          long long int now);
+void sim_switch_agent_wait(struct agent *);
+void sim_switch_agent_send(struct agent *, const struct vmmob_msg *);
+
+/* An OFS, as it is configured. */
+struct ofs_conf {
+    uint64_t id;
+    int number;                 /* Of all OFSs. */
+    bool enabled;
+    bool late;                  /* Configured some time after the start. */
+    int pool;                   /* Which of its pools. */
+    int redirect_ms;
+    int quarantine_ms;
+    int max_moves;
+    int move_window_ms;
+};
+
+/* What was last known of a guest at a switch: hashes of all that its rules
+ * depend on, or 0 if it was not looked at yet. */
+struct digest {
+    uint32_t table;             /* What is in the table. */
+    uint32_t ofss[MAX_OFSS];    /* What is in the OFSs, 0 for one that is not
+                                 * there. */
+    bool owner;                 /* Of all of its home addresses? */
+};
+
+struct hypervisor {
+    int number;
+    int site;
+
+    /* The switch. */
+    struct sim_proc sw;
+    struct handover *handover;  /* NULL while it is dead. */
+    struct agent *sw_agent;
+    struct vmmob_table *authored;   /* As it told. */
+    struct digest digests[MAX_GUESTS];
+    struct ovs_list inbox;      /* Contains "struct packet"s. */
+    struct ofs_conf ofss[MAX_OFSS];
+    int n_ofss;
+    unsigned int life;          /* How often it was started. */
+
+    /* The agent. */
+    struct sim_proc ag;
+    struct agent *agent;        /* NULL while it is dead. */
+    struct sim_db conf;
+};
+
+/* Where a guest is. */
+struct place {
+    int hyp;                    /* -1 if it is nowhere. */
+    int ofs;
+    ofp_port_t port;
+};
+
+struct guest {
+    struct vmmob_key key;
+    struct place place;
+    struct place before;        /* Where it was before it moved here. */
+    struct place clone;         /* Where another VM with this MAC is. */
+    int hoa;
+    bool odd;                   /* Has had more than one home address. */
+
+    bool seen;
+    struct place last;          /* Where its last packet came from. */
+};
+
+enum guest_packet { RARP, ARP, DATA };
+
+struct packet {
+    struct ovs_list node;       /* In 'inbox' of its hypervisor. */
+    enum guest_packet type;
+    int guest;
+    struct place place;
+    int hoa;
+    bool port_gone;             /* No packet: the port is gone. */
+};
+
+static int n_sites, n_hyps, n_guests;
+static struct hypervisor hyps[MAX_HYPS];
+static struct guest guests[MAX_GUESTS];
+static struct sim_db dbs[MAX_SITES];
+static struct sim_path paths[MAX_HYPS][MAX_SITES];
+static unsigned int next_port;
+
+/* For the report of a failure. */
+static uint64_t seed;
+static int step;
+static jmp_buf failed;
+static char *failure;
+
+bool sim_verbose;
+static bool keep_trace;         /* Keep the last lines, print no line. */
+#define TRACE_LINES 80
+static char *trace[TRACE_LINES];
+static size_t n_trace;
+
+void
+sim_trace__(const char *format, ...)
+{
+    struct ds s = DS_EMPTY_INITIALIZER;
+    va_list args;
+
+    ds_put_format(&s, "%6lld.%03lld %2d | ", (sim_now - 1000000) / 1000,
+                  sim_now % 1000, step);
+    va_start(args, format);
+    ds_put_format_valist(&s, format, args);
+    va_end(args);
+    if (keep_trace) {
+        char **line = &trace[n_trace++ % TRACE_LINES];
+
+        free(*line);
+        *line = ds_steal_cstr(&s);
+    } else {
+        puts(ds_cstr(&s));
+        ds_destroy(&s);
+    }
+}
+
+void
+sim_fail(const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    failure = xvasprintf(format, args);
+    va_end(args);
+    longjmp(failed, 1);
+}
+
+/* An assertion failed somewhere in what is tested. */
+static void
+crashed(int signum)
+{
+    static char s[100];
+
+    snprintf(s, sizeof s, "\nseed %"PRIu64": step %d: signal %d\n", seed,
+             step, signum);
+    ignore(write(STDERR_FILENO, s, strlen(s)));
+    signal(signum, SIG_DFL);
+    raise(signum);
+}
+
+/* Names. */
+
+static struct in6_addr
+ipv4(uint32_t addr)
+{
+    return in6_addr_mapped_ipv4(htonl(addr));
+}
+
+static struct in6_addr
+hoa_addr(int hoa)
+{
+    return ipv4(0x0a640000 + 10 + hoa);
+}
+
+static const char *
+place_name(const struct place *p)
+{
+    static char names[4][32];
+    static int i;
+    char *s = names[i++ % 4];
+
+    if (p->hyp < 0) {
+        return "nowhere";
+    }
+    snprintf(s, sizeof names[0], "sw%d ofs%d port %"PRIu32, p->hyp,
+             hyps[p->hyp].ofss[p->ofs].number, p->port);
+    return s;
+}
+
+static int
+guest_by_key(const struct vmmob_key *key)
+{
+    for (int i = 0; i < n_guests; i++) {
+        if (vmmob_key_equals(key, &guests[i].key)) {
+            return i;
+        }
+    }
+    sim_fail("a VMN that nobody has: "ETH_ADDR_FMT, ETH_ADDR_ARGS(key->mac));
+}
+
+/* Switches. */
+
+static struct handover_ofs *
+find_ofs(const struct hypervisor *hyp, int ofs)
+{
+    return (hyp->handover
+            ? handover_find_ofs(hyp->handover, hyp->ofss[ofs].id)
+            : NULL);
+}
+
+/* Brings the switch of 'hyp' in line with 'conf'. */
+static void
+switch_configure(struct hypervisor *hyp, const struct ofs_conf *conf)
+{
+    uint32_t net = 0x0a000000 + ((1 + conf->number) << 16);
+    struct vmmob_settings s;
+    struct vmmob_ofs record;
+    struct vmmob_prefix pool;
+
+    if (!conf->enabled) {
+        sim_trace("sw%d: removes ofs%d", hyp->number, conf->number);
+        handover_remove(hyp->handover, conf->id, true);
+        sim_wake(&hyp->sw, sim_now);
+        return;
+    }
+
+    pool = (struct vmmob_prefix) {
+        .addr = ipv4(net + 8 + 8 * conf->pool), .plen = 96 + 29,
+    };
+    memset(&s, 0, sizeof s);
+    s.uplink = xstrdup("eth1");
+    s.home = (struct vmmob_prefix) { ipv4(0x0a640000), 96 + 24 };
+    s.home_gateway = ipv4(0x0a640001);
+    s.pools = xmemdup(&pool, sizeof pool);
+    s.n_pools = 1;
+    s.network = (struct vmmob_prefix) { ipv4(net), 96 + 24 };
+    s.gateway = ipv4(net + 1);
+    s.redirect_ms = conf->redirect_ms;
+    s.quarantine_ms = conf->quarantine_ms;
+    s.max_moves = conf->max_moves;
+    s.move_window_ms = conf->move_window_ms;
+
+    vmmob_ofs_init(&record, conf->id);
+    record.uplink = s.network;
+    record.mac = (struct eth_addr) ETH_ADDR_C(02,00,00,00,00,01);
+    record.gateway = s.gateway;
+    record.pools = xmemdup(&pool, sizeof pool);
+    record.n_pools = 1;
+    sim_trace("sw%d: ofs%d is "VMMOB_OFS_ID_FMT", pool %d", hyp->number,
+              conf->number, conf->id, conf->pool);
+    handover_configure(hyp->handover, &record, &s, sim_now);
+    vmmob_ofs_destroy(&record);
+    vmmob_settings_destroy(&s);
+    sim_wake(&hyp->sw, sim_now);
+}
+
+/* An OFS that is configured some time after its switch was started. */
+struct late {
+    struct hypervisor *hyp;
+    unsigned int life;
+    int ofs;
+};
+
+static void
+configure_late(void *aux)
+{
+    struct late *late = aux;
+    struct hypervisor *hyp = late->hyp;
+
+    if (hyp->handover && hyp->life == late->life) {
+        hyp->ofss[late->ofs].late = false;
+        if (hyp->ofss[late->ofs].enabled) {
+            switch_configure(hyp, &hyp->ofss[late->ofs]);
+        }
+    }
+    free(late);
+}
+
+static void
+switch_start(struct hypervisor *hyp)
+{
+    sim_trace("sw%d: starts", hyp->number);
+    hyp->life++;
+    hyp->handover = handover_create();
+    hyp->authored = vmmob_table_create();
+    memset(hyp->digests, 0, sizeof hyp->digests);
+    hyp->sw.alive = true;
+    sim_current = &hyp->sw;
+    hyp->sw_agent = sim_switch_agent_create();
+    sim_current = NULL;
+    for (int i = 0; i < hyp->n_ofss; i++) {
+        struct ofs_conf *conf = &hyp->ofss[i];
+
+        conf->late = sim_chance(10);
+        if (conf->late) {
+            struct late *late = xmalloc(sizeof *late);
+
+            *late = (struct late) { hyp, hyp->life, i };
+            sim_at(sim_now + sim_random(3000), configure_late, late);
+        } else if (conf->enabled) {
+            switch_configure(hyp, conf);
+        }
+    }
+    sim_wake(&hyp->sw, sim_now);
+}
+
+static void
+switch_kill(struct hypervisor *hyp)
+{
+    struct packet *packet;
+
+    sim_trace("sw%d: is killed", hyp->number);
+    hyp->sw.alive = false;
+    sim_switch_agent_destroy(hyp->sw_agent);
+    handover_destroy(hyp->handover);
+    vmmob_table_destroy(hyp->authored);
+    hyp->handover = NULL;
+    hyp->sw_agent = NULL;
+    hyp->authored = NULL;
+    LIST_FOR_EACH_POP (packet, node, &hyp->inbox) {
+        free(packet);
+    }
+}
+
+/* Returns what the rules for 'key' depend on. */
+static struct digest
+make_digest(const struct hypervisor *hyp, const struct vmmob_key *key)
+{
+    const struct vmmob_table *table = hyp->handover->table;
+    const struct vmmob_entry *entry = vmmob_table_find(table, key);
+    struct digest digest = { .table = 0, .owner = true };
+    const struct vmmob_row *row;
+    uint32_t hash = 0;
+
+    if (entry) {
+        const struct vmmob_vmn *binding = vmmob_entry_binding(entry);
+
+        LIST_FOR_EACH (row, node, &entry->rows) {
+            hash = hash_uint64_basis(row->vmn.ofs, hash);
+            hash = hash_uint64_basis(row->vmn.seqno, hash);
+            hash = hash_bytes(row->vmn.pairs,
+                              row->vmn.n_pairs * sizeof *row->vmn.pairs,
+                              hash);
+        }
+        for (size_t i = 0; i < binding->n_pairs; i++) {
+            digest.owner = digest.owner && vmmob_table_find_by_hoa(
+                table, key->tenant, &binding->pairs[i].hoa) == binding;
+        }
+    }
+    digest.table = hash | 1;
+    for (int i = 0; i < hyp->n_ofss; i++) {
+        const struct handover_ofs *ofs = find_ofs(hyp, i);
+
+        if (ofs) {
+            const struct handover_vmn *vmn = handover_find_vmn(ofs, key);
+
+            hash = hash_int(vmn ? vmn->state : -1, 0);
+            hash = hash_int(vmn ? (OVS_FORCE uint32_t) vmn->port : 0, hash);
+            hash = hash_boolean(handover_is_active(ofs, key), hash);
+            digest.ofss[i] = hash | 1;
+        }
+    }
+    return digest;
+}
+
+/* Returns the number of VMN rows in 'table'. */
+static size_t
+count_rows(const struct vmmob_table *table)
+{
+    const struct vmmob_entry *entry;
+    size_t n = 0;
+
+    HMAP_FOR_EACH (entry, node, vmmob_table_entries(table)) {
+        n += ovs_list_size(&entry->rows);
+    }
+    return n;
+}
+
+/* What must hold at any time at one switch, when what was to be done,
+ * 'effects', was taken:
+ *
+ *   - Each VMN whose rules may be other ones now is in 'effects'.
+ *
+ *   - What the agent was told is what the switch authors.
+ *
+ *   - No two VMNs have one MoA, and no MoA is taken that no VMN has.
+ *
+ *   - A VMN that is not where it was is LEFT there. */
+static void
+check_switch(struct hypervisor *hyp, const struct handover_effects *effects)
+{
+    struct handover *h = hyp->handover;
+    size_t n_rows = 0;
+
+    for (int i = 0; i < n_guests; i++) {
+        struct digest digest = make_digest(hyp, &guests[i].key);
+        struct digest *old = &hyp->digests[i];
+        bool touched = false;
+
+        for (size_t j = 0; j < effects->n_vmns; j++) {
+            touched |= vmmob_key_equals(&effects->vmns[j], &guests[i].key);
+        }
+        bool changed = (old->table && (digest.table != old->table
+                                       || (old->owner && !digest.owner)));
+        for (int j = 0; j < hyp->n_ofss; j++) {
+            /* All rules are made anew for one that was not there. */
+            changed |= (old->ofss[j] && digest.ofss[j]
+                        && old->ofss[j] != digest.ofss[j]);
+        }
+        if (changed && !touched) {
+            sim_fail("sw%d: vm%d changed, and that is no effect", hyp->number,
+                     i);
+        }
+        *old = digest;
+    }
+
+    for (int i = 0; i < hyp->n_ofss; i++) {
+        const struct handover_ofs *ofs = find_ofs(hyp, i);
+        struct in6_addr moas[MAX_GUESTS * VMMOB_MAX_PAIRS];
+        const struct handover_vmn *vmn;
+        size_t n = 0;
+
+        if (!ofs) {
+            continue;
+        }
+        HMAP_FOR_EACH (vmn, node, &ofs->vmns) {
+            int g = guest_by_key(&vmn->row.key);
+            const struct vmmob_vmn *row
+                = vmmob_table_find_row(h->table, &vmn->row.key, ofs->id);
+            const struct vmmob_vmn *told
+                = vmmob_table_find_row(hyp->authored, &vmn->row.key, ofs->id);
+            const struct vmmob_vmn *binding
+                = vmmob_table_find_binding(h->table, &vmn->row.key);
+
+            n_rows++;
+            if (!row || !vmmob_vmn_equals(row, &vmn->row)) {
+                sim_fail("sw%d: vm%d is not in the table as it is", i, g);
+            }
+            if (!told || !vmmob_vmn_equals(told, &vmn->row)) {
+                sim_fail("sw%d: vm%d is not as the agent was told", i, g);
+            }
+            if ((binding->ofs == ofs->id)
+                == (vmn->state == HANDOVER_LEFT)) {
+                if (binding->ofs != ofs->id) {
+                    sim_fail("sw%d: vm%d is elsewhere and has not left",
+                             hyp->number, g);
+                }
+            }
+            for (size_t j = 0; j < vmn->row.n_pairs; j++) {
+                const struct in6_addr *moa = &vmn->row.pairs[j].moa;
+
+                if (!ipv6_addr_is_set(moa)) {
+                    continue;
+                }
+                for (size_t k = 0; k < n; k++) {
+                    if (ipv6_addr_equals(&moas[k], moa)) {
+                        sim_fail("sw%d: one MoA for two VMNs", hyp->number);
+                    }
+                }
+                moas[n++] = *moa;
+            }
+        }
+        if (pool_n_taken(ofs->pool) != n) {
+            sim_fail("sw%d: ofs%d has %"PRIuSIZE" MoAs, but %"PRIuSIZE" are "
+                     "taken", hyp->number, hyp->ofss[i].number, n,
+                     pool_n_taken(ofs->pool));
+        }
+    }
+    if (count_rows(hyp->authored) != n_rows) {
+        sim_fail("sw%d: the agent was told of rows that are none",
+                 hyp->number);
+    }
+}
+
+/* As vmmob_apply() in ofproto-vmmob/vmmob.c. */
+static void
+switch_apply(struct hypervisor *hyp)
+{
+    struct handover_effects effects;
+    struct vmmob_msg msg;
+
+    vmmob_msg_init(&msg, VMMOB_MSG_UPDATE);
+    handover_take_effects(hyp->handover, &effects, &msg);
+    for (size_t i = 0; i < msg.n_vmns; i++) {
+        vmmob_table_put_vmn(hyp->authored, &msg.vmns[i]);
+    }
+    for (size_t i = 0; i < msg.n_del_vmns; i++) {
+        vmmob_table_remove_vmn(hyp->authored, &msg.del_vmns[i].key,
+                               msg.del_vmns[i].ofs);
+    }
+    check_switch(hyp, &effects);
+    sim_switch_agent_send(hyp->sw_agent, &msg);
+    vmmob_msg_uninit(&msg);
+    handover_effects_uninit(&effects);
+}
+
+/* Takes 'packet' in, as process_event() in ofproto-vmmob/vmmob.c. */
+static void
+switch_process(struct hypervisor *hyp, const struct packet *packet)
+{
+    static const char *types[] = { "RARP", "ARP", "data" };
+    struct handover_ofs *ofs = find_ofs(hyp, packet->place.ofs);
+    struct guest *guest = &guests[packet->guest];
+    struct in6_addr hoa = hoa_addr(packet->hoa);
+    const struct handover_vmn *vmn;
+    enum handover_sighting sighting;
+
+    if (!ofs) {
+        return;
+    }
+    if (packet->port_gone) {
+        sim_trace("sw%d: port %"PRIu32" is gone", hyp->number,
+                  packet->place.port);
+        handover_port_gone(hyp->handover, ofs, packet->place.port, sim_now);
+        return;
+    }
+
+    /* Packets for which there are rules, the module does not see. */
+    vmn = handover_find_vmn(ofs, &guest->key);
+    if (packet->type == DATA && vmn && vmn->state == HANDOVER_ATTACHED
+        && vmn->port == packet->place.port
+        && vmmob_vmn_find_hoa(&vmn->row, &hoa)) {
+        sighting = SIGHTED_HERE;
+    } else {
+        sighting = handover_sight(hyp->handover, ofs, &guest->key,
+                                  packet->place.port,
+                                  packet->type == RARP ? NULL : &hoa,
+                                  sim_now);
+        sim_trace("sw%d: %s from vm%d, hoa%d, at %s: %d", hyp->number,
+                  types[packet->type], packet->guest, packet->hoa,
+                  place_name(&packet->place), sighting);
+    }
+    if (sighting == SIGHTED_HERE) {
+        guest->seen = true;
+        guest->last = packet->place;
+    }
+}
+
+static void
+switch_run(struct sim_proc *proc)
+{
+    struct hypervisor *hyp = CONTAINER_OF(proc, struct hypervisor, sw);
+    struct packet *packet;
+    long long int next;
+
+    LIST_FOR_EACH_POP (packet, node, &hyp->inbox) {
+        switch_process(hyp, packet);
+        free(packet);
+        if (sim_chance(50)) {
+            switch_apply(hyp);
+        }
+    }
+    sim_switch_agent_run(hyp->sw_agent, hyp->handover, sim_now);
+    handover_run(hyp->handover, sim_now);
+    switch_apply(hyp);
+
+    sim_switch_agent_wait(hyp->sw_agent);
+    next = handover_next_event(hyp->handover);
+    if (next != LLONG_MAX) {
+        poll_timer_wait_until(next);
+    }
+}
+
+/* Agents. */
+
+static void
+agent_proc_run(struct sim_proc *proc)
+{
+    struct hypervisor *hyp = CONTAINER_OF(proc, struct hypervisor, ag);
+
+    agent_run(hyp->agent);
+    agent_wait(hyp->agent);
+}
+
+static void
+agent_start(struct hypervisor *hyp)
+{
+    sim_trace("ag%d: starts", hyp->number);
+    hyp->ag.alive = true;
+    sim_current = &hyp->ag;
+    hyp->agent = agent_create(hyp->conf.proc.name, hyp->sw.name);
+    sim_current = NULL;
+    sim_wake(&hyp->ag, sim_now);
+}
+
+static void
+agent_kill(struct hypervisor *hyp)
+{
+    sim_trace("ag%d: is killed", hyp->number);
+    hyp->ag.alive = false;
+    sim_current = &hyp->ag;
+    agent_destroy(hyp->agent);
+    sim_current = NULL;
+    hyp->agent = NULL;
+}
+
+/* Returns the external_ids of 'hyp', with the peers in an order of their
+ * own. */
+static struct json *
+make_external_ids(const struct hypervisor *hyp)
+{
+    struct ds peers = DS_EMPTY_INITIALIZER;
+    struct json *map = json_array_create_empty();
+    int first = sim_random(n_sites);
+
+    for (int i = 0; i < n_sites; i++) {
+        int site = (first + i) % n_sites;
+
+        if (site != hyp->site) {
+            ds_put_format(&peers, "%s ", dbs[site].proc.name);
+        }
+    }
+
+#define PUT(KEY, ...)                                                   \
+    json_array_add(map, json_array_create_2(                            \
+                       json_string_create(KEY),                         \
+                       json_string_create_nocopy(xasprintf(__VA_ARGS__))))
+    PUT("system-id", "hv%d", hyp->number);
+    PUT("vmmob-site", "s%d", hyp->site);
+    PUT("vmmob-db", "%s", dbs[hyp->site].proc.name);
+    PUT("vmmob-peers", "%s", ds_cstr(&peers));
+#undef PUT
+    ds_destroy(&peers);
+    return json_array_create_2(json_string_create("map"), map);
+}
+
+static struct sim_path *
+get_path(const struct sim_proc *client, const struct sim_db *db)
+{
+    for (int i = 0; i < n_hyps; i++) {
+        for (int j = 0; j < n_sites; j++) {
+            if (client == &hyps[i].ag && db == &dbs[j]) {
+                return &paths[i][j];
+            }
+        }
+    }
+    return NULL;
+}
+
+/* Databases. */
+
+static void
+db_kill(int site)
+{
+    sim_trace("db%d: is killed", site);
+    sim_db_kill(&dbs[site]);
+}
+
+static void
+db_start(int site)
+{
+    uint32_t chance = sim_random(100);
+    enum sim_loss loss = (chance < 40 ? SIM_LOSE_NOTHING
+                          : chance < 75 ? SIM_LOSE_HISTORY
+                          : chance < 90 ? SIM_LOSE_LATEST
+                          : SIM_LOSE_ALL);
+
+    sim_trace("db%d: starts, loss %d", site, loss);
+    dbs[site].answers_first = sim_chance(25);
+    sim_db_restart(&dbs[site], loss);
+}
+
+/* Guests. */
+
+static const struct place nowhere = { .hyp = -1 };
+
+static struct place
+random_place(void)
+{
+    int hyp = sim_random(n_hyps);
+
+    return (struct place) {
+        .hyp = hyp,
+        .ofs = sim_random(hyps[hyp].n_ofss),
+        .port = u16_to_ofp(++next_port),
+    };
+}
+
+static void
+deliver(void *aux)
+{
+    struct packet *packet = aux;
+    struct hypervisor *hyp = &hyps[packet->place.hyp];
+
+    if (hyp->handover) {
+        ovs_list_push_back(&hyp->inbox, &packet->node);
+        sim_wake(&hyp->sw, sim_now);
+    } else {
+        free(packet);
+    }
+}
+
+static void
+send_packet(int g, const struct place *place, enum guest_packet type,
+            int delay)
+{
+    if (place->hyp >= 0) {
+        struct packet *packet = xmalloc(sizeof *packet);
+
+        *packet = (struct packet) {
+            .type = type, .guest = g, .place = *place, .hoa = guests[g].hoa,
+        };
+        sim_at(sim_now + delay, deliver, packet);
+    }
+}
+
+static void
+delete_port(const struct place *place, int delay)
+{
+    if (place->hyp >= 0) {
+        struct packet *packet = xmalloc(sizeof *packet);
+
+        *packet = (struct packet) { .place = *place, .port_gone = true };
+        sim_at(sim_now + delay, deliver, packet);
+    }
+}
+
+/* QEMU announces a guest that has just moved. */
+struct announcement {
+    int guest;
+    struct place place;
+};
+
+static void
+announce(void *aux)
+{
+    struct announcement *a = aux;
+
+    if (guests[a->guest].place.port == a->place.port) {
+        send_packet(a->guest, &a->place, RARP, 0);
+    }
+    free(a);
+}
+
+static void
+guest_move(int g, struct place to)
+{
+    static const int times[] = { 0, 50, 200, 450, 800 };
+    struct guest *guest = &guests[g];
+    struct place from = guest->place;
+
+    sim_trace("vm%d: moves from %s to %s", g, place_name(&from),
+              place_name(&to));
+    guest->before = from;
+    guest->place = to;
+    if (sim_chance(30)) {
+        /* What it sent before is still under way. */
+        send_packet(g, &from, sim_random(3), sim_random(30));
+    }
+    if (sim_chance(50)) {
+        delete_port(&from, sim_range(30, 3000));
+    }
+    if (sim_chance(70)) {
+        for (size_t i = 0; i < ARRAY_SIZE(times); i++) {
+            struct announcement *a = xmalloc(sizeof *a);
+
+            *a = (struct announcement) { g, to };
+            sim_at(sim_now + times[i], announce, a);
+        }
+    }
+    if (sim_chance(70)) {
+        send_packet(g, &to, sim_range(ARP, DATA), sim_random(20));
+    }
+}
+
+static void
+guest_action(int g)
+{
+    struct guest *guest = &guests[g];
+    struct place to = random_place();
+
+    if (guest->place.hyp < 0) {
+        sim_trace("vm%d: starts at %s", g, place_name(&to));
+        guest->place = to;
+        send_packet(g, &to, ARP, sim_random(5));
+        return;
+    }
+
+    switch (sim_random(14)) {
+    case 0: case 1: case 2: case 3:
+        guest_move(g, to);
+        break;
+    case 4: case 5:
+        /* Back to where it was, by another port. */
+        if (guest->before.hyp >= 0) {
+            to.hyp = guest->before.hyp;
+            to.ofs = guest->before.ofs;
+        }
+        guest_move(g, to);
+        break;
+    case 6: {
+        /* Between two places, quickly. */
+        struct place a = guest->place;
+
+        for (int i = sim_range(2, 8); i > 0; i--) {
+            guest_move(g, i % 2 ? a : to);
+            sim_run_until(sim_now + sim_random(30));
+        }
+        break;
+    }
+    case 7:
+        /* Announced, but it does not come. */
+        sim_trace("vm%d: announced at %s", g, place_name(&to));
+        send_packet(g, &to, RARP, 0);
+        send_packet(g, &guest->place, sim_random(3), sim_random(50));
+        break;
+    case 8:
+        if (guest->clone.hyp < 0) {
+            sim_trace("vm%d: cloned at %s", g, place_name(&to));
+            guest->clone = to;
+        } else {
+            sim_trace("vm%d: clone is off", g);
+            guest->clone = nowhere;
+        }
+        break;
+    case 9:
+        sim_trace("vm%d: stops", g);
+        if (sim_chance(70)) {
+            delete_port(&guest->place, 0);
+        }
+        guest->place = nowhere;
+        break;
+    case 10:
+        /* Another port of the same OFS. */
+        to.hyp = guest->place.hyp;
+        to.ofs = guest->place.ofs;
+        guest_move(g, to);
+        break;
+    case 11:
+        guest->hoa = (sim_chance(50) ? g
+                      : sim_chance(50) ? sim_random(n_guests)
+                      : MAX_GUESTS + sim_random(3));
+        guest->odd = guest->odd || guest->hoa != g;
+        sim_trace("vm%d: has hoa%d now", g, guest->hoa);
+        send_packet(g, &guest->place, ARP, 0);
+        break;
+    case 12:
+        /* A port that comes and goes while the guest stays. */
+        delete_port(&guest->place, 0);
+        guest->place.port = to.port;
+        send_packet(g, &guest->place, sim_random(3), sim_random(500));
+        break;
+    case 13:
+        if (hyps[to.hyp].handover) {
+            sim_trace("sw%d: releases vm%d", to.hyp, g);
+            handover_release(hyps[to.hyp].handover, &guest->key, sim_now);
+            sim_wake(&hyps[to.hyp].sw, sim_now);
+        }
+        break;
+    }
+}
+
+/* All guests that are there may send something. */
+static void
+guests_send(void)
+{
+    for (int g = 0; g < n_guests; g++) {
+        if (sim_chance(30)) {
+            send_packet(g, &guests[g].place, sim_random(3), sim_random(5));
+        }
+        if (sim_chance(50)) {
+            send_packet(g, &guests[g].clone, sim_random(3), sim_random(5));
+        }
+    }
+}
+
+/* Faults. */
+
+static void
+fault_action(void)
+{
+    struct hypervisor *hyp = &hyps[sim_random(n_hyps)];
+    struct ofs_conf *conf = &hyp->ofss[sim_random(hyp->n_ofss)];
+    int site = sim_random(n_sites);
+
+    switch (sim_random(12)) {
+    case 0:
+        if (hyp->handover) {
+            switch_kill(hyp);
+        } else {
+            switch_start(hyp);
+        }
+        break;
+    case 1:
+        if (hyp->agent) {
+            agent_kill(hyp);
+        } else {
+            agent_start(hyp);
+        }
+        break;
+    case 2:
+        if (dbs[site].proc.alive) {
+            db_kill(site);
+        } else {
+            db_start(site);
+        }
+        break;
+    case 3:
+        /* The whole hypervisor. */
+        if (hyp->handover) {
+            switch_kill(hyp);
+        }
+        if (hyp->agent) {
+            agent_kill(hyp);
+        }
+        if (sim_chance(30) && dbs[hyp->site].proc.alive) {
+            db_kill(hyp->site);
+        }
+        break;
+    case 4: {
+        struct sim_path *path = &paths[hyp->number][site];
+
+        sim_trace("ag%d to db%d: %s", hyp->number, site,
+                  path->cut ? "heals" : "cut");
+        if (path->cut) {
+            sim_path_heal(path);
+        } else {
+            sim_path_cut(path);
+        }
+        break;
+    }
+    case 5: {
+        /* A site and all others, both ways. */
+        bool cut = sim_chance(60);
+
+        sim_trace("site %d: %s", site, cut ? "cut off" : "back");
+        for (int i = 0; i < n_hyps; i++) {
+            for (int j = 0; j < n_sites; j++) {
+                if ((hyps[i].site == site) != (j == site)) {
+                    if (cut) {
+                        sim_path_cut(&paths[i][j]);
+                    } else {
+                        sim_path_heal(&paths[i][j]);
+                    }
+                }
+            }
+        }
+        break;
+    }
+    case 6: {
+        struct sim_proc *proc = (sim_chance(33) ? &hyp->sw
+                                 : sim_chance(50) ? &hyp->ag
+                                 : &dbs[site].proc);
+
+        proc->stalled = sim_now + sim_random(sim_chance(70) ? 300 : 6000);
+        sim_trace("%s: stalls until %lld", proc->name,
+                  proc->stalled - 1000000);
+        break;
+    }
+    case 7:
+        sim_trace("db%d: will refuse", site);
+        dbs[site].refuse_until = sim_now + sim_random(3000);
+        break;
+    case 8:
+        sim_trace("db%d: tells late", site);
+        sim_db_slow_down(&dbs[site], sim_now + sim_random(5000));
+        break;
+    case 9:
+        conf->pool = sim_random(3);
+        if (sim_chance(30)) {
+            conf->enabled = !conf->enabled;
+        }
+        if (hyp->handover && !conf->late) {
+            switch_configure(hyp, conf);
+        }
+        break;
+    case 10:
+        sim_db_update(&hyp->conf, "Open_vSwitch", "external_ids",
+                      make_external_ids(hyp));
+        break;
+    case 11: {
+        /* The slowest and the fastest network. */
+        int delay = sim_chance(50) ? 2 : sim_chance(80) ? 100 : 2000;
+
+        for (int j = 0; j < n_sites; j++) {
+            paths[hyp->number][j].delay = delay;
+        }
+        break;
+    }
+    }
+}
+
+/* The world. */
+
+static void
+world_create(void)
+{
+    int n_ofss = 0, ids[MAX_HYPS * MAX_OFSS];
+
+    n_sites = sim_range(2, MAX_SITES);
+    n_hyps = 0;
+    next_port = 0;
+    sim_get_path = get_path;
+
+    for (int i = 0; i < n_sites; i++) {
+        char name[32];
+
+        snprintf(name, sizeof name, "tcp:10.9.0.%d:6650", i);
+        sim_db_create(&dbs[i], name);
+        dbs[i].answers_first = sim_chance(25);
+    }
+
+    /* Which OFS has the higher id must not follow from anything else. */
+    for (size_t i = 0; i < ARRAY_SIZE(ids); i++) {
+        size_t j = sim_random(i + 1);
+
+        ids[i] = ids[j];
+        ids[j] = i + 1;
+    }
+    for (int i = 0; i < n_sites; i++) {
+        for (int j = sim_range(1, 2); j > 0 && n_hyps < MAX_HYPS; j--) {
+            struct hypervisor *hyp = &hyps[n_hyps];
+            struct json *columns = json_object_create();
+            char name[32];
+
+            memset(hyp, 0, sizeof *hyp);
+            hyp->number = n_hyps++;
+            hyp->site = i;
+            ovs_list_init(&hyp->inbox);
+            snprintf(name, sizeof name, "unix:sw%d", hyp->number);
+            sim_proc_init(&hyp->sw, name, switch_run);
+            snprintf(name, sizeof name, "ag%d", hyp->number);
+            sim_proc_init(&hyp->ag, name, agent_proc_run);
+            snprintf(name, sizeof name, "unix:conf%d", hyp->number);
+            sim_db_create(&hyp->conf, name);
+            json_object_put(columns, "external_ids", make_external_ids(hyp));
+            sim_db_insert(&hyp->conf, "Open_vSwitch", columns);
+
+            hyp->n_ofss = sim_chance(70) ? 1 : 2;
+            for (int k = 0; k < hyp->n_ofss; k++) {
+                hyp->ofss[k] = (struct ofs_conf) {
+                    .id = ids[n_ofss],
+                    .number = n_ofss,
+                    .enabled = true,
+                    .redirect_ms = (sim_chance(10) ? 0
+                                    : sim_range(500, MAX_REDIRECT)),
+                    .quarantine_ms = (sim_chance(20) ? 0
+                                      : sim_random(MAX_QUARANTINE)),
+                    .max_moves = (sim_chance(50) ? 0 : sim_range(1, 6)),
+                    .move_window_ms = sim_random(MAX_WINDOW),
+                };
+                n_ofss++;
+            }
+        }
+    }
+    for (int i = 0; i < n_hyps; i++) {
+        for (int j = 0; j < n_sites; j++) {
+            paths[i][j] = (struct sim_path) {
+                .delay = sim_chance(50) ? 3 : 60,
+            };
+        }
+        if (sim_chance(90)) {
+            switch_start(&hyps[i]);
+        }
+        if (sim_chance(90)) {
+            agent_start(&hyps[i]);
+        }
+    }
+
+    n_guests = sim_range(1, MAX_GUESTS);
+    for (int i = 0; i < n_guests; i++) {
+        guests[i] = (struct guest) {
+            .key.mac = ETH_ADDR_C(52,54,00,00,00,00),
+            .place = nowhere, .before = nowhere, .clone = nowhere,
+            .hoa = i,
+        };
+        guests[i].key.mac.ea[4] = sim_random(256);
+        guests[i].key.mac.ea[5] = i;
+    }
+}
+
+static void
+world_destroy(void)
+{
+    for (int i = 0; i < n_hyps; i++) {
+        struct hypervisor *hyp = &hyps[i];
+
+        if (hyp->handover) {
+            switch_kill(hyp);
+        }
+        if (hyp->agent) {
+            agent_kill(hyp);
+        }
+        sim_proc_destroy(&hyp->sw);
+        sim_proc_destroy(&hyp->ag);
+        sim_db_destroy(&hyp->conf);
+    }
+    for (int i = 0; i < n_sites; i++) {
+        sim_db_destroy(&dbs[i]);
+    }
+}
+
+/* The end. */
+
+static const char *
+column(const struct sim_row *row, const char *name)
+{
+    const struct json *json = shash_find_data(json_object(row->columns), name);
+
+    return json ? json_string(json) : "";
+}
+
+/* Adds to 'set' the rows of all databases, as text. */
+static void
+add_db_rows(struct svec *set)
+{
+    for (int i = 0; i < n_sites; i++) {
+        const struct sim_row *row;
+
+        HMAP_FOR_EACH (row, node, &dbs[i].rows) {
+            if (!strcmp(row->table, "VMN")) {
+                const struct json *seqno = shash_find_data(
+                    json_object(row->columns), "sequence");
+                const struct json *addrs = shash_find_data(
+                    json_object(row->columns), "addresses");
+                const struct json_array *map
+                    = addrs ? &addrs->array.elems[1]->array : NULL;
+                struct svec pairs = SVEC_EMPTY_INITIALIZER;
+                int64_t n = seqno ? json_integer(seqno) : 0;
+                char *s;
+
+                for (size_t j = 0; map && j < map->n; j++) {
+                    const struct json_array *pair = &map->elems[j]->array;
+
+                    svec_add_nocopy(&pairs, xasprintf(
+                                        "%s=%s", json_string(pair->elems[0]),
+                                        json_string(pair->elems[1])));
+                }
+                svec_sort(&pairs);
+                s = svec_join(&pairs, ",", "");
+                svec_add_nocopy(set, xasprintf(
+                                    "vmn %s %s %"PRId64" %s",
+                                    column(row, "mac"), column(row, "ofs"),
+                                    n, s));
+                free(s);
+                svec_destroy(&pairs);
+            } else {
+                svec_add_nocopy(set, xasprintf(
+                                    "ofs %s %s", column(row, "datapath_id"),
+                                    column(row, "site")));
+            }
+        }
+    }
+}
+
+/* Adds to 'set' the rows of 'table', as text. */
+static void
+add_table_rows(struct svec *set, const struct vmmob_table *table)
+{
+    const struct vmmob_ofs_entry *oe;
+    const struct vmmob_entry *entry;
+
+    HMAP_FOR_EACH (entry, node, vmmob_table_entries(table)) {
+        const struct vmmob_row *row;
+
+        LIST_FOR_EACH (row, node, &entry->rows) {
+            struct svec pairs = SVEC_EMPTY_INITIALIZER;
+            char *joined;
+
+            for (size_t i = 0; i < row->vmn.n_pairs; i++) {
+                const struct vmmob_pair *pair = &row->vmn.pairs[i];
+                struct ds s = DS_EMPTY_INITIALIZER;
+
+                vmmob_addr_format(&pair->hoa, &s);
+                ds_put_char(&s, '=');
+                if (ipv6_addr_is_set(&pair->moa)) {
+                    vmmob_addr_format(&pair->moa, &s);
+                }
+                svec_add_nocopy(&pairs, ds_steal_cstr(&s));
+            }
+            svec_sort(&pairs);
+            joined = svec_join(&pairs, ",", "");
+            svec_add_nocopy(set, xasprintf(
+                                "vmn "ETH_ADDR_FMT" "VMMOB_OFS_ID_FMT
+                                " %"PRIu64" %s",
+                                ETH_ADDR_ARGS(entry->key.mac), row->vmn.ofs,
+                                row->vmn.seqno, joined));
+            free(joined);
+            svec_destroy(&pairs);
+        }
+    }
+    HMAP_FOR_EACH (oe, node, vmmob_table_ofs_entries(table)) {
+        svec_add_nocopy(set, xasprintf("ofs "VMMOB_OFS_ID_FMT" %s%s",
+                                       oe->ofs.id, oe->ofs.site,
+                                       oe->ofs.stale ? " stale" : ""));
+    }
+}
+
+static void
+check_view(const char *who, int number, const struct vmmob_table *table,
+           const struct svec *truth)
+{
+    struct svec view = SVEC_EMPTY_INITIALIZER;
+
+    add_table_rows(&view, table);
+    svec_sort(&view);
+    if (!svec_equal(&view, truth)) {
+        char *a = svec_join(&view, "; ", "");
+        char *b = svec_join(truth, "; ", "");
+
+        sim_fail("%s%d has\n    %s\nbut the databases have\n    %s", who,
+                 number, a, b);
+    }
+    svec_destroy(&view);
+}
+
+/* What must hold in the end:
+ *
+ *   - Every switch and every agent knows just what is in the databases.  No
+ *     row is written any more.
+ *
+ *   - There is one row for each VMN, at most.  A VMN that is there is where
+ *     its last packet came from, at the port that it came by.  A VMN that is
+ *     gone may still have a row, where it was last: nobody can tell that it
+ *     does not come back.
+ *
+ *   - No MoA is in quarantine, none is taken by a VMN that is not there, and
+ *     no VMN is without unless there are none left.  Nothing is left to be
+ *     done. */
+static void
+check_all(void)
+{
+    struct svec truth = SVEC_EMPTY_INITIALIZER;
+
+    add_db_rows(&truth);
+    svec_sort(&truth);
+    for (int i = 0; i < n_hyps; i++) {
+        struct hypervisor *hyp = &hyps[i];
+        const struct publisher *p = hyp->agent->publisher;
+
+        check_view("ag", i, hyp->agent->known.table, &truth);
+        check_view("sw", i, hyp->handover->table, &truth);
+        if (!hmap_is_empty(&p->items) || p->n_flights
+            || !rowset_is_empty(&p->repairs)) {
+            sim_fail("ag%d has something left to publish", i);
+        }
+        if (handover_next_event(hyp->handover) != LLONG_MAX) {
+            sim_fail("sw%d has something left to do", i);
+        }
+        for (int j = 0; j < hyp->n_ofss; j++) {
+            const struct handover_ofs *ofs = find_ofs(hyp, j);
+
+            if (!ofs) {
+                sim_fail("sw%d: no ofs%d", i, hyp->ofss[j].number);
+            }
+            if (pool_n_quarantined(ofs->pool)) {
+                sim_fail("sw%d: MoAs in quarantine", i);
+            }
+            if (!ovs_list_is_empty(&ofs->needy)
+                && pool_n_taken(ofs->pool) < 8) {
+                sim_fail("sw%d: a VMN without MoA", i);
+            }
+            if (!ovs_list_is_empty(&ofs->left)) {
+                sim_fail("sw%d: a VMN that left long ago", i);
+            }
+        }
+    }
+    svec_destroy(&truth);
+
+    for (int g = 0; g < n_guests; g++) {
+        const struct guest *guest = &guests[g];
+        const struct vmmob_entry *entry
+            = vmmob_table_find(hyps[0].handover->table, &guest->key);
+        const struct handover_vmn *vmn;
+        const struct hypervisor *hyp;
+
+        if (entry && ovs_list_size(&entry->rows) > 1) {
+            sim_fail("vm%d: more than one row", g);
+        }
+        if (guest->place.hyp < 0) {
+            continue;
+        }
+        if (!entry) {
+            sim_fail("vm%d: not known", g);
+        }
+        if (guest->last.port != guest->place.port) {
+            sim_fail("vm%d: was not seen at %s, last at %s", g,
+                     place_name(&guest->place), place_name(&guest->last));
+        }
+        hyp = &hyps[guest->last.hyp];
+        if (vmmob_entry_binding(entry)->ofs
+            != hyp->ofss[guest->last.ofs].id) {
+            sim_fail("vm%d: is bound to "VMMOB_OFS_ID_FMT", but was last seen "
+                     "at %s", g, vmmob_entry_binding(entry)->ofs,
+                     place_name(&guest->last));
+        }
+        vmn = handover_find_vmn(find_ofs(hyp, guest->last.ofs), &guest->key);
+        if (!vmn || vmn->state != HANDOVER_ATTACHED
+            || vmn->port != guest->last.port) {
+            sim_fail("vm%d: not attached where it was last seen, %s", g,
+                     place_name(&guest->last));
+        }
+    }
+}
+
+static unsigned long long int
+count_txns(void)
+{
+    unsigned long long int n = 0;
+
+    for (int i = 0; i < n_sites; i++) {
+        n += dbs[i].n_txns;
+    }
+    return n;
+}
+
+/* Everything gets well and quiet. */
+static void
+quiet(void)
+{
+    unsigned long long int n_txns;
+
+    sim_trace("-- quiet");
+    for (int i = 0; i < n_sites; i++) {
+        dbs[i].refuse_until = dbs[i].proc.stalled = 0;
+        if (!dbs[i].proc.alive) {
+            db_start(i);
+        }
+    }
+    for (int i = 0; i < n_hyps; i++) {
+        struct hypervisor *hyp = &hyps[i];
+
+        hyp->sw.stalled = hyp->ag.stalled = 0;
+        for (int j = 0; j < hyp->n_ofss; j++) {
+            struct ofs_conf *conf = &hyp->ofss[j];
+
+            if (!conf->enabled) {
+                conf->enabled = true;
+                if (hyp->handover && !conf->late) {
+                    switch_configure(hyp, conf);
+                }
+            }
+        }
+        if (!hyp->handover) {
+            switch_start(hyp);
+        }
+        if (!hyp->agent) {
+            agent_start(hyp);
+        }
+        for (int j = 0; j < n_sites; j++) {
+            paths[i][j].delay = MIN(paths[i][j].delay, 60);
+            sim_path_heal(&paths[i][j]);
+        }
+    }
+    for (int g = 0; g < n_guests; g++) {
+        guests[g].clone = nowhere;
+    }
+    sim_run_until(sim_now + MAX_WINDOW + MAX_REDIRECT + 10000);
+
+    /* An operator resolves conflicts. */
+    for (int g = 0; g < n_guests; g++) {
+        if (guests[g].odd) {
+            guests[g].hoa = g;
+            for (int i = 0; i < n_hyps; i++) {
+                handover_release(hyps[i].handover, &guests[g].key, sim_now);
+                sim_wake(&hyps[i].sw, sim_now);
+            }
+        }
+    }
+    sim_run_until(sim_now + 3000);
+
+    sim_trace("-- last packets");
+    for (int g = 0; g < n_guests; g++) {
+        send_packet(g, &guests[g].place, sim_range(ARP, DATA), 0);
+    }
+    sim_run_until(sim_now + MAX_REDIRECT + 3000);
+    n_txns = count_txns();
+    sim_run_until(sim_now + MAX_QUARANTINE + MAX_WINDOW + 2000);
+    if (count_txns() != n_txns) {
+        sim_fail("databases are still written");
+    }
+    check_all();
+}
+
+static void
+run_schedule(void)
+{
+    int n_steps, faults;
+
+    step = 0;
+    sim_start(seed);
+    world_create();
+    n_steps = sim_range(5, 40);
+    faults = sim_chance(20) ? 0 : sim_range(5, 50);
+    for (step = 1; step <= n_steps; step++) {
+        uint32_t chance = sim_random(100);
+
+        if (sim_chance(faults)) {
+            fault_action();
+        } else {
+            guest_action(sim_random(n_guests));
+        }
+        guests_send();
+        sim_run_until(sim_now + sim_random(chance < 60 ? 30
+                                           : chance < 80 ? 1000
+                                           : chance < 95 ? 5000
+                                           : 20000));
+    }
+    quiet();
+    world_destroy();
+    sim_finish();
+}
+
+/* Returns true if the schedule of 'seed' went well. */
+static bool
+try_schedule(void)
+{
+    if (setjmp(failed)) {
+        return false;
+    }
+    run_schedule();
+    return true;
+}
+
+int
+main(int argc, char *argv[])
+{
+    uint64_t first;
+    unsigned long long int n;
+
+    set_program_name(argv[0]);
+    if (argc > 1 && (!strcmp(argv[1], "-v") || !strcmp(argv[1], "-t"))) {
+        sim_verbose = true;
+        keep_trace = argv[1][1] == 't';
+        argc--;
+        argv++;
+    }
+    if (argc < 2 || argc > 3) {
+        ovs_fatal(0, "usage: %s [-v] SEED [N]", program_name);
+    }
+    first = strtoull(argv[1], NULL, 10);
+    n = argc > 2 ? strtoull(argv[2], NULL, 10) : 1;
+
+    vlog_set_levels(NULL, VLF_ANY_DESTINATION, VLL_OFF);
+    if (sim_verbose && !keep_trace) {
+        vlog_set_pattern(VLF_CONSOLE, "                | %c: %m");
+        vlog_set_levels(NULL, VLF_CONSOLE, VLL_INFO);
+        setvbuf(stdout, NULL, _IONBF, 0);
+        dup2(STDOUT_FILENO, STDERR_FILENO);
+    }
+    signal(SIGABRT, crashed);
+    signal(SIGSEGV, crashed);
+
+    for (seed = first; seed < first + n; seed++) {
+        if (!try_schedule()) {
+            for (size_t i = n_trace - MIN(n_trace, TRACE_LINES); i < n_trace;
+                 i++) {
+                fprintf(stderr, "%s\n", trace[i % TRACE_LINES]);
+            }
+            fprintf(stderr, "seed %"PRIu64": step %d: %s\n", seed, step,
+                    failure);
+            if (!sim_verbose) {
+                /* Once more, for what led to it. */
+                char *s = xasprintf("%"PRIu64, seed);
+
+                const char *self = "/proc/self/exe";
+
+                execl(self, argv[0], "-t", s, NULL);
+                ovs_fatal(errno, "cannot repeat it");
+            }
+            return EXIT_FAILURE;
+        }
+    }
+    if (keep_trace) {
+        ovs_fatal(0, "seed %s: went well this time", argv[1]);
+    }
+    return 0;
+}
