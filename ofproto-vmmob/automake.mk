@@ -51,6 +51,8 @@ VMMOBD_SOURCES = \
 	utilities/vmmobd-agent.h \
 	utilities/vmmobd-known.c \
 	utilities/vmmobd-known.h \
+	utilities/vmmobd-limits.c \
+	utilities/vmmobd-limits.h \
 	utilities/vmmobd-listener.c \
 	utilities/vmmobd-listener.h \
 	utilities/vmmobd-publisher.c \

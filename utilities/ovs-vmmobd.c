@@ -10,6 +10,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#if HAVE_LIBCAPNG
+#include <cap-ng.h>
+#endif
+
 #include "command-line.h"
 #include "daemon.h"
 #include "dirs.h"
@@ -33,10 +37,12 @@ struct options {
     char *unixctl_path;         /* NULL for the default. */
     char *conf_remote;          /* Owned. */
     char *switch_remote;        /* Owned. */
+    bool user;                  /* --user was given? */
 };
 
 static unixctl_cb_func handle_exit;
 static void parse_options(int argc, char *argv[], struct options *);
+static void drop_capabilities(bool user);
 OVS_NO_RETURN static void usage(void);
 
 int
@@ -55,12 +61,15 @@ main(int argc, char *argv[])
     parse_options(argc, argv, &options);
     fatal_ignore_sigpipe();
 
+    daemon_become_new_user(false);
+    drop_capabilities(options.user);
     daemonize_start(false);
     if (unixctl_server_create(options.unixctl_path, &unixctl)) {
         exit(EXIT_FAILURE);
     }
     unixctl_command_register("exit", "", 0, 0, handle_exit, &exiting);
-    agent = agent_create(options.conf_remote, options.switch_remote);
+    agent = agent_create(options.conf_remote, options.switch_remote,
+                         !stream_ssl_is_configured());
     show_init(agent);
     daemonize_complete();
 
@@ -108,6 +117,29 @@ handle_exit(struct unixctl_conn *conn, int argc OVS_UNUSED,
     unixctl_command_reply(conn, NULL);
 }
 
+/* Gives up the capabilities that we have no use for: after --user, the two
+ * that Open vSwitch leaves its daemons, which are for locking memory and for
+ * listening on ports below 1024.  For root without --user, all but the one
+ * that lets it reach the sockets and files of the users of other daemons. */
+static void
+drop_capabilities(bool user)
+{
+#if HAVE_LIBCAPNG
+    if (capng_get_caps_process()
+        || capng_have_capabilities(CAPNG_SELECT_CAPS) == CAPNG_NONE) {
+        return;
+    }
+    capng_clear(user ? CAPNG_SELECT_CAPS : CAPNG_SELECT_BOTH);
+    if (!user) {
+        capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED,
+                     CAP_DAC_OVERRIDE);
+    }
+    if (capng_apply(user ? CAPNG_SELECT_CAPS : CAPNG_SELECT_BOTH)) {
+        ovs_fatal(0, "cannot drop capabilities");
+    }
+#endif
+}
+
 static void
 parse_options(int argc, char *argv[], struct options *options)
 {
@@ -142,6 +174,7 @@ parse_options(int argc, char *argv[], struct options *options)
             break;
         }
 
+        options->user |= c == OPT_USER_GROUP;
         switch (c) {
         case OPT_SWITCH:
             free(options->switch_remote);

@@ -7,9 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "openvswitch/poll-loop.h"
 #include "openvswitch/vlog.h"
 #include "ovsdb-idl.h"
 #include "simap.h"
+#include "stream-ssl.h"
 #include "util.h"
 #include "vmmob-table.h"
 #include "vmmobd-publisher.h"
@@ -20,24 +22,37 @@
 VLOG_DEFINE_THIS_MODULE(vmmobd_agent);
 
 static void run_conf(struct agent *);
-static void log_problems(const struct settings *, const struct settings *old);
+static void run_ssl(const struct agent *);
+static void log_news(const struct svec *, const struct svec *old);
 static void configure_dbs(struct agent *);
 static struct sitedb *take_db(struct agent *, const char *remote, bool own);
+static const struct settings_peer *peer_of_db(const struct agent *, size_t i);
 static void run_dbs(struct agent *);
+static void run_own_ofss(struct agent *, struct rowset *changed);
+static bool has_ofs(const struct rowset *);
 static void run_switch(struct agent *);
 static void update_known(struct agent *, struct rowset *changed);
 
 /* Creates and returns an agent that takes its settings from the Open_vSwitch
- * database at 'conf_remote' and serves the switch at 'switch_remote'. */
+ * database at 'conf_remote' and serves the switch at 'switch_remote'.  If
+ * 'take_ssl', then the keys and certificates for TLS are those that are named
+ * in that database. */
 struct agent *
-agent_create(const char *conf_remote, const char *switch_remote)
+agent_create(const char *conf_remote, const char *switch_remote, bool take_ssl)
 {
     struct agent *a = xzalloc(sizeof *a);
 
     a->conf = ovsdb_idl_create(conf_remote, &ovsrec_idl_class, false, true);
     ovsdb_idl_add_table(a->conf, &ovsrec_table_open_vswitch);
     ovsdb_idl_add_column(a->conf, &ovsrec_open_vswitch_col_external_ids);
+    ovsdb_idl_add_column(a->conf, &ovsrec_open_vswitch_col_ssl);
+    ovsdb_idl_add_table(a->conf, &ovsrec_table_ssl);
+    ovsdb_idl_add_column(a->conf, &ovsrec_ssl_col_private_key);
+    ovsdb_idl_add_column(a->conf, &ovsrec_ssl_col_certificate);
+    ovsdb_idl_add_column(a->conf, &ovsrec_ssl_col_ca_cert);
+    ovsdb_idl_add_column(a->conf, &ovsrec_ssl_col_bootstrap_ca_cert);
     a->conf_seqno = ovsdb_idl_get_seqno(a->conf);
+    a->take_ssl = take_ssl;
     settings_init(&a->settings);
 
     known_init(&a->known);
@@ -60,6 +75,7 @@ agent_destroy(struct agent *a)
         }
         free(a->dbs);
         rowset_destroy(&a->news);
+        own_ofss_destroy(&a->own_ofss);
         known_destroy(&a->known);
         settings_destroy(&a->settings);
         ovsdb_idl_destroy(a->conf);
@@ -71,6 +87,7 @@ void
 agent_run(struct agent *a)
 {
     run_conf(a);
+    run_ssl(a);
     if (a->configured) {
         run_dbs(a);
         run_switch(a);
@@ -90,6 +107,9 @@ agent_wait(const struct agent *a)
         switch_link_wait(a->link);
         publisher_wait(a->publisher, a->dbs[0]);
         listener_wait(&a->listener, a->dbs[0]);
+        if (a->own_ofss_dirty) {
+            poll_immediate_wake();
+        }
     }
 }
 
@@ -128,26 +148,42 @@ run_conf(struct agent *a)
     old = a->settings;
     settings_parse(&a->settings, &cfg->external_ids,
                    a->configured ? &old : NULL);
-    log_problems(&a->settings, &old);
+    log_news(&a->settings.problems, &old.problems);
+    log_news(&a->settings.warnings, &old.warnings);
     settings_destroy(&old);
 
     a->configured = true;
     configure_dbs(a);
     publisher_set_identity(a->publisher, a->settings.site,
                            a->settings.system_id);
-    listener_set(&a->listener, &a->settings.listen, a->settings.system_id);
+    listener_set(&a->listener, &a->settings, cfg->ssl);
 }
 
-/* Logs what is newly wrong with the settings. */
+/* Puts the keys and certificates that the database names in force, also when
+ * the files have changed. */
 static void
-log_problems(const struct settings *settings, const struct settings *old)
+run_ssl(const struct agent *a)
 {
-    const char *problem;
+    const struct ovsrec_open_vswitch *cfg = ovsrec_open_vswitch_first(a->conf);
+
+    if (a->take_ssl && cfg && cfg->ssl) {
+        const struct ovsrec_ssl *ssl = cfg->ssl;
+
+        stream_ssl_set_key_and_cert(ssl->private_key, ssl->certificate);
+        stream_ssl_set_ca_cert_file(ssl->ca_cert, ssl->bootstrap_ca_cert);
+    }
+}
+
+/* Logs what was not there before. */
+static void
+log_news(const struct svec *words, const struct svec *old)
+{
+    const char *word;
     size_t i;
 
-    SVEC_FOR_EACH (i, problem, &settings->problems) {
-        if (!svec_contains_unsorted(&old->problems, problem)) {
-            VLOG_WARN("%s", problem);
+    SVEC_FOR_EACH (i, word, words) {
+        if (!svec_contains_unsorted(old, word)) {
+            VLOG_WARN("%s", word);
         }
     }
 }
@@ -156,7 +192,7 @@ log_problems(const struct settings *settings, const struct settings *old)
 static void
 configure_dbs(struct agent *a)
 {
-    size_t n = 1 + a->settings.peers.n;
+    size_t n = 1 + a->settings.n_peers;
     struct sitedb **dbs = xmalloc(n * sizeof *dbs);
     struct rowset changed = ROWSET_INITIALIZER(&changed);
     bool same;
@@ -165,7 +201,7 @@ configure_dbs(struct agent *a)
     same = n == a->n_dbs;
     for (size_t i = 0; i < n; i++) {
         const struct sitedb *old = i < a->n_dbs ? a->dbs[i] : NULL;
-        const char *remote = (i ? a->settings.peers.names[i - 1]
+        const char *remote = (i ? peer_of_db(a, i)->remote
                               : a->settings.db);
 
         dbs[i] = take_db(a, remote, !i);
@@ -173,7 +209,7 @@ configure_dbs(struct agent *a)
     }
     for (size_t i = 0; i < a->n_dbs; i++) {
         if (a->dbs[i]) {
-            VLOG_INFO("%s: not used any more", a->dbs[i]->remote);
+            VLOG_INFO("%s: not used any more", a->dbs[i]->name);
             if (a->dbs[i]->own) {
                 publisher_forget_db(a->publisher);
                 listener_forget_db(&a->listener);
@@ -190,24 +226,43 @@ configure_dbs(struct agent *a)
             if (!same) {
                 sitedb_add_all(dbs[i], &changed);
             }
+            if (i) {
+                const struct settings_peer *peer = peer_of_db(a, i);
+
+                sitedb_configure(dbs[i], peer->name, &peer->limits, &changed);
+            }
         }
     }
     update_known(a, &changed);
-    rowset_destroy(&changed);
 
     /* Add the others, in which nothing is known yet. */
     for (size_t i = 0; i < n; i++) {
         if (!dbs[i]) {
-            dbs[i] = sitedb_create(i ? a->settings.peers.names[i - 1]
-                                   : a->settings.db, !i);
-            if (!i && a->link->ever_heard) {
-                publisher_reconcile(a->publisher);
+            if (i) {
+                const struct settings_peer *peer = peer_of_db(a, i);
+
+                dbs[i] = sitedb_create(peer->remote, &a->own_ofss);
+                sitedb_configure(dbs[i], peer->name, &peer->limits, &changed);
+            } else {
+                dbs[i] = sitedb_create(a->settings.db, NULL);
+                a->own_ofss_dirty = true;
+                if (a->link->ever_heard) {
+                    publisher_reconcile(a->publisher);
+                }
             }
         }
     }
+    rowset_destroy(&changed);
     free(a->dbs);
     a->dbs = dbs;
     a->n_dbs = n;
+}
+
+/* Returns the peer that the database number 'i', which is not 0, is of. */
+static const struct settings_peer *
+peer_of_db(const struct agent *a, size_t i)
+{
+    return &a->settings.peers[i - 1];
 }
 
 /* Returns the database with the given 'remote' and takes it out of 'a->dbs',
@@ -235,10 +290,41 @@ run_dbs(struct agent *a)
         sitedb_run(a->dbs[i], &changed);
         if (!i) {
             publisher_note(a->publisher, a->dbs[0], &changed);
+            a->own_ofss_dirty = a->own_ofss_dirty || has_ofs(&changed);
+            run_own_ofss(a, &changed);
         }
     }
     update_known(a, &changed);
     rowset_destroy(&changed);
+}
+
+/* Brings up to date what the peers must not claim, and adds to 'changed' the
+ * names of their rows that this concerns. */
+static void
+run_own_ofss(struct agent *a, struct rowset *changed)
+{
+    if (!a->own_ofss_dirty) {
+        return;
+    }
+    a->own_ofss_dirty = false;
+    if (own_ofss_set(&a->own_ofss, a->dbs[0]->table, a->link->authored)) {
+        for (size_t i = 1; i < a->n_dbs; i++) {
+            sitedb_recheck_ofss(a->dbs[i], changed);
+        }
+    }
+}
+
+static bool
+has_ofs(const struct rowset *set)
+{
+    const struct rowset_node *node;
+
+    ROWSET_FOR_EACH (node, set) {
+        if (node->name.is_ofs) {
+            return true;
+        }
+    }
+    return false;
 }
 
 static void
@@ -250,6 +336,7 @@ run_switch(struct agent *a)
         publisher_reconcile(a->publisher);
     }
     publisher_want(a->publisher, &changed);
+    a->own_ofss_dirty = a->own_ofss_dirty || has_ofs(&changed);
     rowset_destroy(&changed);
 
     /* A switch that has just started is to be told what it wrote in an earlier

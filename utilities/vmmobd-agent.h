@@ -21,6 +21,7 @@
 #include <stddef.h>
 
 #include "vmmobd-known.h"
+#include "vmmobd-limits.h"
 #include "vmmobd-listener.h"
 #include "vmmobd-rowset.h"
 #include "vmmobd-settings.h"
@@ -29,6 +30,7 @@ struct simap;
 
 struct agent {
     struct ovsdb_idl *conf;     /* The hypervisor's Open_vSwitch database. */
+    bool take_ssl;              /* Take keys and certificates from there? */
     unsigned int conf_seqno;    /* IDL's when the settings were last read. */
     bool configured;            /* Were they ever? */
     struct settings settings;   /* The settings in force. */
@@ -36,6 +38,8 @@ struct agent {
     struct sitedb **dbs;        /* This site's database, then the peers', in
                                  * order of rank. */
     size_t n_dbs;               /* 0 if not 'configured', otherwise more. */
+    struct own_ofss own_ofss;   /* What the peers must not claim. */
+    bool own_ofss_dirty;        /* To be brought up to date? */
     struct known known;         /* The union of their rows. */
     struct rowset news;         /* What of it changed in this turn. */
 
@@ -44,7 +48,8 @@ struct agent {
     struct listener listener;
 };
 
-struct agent *agent_create(const char *conf_remote, const char *switch_remote);
+struct agent *agent_create(const char *conf_remote, const char *switch_remote,
+                           bool take_ssl);
 void agent_destroy(struct agent *);
 void agent_run(struct agent *);
 void agent_wait(const struct agent *);

@@ -20,8 +20,7 @@ static void update_owners(struct known *, struct sitedb **, size_t n,
                           struct rowset *changed);
 static bool update_owner(struct known *, struct sitedb **, size_t n,
                          uint64_t ofs);
-static bool update_vmn(struct known *, struct sitedb **, size_t n,
-                       const struct row_name *);
+static bool update_vmn(struct known *, const struct row_name *);
 static bool update_ofs(struct known *, uint64_t id);
 static struct known_owner *find_owner(const struct known *, uint64_t ofs);
 
@@ -64,7 +63,7 @@ known_update(struct known *known, struct sitedb **dbs, size_t n,
     HMAP_FOR_EACH_SAFE (node, node, &changed->nodes) {
         if (node->name.is_ofs
             ? !update_ofs(known, node->name.ofs)
-            : !update_vmn(known, dbs, n, &node->name)) {
+            : !update_vmn(known, &node->name)) {
             rowset_remove(changed, node);
         }
     }
@@ -80,39 +79,25 @@ known_find_owner(const struct known *known, uint64_t ofs)
 }
 
 /* Brings the owners of the OFSs in 'changed' up to date, and adds to 'changed'
- * the VMN rows that this concerns.  OFSs come and go rarely, so all rows may
- * be looked through for that. */
+ * the VMN rows that this concerns. */
 static void
 update_owners(struct known *known, struct sitedb **dbs, size_t n,
               struct rowset *changed)
 {
-    struct rowset moved = ROWSET_INITIALIZER(&moved);
+    struct rowset vmns = ROWSET_INITIALIZER(&vmns);
     const struct rowset_node *node;
 
     ROWSET_FOR_EACH (node, changed) {
         if (node->name.is_ofs && update_owner(known, dbs, n, node->name.ofs)) {
-            rowset_add(&moved, &node->name);
-        }
-    }
-    for (size_t i = 0; i < n && !rowset_is_empty(&moved); i++) {
-        const struct vmmob_entry *entry;
-
-        HMAP_FOR_EACH (entry, node, vmmob_table_entries(dbs[i]->table)) {
-            const struct vmmob_row *row;
-
-            LIST_FOR_EACH (row, node, &entry->rows) {
-                struct row_name ofs = row_name_of_ofs(row->vmn.ofs);
-
-                if (rowset_contains(&moved, &ofs)) {
-                    struct row_name vmn = row_name_of_vmn(&entry->key,
-                                                          row->vmn.ofs);
-
-                    rowset_add(changed, &vmn);
-                }
+            for (size_t i = 0; i < n; i++) {
+                sitedb_add_vmns_of(dbs[i], node->name.ofs, &vmns);
             }
         }
     }
-    rowset_destroy(&moved);
+    ROWSET_FOR_EACH (node, &vmns) {
+        rowset_add(changed, &node->name);
+    }
+    rowset_destroy(&vmns);
 }
 
 /* Returns true if the owner of 'ofs' is another one than before. */
@@ -133,7 +118,7 @@ update_owner(struct known *known, struct sitedb **dbs, size_t n, uint64_t ofs)
             VLOG_WARN_RL(&rl, "OFS "VMMOB_OFS_ID_FMT" is in database %s and "
                          "in %s, using only what the first says of it; make "
                          "sure that no two bridges have one datapath id",
-                         ofs, db->remote, dbs[i]->remote);
+                         ofs, db->name, dbs[i]->name);
             break;
         }
     }
@@ -157,19 +142,13 @@ update_owner(struct known *known, struct sitedb **dbs, size_t n, uint64_t ofs)
 
 /* Returns true if the row in the union changed. */
 static bool
-update_vmn(struct known *known, struct sitedb **dbs, size_t n,
-           const struct row_name *name)
+update_vmn(struct known *known, const struct row_name *name)
 {
     const struct sitedb *owner = known_find_owner(known, name->ofs);
-    const struct vmmob_vmn *vmn = NULL;
+    const struct vmmob_vmn *vmn
+        = owner ? vmmob_table_find_row(owner->table, &name->key, name->ofs)
+                : NULL;
 
-    if (owner) {
-        vmn = vmmob_table_find_row(owner->table, &name->key, name->ofs);
-    } else {
-        for (size_t i = 0; i < n && !vmn; i++) {
-            vmn = vmmob_table_find_row(dbs[i]->table, &name->key, name->ofs);
-        }
-    }
     return (vmn
             ? vmmob_table_put_vmn(known->table, vmn)
             : vmmob_table_remove_vmn(known->table, &name->key, name->ofs));

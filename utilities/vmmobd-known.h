@@ -12,11 +12,8 @@
  *   - An OFS belongs to the first database that has a row for it.
  *
  *   - A VMN row counts only in the database that its OFS belongs to.  So no
- *     site can speak for an OFS of this site, nor for one of a site that ranks
- *     before it.
- *
- *   - If no database has the OFS, then the first that has the VMN row
- *     counts. */
+ *     site can speak for an OFS of a site that ranks before it.  (That it does
+ *     not speak for one of this site is seen to in vmmobd-sitedb.h.) */
 
 #include <stddef.h>
 #include <stdint.h>

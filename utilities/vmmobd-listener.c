@@ -15,7 +15,9 @@
 #include "timeval.h"
 #include "util.h"
 #include "utilities/vmmob-idl.h"
+#include "vmmobd-settings.h"
 #include "vmmobd-sitedb.h"
+#include "vswitch-idl.h"
 
 VLOG_DEFINE_THIS_MODULE(vmmobd_listener);
 
@@ -24,13 +26,38 @@ VLOG_DEFINE_THIS_MODULE(vmmobd_listener);
 
 #define RETRY_MSEC 1000
 
+/* What LISTENER_ROLE may do with rows that have its name.  The system_id is
+ * not among the columns, so that a row cannot be given to another. */
+static const struct listener_permission {
+    const char *table;
+    const char *update[6];      /* Columns. */
+    size_t n_update;
+} permissions[] = {
+    { "OFS", { "gateway", "gateway_mac", "pools", "site", "uplink_mac",
+               "uplink_prefix" }, 6 },
+    { "VMN", { "addresses", "sequence", "state" }, 3 },
+};
+
+static bool set_words(struct svec *, const struct svec *);
+static bool set_string(char **, const char *);
+
 static bool finish(struct listener *, const struct sitedb *);
 static void reconcile(struct listener *, const struct sitedb *);
-static void add_connections(struct listener *, struct ovsdb_idl_txn *,
-                            const struct vmmobrec_vm_mobility *,
-                            const struct svec *targets);
-static bool is_ours(const struct listener *,
-                    const struct vmmobrec_connection *);
+static bool reconcile_connections(struct listener *, const struct sitedb *,
+                                  const struct vmmobrec_vm_mobility *);
+static bool reconcile_ssl(struct listener *, const struct sitedb *,
+                          const struct vmmobrec_vm_mobility *);
+static bool reconcile_role(struct listener *, const struct sitedb *);
+static const struct vmmobrec_rbac_permission *find_permission(
+    const struct sitedb *, const char *table);
+static void set_permission(const struct vmmobrec_rbac_permission *,
+                           const struct listener_permission *);
+static bool permission_is_right(const struct vmmobrec_rbac_permission *,
+                                const struct listener_permission *);
+static void add_connection(struct listener *,
+                           const struct vmmobrec_vm_mobility *,
+                           const char *target, bool for_hvs);
+static bool is_ours(const struct listener *, const struct smap *external_ids);
 static void add_problem(struct listener *, const struct sitedb *, char *);
 
 void
@@ -38,6 +65,7 @@ listener_init(struct listener *l)
 {
     *l = (struct listener) {
         .wanted = SVEC_EMPTY_INITIALIZER,
+        .wanted_hvs = SVEC_EMPTY_INITIALIZER,
         .system_id = xstrdup(""),
         .problems = SVEC_EMPTY_INITIALIZER,
         .old_problems = SVEC_EMPTY_INITIALIZER,
@@ -53,24 +81,61 @@ listener_destroy(struct listener *l)
     if (l) {
         listener_forget_db(l);
         svec_destroy(&l->wanted);
+        svec_destroy(&l->wanted_hvs);
+        free(l->ssl.private_key);
+        free(l->ssl.certificate);
+        free(l->ssl.ca_cert);
         svec_destroy(&l->problems);
         svec_destroy(&l->old_problems);
         free(l->system_id);
     }
 }
 
-/* Makes 'wanted' what the database is to listen on. */
+/* Makes what the database is to listen on what 's' says, with the key and the
+ * certificates of 'ssl', which is null if none are configured. */
 void
-listener_set(struct listener *l, const struct svec *wanted,
-             const char *system_id)
+listener_set(struct listener *l, const struct settings *s,
+             const struct ovsrec_ssl *ssl)
 {
-    if (!svec_equal(wanted, &l->wanted) || strcmp(system_id, l->system_id)) {
-        svec_destroy(&l->wanted);
-        svec_clone(&l->wanted, wanted);
-        free(l->system_id);
-        l->system_id = xstrdup(system_id);
+    bool changed = false;
+
+    /* The names of files say nothing on another host. */
+    if (strncmp(s->db, "unix:", 5)) {
+        ssl = NULL;
+    }
+    changed |= set_words(&l->wanted, &s->listen);
+    changed |= set_words(&l->wanted_hvs, &s->listen_hvs);
+    changed |= set_string(&l->system_id, s->system_id);
+    changed |= set_string(&l->ssl.private_key, ssl ? ssl->private_key : NULL);
+    changed |= set_string(&l->ssl.certificate, ssl ? ssl->certificate : NULL);
+    changed |= set_string(&l->ssl.ca_cert, ssl ? ssl->ca_cert : NULL);
+    if (changed) {
         l->dirty = true;
     }
+}
+
+/* Makes '*dst' like 'src'.  Returns true if it was not before. */
+static bool
+set_words(struct svec *dst, const struct svec *src)
+{
+    if (svec_equal(dst, src)) {
+        return false;
+    }
+    svec_destroy(dst);
+    svec_clone(dst, src);
+    return true;
+}
+
+/* Makes '*dst' a copy of 'src'.  Returns true if it was not before. */
+static bool
+set_string(char **dst, const char *src)
+{
+    if (nullable_string_is_equal(*dst, src)) {
+        return false;
+    }
+    free(*dst);
+    *dst = nullable_xstrdup(src);
+    return true;
 }
 
 /* Makes 'l' ready for another database. */
@@ -88,8 +153,12 @@ listener_forget_db(struct listener *l)
 void
 listener_run(struct listener *l, const struct sitedb *db)
 {
-    unsigned int seqno = MAX(vmmobrec_vm_mobility_get_seqno(db->idl),
-                             vmmobrec_connection_get_seqno(db->idl));
+    unsigned int seqno = vmmobrec_vm_mobility_get_seqno(db->idl);
+
+    seqno = MAX(seqno, vmmobrec_connection_get_seqno(db->idl));
+    seqno = MAX(seqno, vmmobrec_ssl_get_seqno(db->idl));
+    seqno = MAX(seqno, vmmobrec_rbac_role_get_seqno(db->idl));
+    seqno = MAX(seqno, vmmobrec_rbac_permission_get_seqno(db->idl));
 
     if (l->txn && !finish(l, db)) {
         return;
@@ -141,49 +210,21 @@ reconcile(struct listener *l, const struct sitedb *db)
 {
     const struct vmmobrec_vm_mobility *root
         = vmmobrec_vm_mobility_first(db->idl);
-    struct svec missing;
-    bool change;
+    bool change = false;
 
     svec_swap(&l->problems, &l->old_problems);
     svec_clear(&l->problems);
-    svec_clone(&missing, &l->wanted);
     l->txn = ovsdb_idl_txn_create(db->idl);
-    change = false;
-    for (size_t i = 0; root && i < root->n_connections; i++) {
-        const struct vmmobrec_connection *c = root->connections[i];
-
-        if (svec_contains_unsorted(&l->wanted, c->target)) {
-            size_t j;
-
-            for (j = 0; j < missing.n; j++) {
-                if (!strcmp(missing.names[j], c->target)) {
-                    free(missing.names[j]);
-                    missing.names[j] = missing.names[--missing.n];
-                    break;
-                }
-            }
-
-            if (!c->read_only) {
-                if (is_ours(l, c)) {
-                    vmmobrec_connection_set_read_only(c, true);
-                    change = true;
-                } else {
-                    add_problem(l, db, xasprintf(
-                                    "external_ids:vmmob-listen \"%s\": the "
-                                    "database listens on that already, and "
-                                    "it is not read-only", c->target));
-                }
-            }
-        } else if (is_ours(l, c)) {
-            vmmobrec_vm_mobility_update_connections_delvalue(root, c);
-            change = true;
-        }
+    if (!root && (l->wanted.n || l->wanted_hvs.n)) {
+        root = vmmobrec_vm_mobility_insert(l->txn);
     }
-    if (!svec_is_empty(&missing)) {
-        add_connections(l, l->txn, root, &missing);
-        change = true;
+    if (root) {
+        /* Connections last, so that nobody gets in before the role is
+         * there. */
+        change |= reconcile_role(l, db);
+        change |= reconcile_ssl(l, db, root);
+        change |= reconcile_connections(l, db, root);
     }
-    svec_destroy(&missing);
 
     if (change) {
         finish(l, db);
@@ -193,39 +234,228 @@ reconcile(struct listener *l, const struct sitedb *db)
     }
 }
 
-/* 'root' is null if there is none yet. */
-static void
-add_connections(struct listener *l, struct ovsdb_idl_txn *txn,
-                const struct vmmobrec_vm_mobility *root,
-                const struct svec *targets)
+/* Returns true if there is something to change. */
+static bool
+reconcile_connections(struct listener *l, const struct sitedb *db,
+                      const struct vmmobrec_vm_mobility *root)
 {
-    struct vmmobrec_connection **connections
-        = xmalloc(targets->n * sizeof *connections);
+    struct svec missing = SVEC_EMPTY_INITIALIZER;
+    struct svec missing_hvs = SVEC_EMPTY_INITIALIZER;
+    bool change = false;
 
-    for (size_t i = 0; i < targets->n; i++) {
-        const struct smap ids = SMAP_CONST1(&ids, OWNER_KEY, l->system_id);
+    svec_clone(&missing, &l->wanted);
+    svec_clone(&missing_hvs, &l->wanted_hvs);
+    for (size_t i = 0; i < root->n_connections; i++) {
+        const struct vmmobrec_connection *c = root->connections[i];
+        bool ours = is_ours(l, &c->external_ids);
+        bool for_hvs = svec_contains_unsorted(&l->wanted_hvs, c->target);
+        const char *role = for_hvs ? LISTENER_ROLE : "";
 
-        connections[i] = vmmobrec_connection_insert(txn);
-        vmmobrec_connection_set_target(connections[i], targets->names[i]);
-        vmmobrec_connection_set_read_only(connections[i], true);
-        vmmobrec_connection_set_external_ids(connections[i], &ids);
-        if (root) {
-            vmmobrec_vm_mobility_update_connections_addvalue(root,
-                                                             connections[i]);
+        if (!for_hvs && !svec_contains_unsorted(&l->wanted, c->target)) {
+            if (ours) {
+                vmmobrec_vm_mobility_update_connections_delvalue(root, c);
+                change = true;
+            }
+            continue;
+        }
+
+        struct svec *words = for_hvs ? &missing_hvs : &missing;
+        for (size_t j = 0; j < words->n; j++) {
+            if (!strcmp(words->names[j], c->target)) {
+                free(words->names[j]);
+                words->names[j] = words->names[--words->n];
+                break;
+            }
+        }
+        if (c->read_only != !for_hvs || strcmp(c->role, role)) {
+            if (ours) {
+                vmmobrec_connection_set_read_only(c, !for_hvs);
+                vmmobrec_connection_set_role(c, role);
+                change = true;
+            } else if (for_hvs || !c->read_only) {
+                add_problem(l, db, xasprintf(
+                                "external_ids:%s \"%s\": the database "
+                                "listens on that already, and %s",
+                                (for_hvs ? "vmmob-listen-hypervisors"
+                                 : "vmmob-listen"), c->target,
+                                (for_hvs ? "not with role "LISTENER_ROLE
+                                 : "it is not read-only")));
+            }
         }
     }
-    if (!root) {
-        vmmobrec_vm_mobility_set_connections(vmmobrec_vm_mobility_insert(txn),
-                                             connections, targets->n);
+    for (size_t i = 0; i < missing.n; i++) {
+        add_connection(l, root, missing.names[i], false);
+        change = true;
     }
-    free(connections);
+    for (size_t i = 0; i < missing_hvs.n; i++) {
+        add_connection(l, root, missing_hvs.names[i], true);
+        change = true;
+    }
+    svec_destroy(&missing);
+    svec_destroy(&missing_hvs);
+    return change;
+}
+
+static void
+add_connection(struct listener *l, const struct vmmobrec_vm_mobility *root,
+               const char *target, bool for_hvs)
+{
+    const struct smap ids = SMAP_CONST1(&ids, OWNER_KEY, l->system_id);
+    const struct vmmobrec_connection *c = vmmobrec_connection_insert(l->txn);
+
+    vmmobrec_connection_set_target(c, target);
+    vmmobrec_connection_set_read_only(c, !for_hvs);
+    vmmobrec_connection_set_role(c, for_hvs ? LISTENER_ROLE : "");
+    vmmobrec_connection_set_external_ids(c, &ids);
+    vmmobrec_vm_mobility_update_connections_addvalue(root, c);
+}
+
+/* Returns true if there is something to change. */
+static bool
+reconcile_ssl(struct listener *l, const struct sitedb *db,
+              const struct vmmobrec_vm_mobility *root)
+{
+    const struct vmmobrec_ssl *ssl = root->ssl;
+    const struct smap ids = SMAP_CONST1(&ids, OWNER_KEY, l->system_id);
+
+    if (ssl && !is_ours(l, &ssl->external_ids)) {
+        return false;
+    }
+    if (!l->ssl.private_key) {
+        if (ssl) {
+            vmmobrec_vm_mobility_set_ssl(root, NULL);
+        }
+        return ssl != NULL;
+    }
+    if (!vmmobrec_server_has_ssl_table(db->idl)) {
+        add_problem(l, db, xstrdup("database has no table SSL, see ovsdb-tool "
+                                   "convert"));
+        return false;
+    }
+    if (ssl && !strcmp(ssl->private_key, l->ssl.private_key)
+        && !strcmp(ssl->certificate, l->ssl.certificate)
+        && !strcmp(ssl->ca_cert, l->ssl.ca_cert)) {
+        return false;
+    }
+    if (!ssl) {
+        ssl = vmmobrec_ssl_insert(l->txn);
+        vmmobrec_ssl_set_external_ids(ssl, &ids);
+        vmmobrec_vm_mobility_set_ssl(root, ssl);
+    }
+    vmmobrec_ssl_set_private_key(ssl, l->ssl.private_key);
+    vmmobrec_ssl_set_certificate(ssl, l->ssl.certificate);
+    vmmobrec_ssl_set_ca_cert(ssl, l->ssl.ca_cert);
+    return true;
+}
+
+/* Returns true if there is something to change. */
+static bool
+reconcile_role(struct listener *l, const struct sitedb *db)
+{
+    const char *tables[ARRAY_SIZE(permissions)];
+    struct vmmobrec_rbac_permission *rows[ARRAY_SIZE(permissions)];
+    const struct vmmobrec_rbac_role *role;
+    bool change = false;
+
+    if (svec_is_empty(&l->wanted_hvs)) {
+        return false;
+    }
+    if (!vmmobrec_server_has_rbac_role_table(db->idl)) {
+        add_problem(l, db, xstrdup("database has no table RBAC_Role, see "
+                                   "ovsdb-tool convert"));
+        return false;
+    }
+
+    VMMOBREC_RBAC_ROLE_FOR_EACH (role, db->idl) {
+        if (!strcmp(role->name, LISTENER_ROLE)) {
+            break;
+        }
+    }
+    if (role && role->n_permissions != ARRAY_SIZE(permissions)) {
+        change = true;
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(permissions); i++) {
+        const struct listener_permission *p = &permissions[i];
+        const struct vmmobrec_rbac_permission *row = find_permission(db,
+                                                                     p->table);
+
+        if (!row || !permission_is_right(row, p)) {
+            if (!row) {
+                row = vmmobrec_rbac_permission_insert(l->txn);
+            }
+            set_permission(row, p);
+            change = true;
+        }
+        if (!role || i >= role->n_permissions
+            || strcmp(role->key_permissions[i], p->table)
+            || role->value_permissions[i] != row) {
+            change = true;
+        }
+        tables[i] = p->table;
+        rows[i] = CONST_CAST(struct vmmobrec_rbac_permission *, row);
+    }
+    if (change) {
+        if (!role) {
+            role = vmmobrec_rbac_role_insert(l->txn);
+            vmmobrec_rbac_role_set_name(role, LISTENER_ROLE);
+        }
+        vmmobrec_rbac_role_set_permissions(role, tables, rows,
+                                           ARRAY_SIZE(permissions));
+    }
+    return change;
+}
+
+static const struct vmmobrec_rbac_permission *
+find_permission(const struct sitedb *db, const char *table)
+{
+    const struct vmmobrec_rbac_permission *row;
+
+    VMMOBREC_RBAC_PERMISSION_FOR_EACH (row, db->idl) {
+        if (!strcmp(row->table, table)) {
+            return row;
+        }
+    }
+    return NULL;
+}
+
+static void
+set_permission(const struct vmmobrec_rbac_permission *row,
+               const struct listener_permission *p)
+{
+    const char *authorization = "system_id";
+
+    vmmobrec_rbac_permission_set_table(row, p->table);
+    vmmobrec_rbac_permission_set_authorization(row, &authorization, 1);
+    vmmobrec_rbac_permission_set_insert_delete(row, true);
+    vmmobrec_rbac_permission_set_update(
+        row, CONST_CAST(const char **, p->update), p->n_update);
 }
 
 static bool
-is_ours(const struct listener *l, const struct vmmobrec_connection *c)
+permission_is_right(const struct vmmobrec_rbac_permission *row,
+                    const struct listener_permission *p)
+{
+    if (row->n_authorization != 1
+        || strcmp(row->authorization[0], "system_id")
+        || !row->insert_delete
+        || row->n_update != p->n_update) {
+        return false;
+    }
+    for (size_t i = 0; i < p->n_update; i++) {
+        /* Both are sorted. */
+        if (strcmp(row->update[i], p->update[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Returns true if a row with 'external_ids' was added by us. */
+static bool
+is_ours(const struct listener *l, const struct smap *external_ids)
 {
     return (l->system_id[0]
-            && !strcmp(smap_get_def(&c->external_ids, OWNER_KEY, ""),
+            && !strcmp(smap_get_def(external_ids, OWNER_KEY, ""),
                        l->system_id));
 }
 
@@ -237,7 +467,7 @@ add_problem(struct listener *l, const struct sitedb *db, char *problem)
 
     if (!svec_contains_unsorted(&l->old_problems, problem)
         && !svec_contains_unsorted(&l->problems, problem)) {
-        VLOG_WARN_RL(&rl, "%s: %s", db->remote, problem);
+        VLOG_WARN_RL(&rl, "%s: %s", db->name, problem);
     }
     svec_add_nocopy(&l->problems, problem);
 }

@@ -3,22 +3,47 @@
 #ifndef VMMOBD_LISTENER_H
 #define VMMOBD_LISTENER_H 1
 
-/* What this site's database listens on for the other sites
- * ========================================================
+/* What this site's database listens on
+ * ====================================
  *
  * ovsdb-server listens on the remotes in its own table Connection, when it is
  * told so on its command line.  The listener sees to it that the configured
- * ones are there, read-only, and removes those that it once added and that are
- * no longer configured.  It leaves alone what others added. */
+ * ones are there, and removes those that it once added and that are no longer
+ * configured.  It leaves alone what others added.
+ *
+ *   - Remotes for other sites are read-only.
+ *
+ *   - Remotes for the other hypervisors of this site have the role
+ *     LISTENER_ROLE, with which a hypervisor can write just the rows that have
+ *     its name, as its certificate says it, in column system_id.  The listener
+ *     also says in tables RBAC_Role and RBAC_Permission what that means.
+ *
+ *   - For TLS, ovsdb-server needs a key and certificates.  It can be told to
+ *     find their names in table SSL, so the listener puts those in there that
+ *     the hypervisor's Open_vSwitch database names. */
 
 #include <stdbool.h>
 
 #include "svec.h"
 
+struct ovsrec_ssl;
+struct settings;
 struct sitedb;
 
+/* The role of hypervisors that share a database. */
+#define LISTENER_ROLE "vmmob-hypervisor"
+
+/* The names of files for TLS.  All NULL if not to be set. */
+struct listener_ssl {
+    char *private_key;
+    char *certificate;
+    char *ca_cert;
+};
+
 struct listener {
-    struct svec wanted;         /* Passive remotes. */
+    struct svec wanted;         /* Passive remotes for other sites. */
+    struct svec wanted_hvs;     /* Likewise, for hypervisors of this site. */
+    struct listener_ssl ssl;    /* For these. */
     char *system_id;            /* Marks our rows.  "" if there is none. */
     struct svec problems;       /* Human-readable. */
     struct svec old_problems;   /* Those before, which need not be logged. */
@@ -31,8 +56,8 @@ struct listener {
 
 void listener_init(struct listener *);
 void listener_destroy(struct listener *);
-void listener_set(struct listener *, const struct svec *wanted,
-                  const char *system_id);
+void listener_set(struct listener *, const struct settings *,
+                  const struct ovsrec_ssl *);
 void listener_forget_db(struct listener *);
 void listener_run(struct listener *, const struct sitedb *);
 void listener_wait(const struct listener *, const struct sitedb *);

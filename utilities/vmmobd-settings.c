@@ -10,17 +10,36 @@
 #include "dirs.h"
 #include "openvswitch/uuid.h"
 #include "ovsdb-session.h"
+#include "packets.h"
 #include "smap.h"
 #include "socket-util.h"
 #include "stream.h"
 #include "util.h"
+#include "vmmob-binding.h"
 
 static void parse_db(struct settings *, const char *, const char *old);
 static void parse_peers(struct settings *, const char *);
+static char *parse_peer(const struct settings *, const char *word,
+                        struct settings_peer *);
+static void add_peer(struct settings *, struct settings_peer);
+static void parse_limits(struct settings *, const char *key, const char *,
+                         char *(*parse)(struct limits *, const char *));
+static char *parse_pools(struct limits *, const char *);
+static char *parse_homes(struct limits *, const char *);
+static char *parse_max_vmns(struct limits *, const char *);
+static char *parse_prefixes(struct prefix_limit *, const char *);
+static void peer_destroy(struct settings_peer *);
+static struct settings_peer *find_peer(const struct settings *,
+                                       const char *name);
 static void parse_listen(struct settings *, const char *);
-static char *check_database(const char *);
-static char *check_remote(const char *, bool passive);
+static void parse_listen_hvs(struct settings *, const char *);
+static char *check_database(const struct settings *, const char *);
+static char *check_remote(const struct settings *, const char *, bool passive);
 static char *check_inet(char *, bool passive);
+static bool is_plain(const char *remote);
+static bool is_loopback(const char *host);
+static void warn_if_plain(struct settings *, const char *key,
+                          const char *remotes);
 static const char *find_common_remote(const char *a, const char *b);
 static void split_words(const char *, struct svec *);
 static void add_problem(struct settings *, const char *key, const char *value,
@@ -33,9 +52,13 @@ settings_init(struct settings *s)
     s->site = xstrdup("");
     s->system_id = xstrdup("");
     s->db = xasprintf("unix:%s/vmmob_db.sock", ovs_rundir());
-    svec_init(&s->peers);
+    s->peers = NULL;
+    s->n_peers = 0;
     svec_init(&s->listen);
+    svec_init(&s->listen_hvs);
+    s->allow_plain_tcp = false;
     svec_init(&s->problems);
+    svec_init(&s->warnings);
 }
 
 /* Frees what 's' owns, but not 's' itself. */
@@ -46,9 +69,14 @@ settings_destroy(struct settings *s)
         free(s->site);
         free(s->system_id);
         free(s->db);
-        svec_destroy(&s->peers);
+        for (size_t i = 0; i < s->n_peers; i++) {
+            peer_destroy(&s->peers[i]);
+        }
+        free(s->peers);
         svec_destroy(&s->listen);
+        svec_destroy(&s->listen_hvs);
         svec_destroy(&s->problems);
+        svec_destroy(&s->warnings);
     }
 }
 
@@ -72,9 +100,22 @@ settings_parse(struct settings *s, const struct smap *external_ids,
                             "others wrote"));
     }
 
+    s->allow_plain_tcp = smap_get_bool(external_ids, "vmmob-allow-plain-tcp",
+                                       false);
     parse_db(s, smap_get(external_ids, "vmmob-db"), old ? old->db : NULL);
     parse_peers(s, smap_get_def(external_ids, "vmmob-peers", ""));
+    parse_limits(s, "vmmob-peer-pools",
+                 smap_get_def(external_ids, "vmmob-peer-pools", ""),
+                 parse_pools);
+    parse_limits(s, "vmmob-peer-homes",
+                 smap_get_def(external_ids, "vmmob-peer-homes", ""),
+                 parse_homes);
+    parse_limits(s, "vmmob-peer-max-vmns",
+                 smap_get_def(external_ids, "vmmob-peer-max-vmns", ""),
+                 parse_max_vmns);
     parse_listen(s, smap_get_def(external_ids, "vmmob-listen", ""));
+    parse_listen_hvs(s, smap_get_def(external_ids, "vmmob-listen-hypervisors",
+                                     ""));
 }
 
 static void
@@ -85,16 +126,24 @@ parse_db(struct settings *s, const char *value, const char *old)
     if (!value) {
         return;
     }
-    problem = check_database(value);
+    problem = check_database(s, value);
     if (!problem) {
         free(s->db);
         s->db = xstrdup(value);
+        warn_if_plain(s, "vmmob-db", value);
         return;
     }
 
     if (old) {
-        free(s->db);
-        s->db = xstrdup(old);
+        /* It may not be right any more: TCP may have been forbidden. */
+        char *old_problem = check_database(s, old);
+
+        if (!old_problem) {
+            free(s->db);
+            s->db = xstrdup(old);
+            warn_if_plain(s, "vmmob-db", old);
+        }
+        free(old_problem);
     }
     add_problem(s, "vmmob-db", value,
                 xasprintf("%s (still using \"%s\")", problem, s->db));
@@ -110,30 +159,177 @@ parse_peers(struct settings *s, const char *value)
 
     split_words(value, &words);
     SVEC_FOR_EACH (i, word, &words) {
-        char *problem = check_database(word);
-        const char *common;
-
-        if (!problem) {
-            common = find_common_remote(word, s->db);
-            if (common) {
-                problem = xasprintf("\"%s\" is this site's own database",
-                                    common);
-            }
-        }
-        for (size_t j = 0; j < s->peers.n && !problem; j++) {
-            common = find_common_remote(word, s->peers.names[j]);
-            if (common) {
-                problem = xasprintf("\"%s\" is listed twice", common);
-            }
-        }
+        struct settings_peer peer;
+        char *problem = parse_peer(s, word, &peer);
 
         if (problem) {
             add_problem(s, "vmmob-peers", word, problem);
         } else {
-            svec_add(&s->peers, word);
+            warn_if_plain(s, "vmmob-peers", peer.remote);
+            add_peer(s, peer);
         }
     }
     svec_destroy(&words);
+}
+
+/* Initializes '*peer' from 'word', "[NAME=]REMOTE".  Returns NULL if
+ * successful, otherwise an error message that the caller must free(). */
+static char *
+parse_peer(const struct settings *s, const char *word,
+           struct settings_peer *peer)
+{
+    /* A remote begins with its method and a colon. */
+    size_t name_len = strcspn(word, ":=");
+    const char *remote = word[name_len] == '=' ? word + name_len + 1 : word;
+    const char *common;
+    char *problem;
+    char *name;
+
+    if (remote != word && !name_len) {
+        return xstrdup("the name is empty");
+    }
+    problem = check_database(s, remote);
+    if (problem) {
+        return problem;
+    }
+    common = find_common_remote(remote, s->db);
+    if (common) {
+        return xasprintf("\"%s\" is this site's own database", common);
+    }
+    for (size_t i = 0; i < s->n_peers; i++) {
+        common = find_common_remote(remote, s->peers[i].remote);
+        if (common) {
+            return xasprintf("\"%s\" is listed twice", common);
+        }
+    }
+    name = remote == word ? xstrdup(word) : xmemdup0(word, name_len);
+    if (find_peer(s, name)) {
+        problem = xasprintf("name \"%s\" is used twice", name);
+        free(name);
+        return problem;
+    }
+
+    peer->name = name;
+    peer->remote = xstrdup(remote);
+    limits_init(&peer->limits);
+    return NULL;
+}
+
+/* Takes ownership of 'peer'. */
+static void
+add_peer(struct settings *s, struct settings_peer peer)
+{
+    s->peers = xrealloc(s->peers, (s->n_peers + 1) * sizeof *s->peers);
+    s->peers[s->n_peers++] = peer;
+}
+
+static void
+peer_destroy(struct settings_peer *peer)
+{
+    free(peer->name);
+    free(peer->remote);
+    limits_destroy(&peer->limits);
+}
+
+/* Sets limits of peers from 'value', words of the form "NAME=LIMIT", where
+ * 'parse' parses LIMIT and returns NULL or an error message that the caller
+ * must free(). */
+static void
+parse_limits(struct settings *s, const char *key, const char *value,
+             char *(*parse)(struct limits *, const char *))
+{
+    struct svec words = SVEC_EMPTY_INITIALIZER;
+    const char *word;
+    size_t i;
+
+    split_words(value, &words);
+    SVEC_FOR_EACH (i, word, &words) {
+        /* A peer without name is called by its remote, which may have an
+         * "=". */
+        const char *equals = strrchr(word, '=');
+        struct settings_peer *peer;
+        char *problem;
+
+        if (!equals) {
+            problem = xstrdup("this has no \"=\" after a peer's name");
+        } else {
+            char *name = xmemdup0(word, equals - word);
+
+            peer = find_peer(s, name);
+            problem = (peer
+                       ? parse(&peer->limits, equals + 1)
+                       : xasprintf("no peer is called \"%s\"", name));
+            free(name);
+        }
+        if (problem) {
+            add_problem(s, key, word, problem);
+        }
+    }
+    svec_destroy(&words);
+}
+
+static char *
+parse_pools(struct limits *limits, const char *s)
+{
+    return parse_prefixes(&limits->pools, s);
+}
+
+static char *
+parse_homes(struct limits *limits, const char *s)
+{
+    return parse_prefixes(&limits->homes, s);
+}
+
+static char *
+parse_max_vmns(struct limits *limits, const char *s)
+{
+    int max;
+
+    if (!str_to_int(s, 10, &max) || max < 0) {
+        limits->max_vmns = 0;
+        return xasprintf("\"%s\" is not a number of VMNs; until this is "
+                         "right, the peer may have none", s);
+    }
+    limits->max_vmns = max;
+    return NULL;
+}
+
+/* Parses "PREFIX[,PREFIX]..." into 'limit'.  A mistake must not allow
+ * anything, so then nothing is allowed. */
+static char *
+parse_prefixes(struct prefix_limit *limit, const char *s)
+{
+    char *copy = xstrdup(s);
+    char *next = copy;
+    char *problem = NULL;
+    char *token;
+
+    while ((token = strsep(&next, ",")) != NULL) {
+        struct vmmob_prefix prefix;
+        char *error = vmmob_prefix_parse(token, &prefix, NULL);
+
+        if (error) {
+            problem = xasprintf("%s; until this is right, the peer may have "
+                                "none", error);
+            free(error);
+            prefix_limit_allow_none(limit);
+            break;
+        }
+        prefix_limit_add(limit, &prefix);
+    }
+    free(copy);
+    return problem;
+}
+
+static struct settings_peer *
+find_peer(const struct settings *s, const char *name)
+{
+    for (size_t i = 0; i < s->n_peers; i++) {
+        if (!strcmp(s->peers[i].name, name)) {
+            return &s->peers[i];
+        }
+    }
+    return NULL;
 }
 
 static void
@@ -145,7 +341,7 @@ parse_listen(struct settings *s, const char *value)
 
     split_words(value, &words);
     SVEC_FOR_EACH (i, word, &words) {
-        char *problem = check_remote(word, true);
+        char *problem = check_remote(s, word, true);
 
         if (!problem && svec_contains_unsorted(&s->listen, word)) {
             problem = xstrdup("it is listed twice");
@@ -153,7 +349,36 @@ parse_listen(struct settings *s, const char *value)
         if (problem) {
             add_problem(s, "vmmob-listen", word, problem);
         } else {
+            warn_if_plain(s, "vmmob-listen", word);
             svec_add(&s->listen, word);
+        }
+    }
+    svec_destroy(&words);
+}
+
+static void
+parse_listen_hvs(struct settings *s, const char *value)
+{
+    struct svec words = SVEC_EMPTY_INITIALIZER;
+    const char *word;
+    size_t i;
+
+    split_words(value, &words);
+    SVEC_FOR_EACH (i, word, &words) {
+        char *problem = check_remote(s, word, true);
+
+        if (!problem && strncmp(word, "pssl:", 5)) {
+            problem = xstrdup("this must be \"pssl:\", as hypervisors are "
+                              "told apart by their certificates");
+        }
+        if (!problem && (svec_contains_unsorted(&s->listen, word)
+                         || svec_contains_unsorted(&s->listen_hvs, word))) {
+            problem = xstrdup("it is listed twice");
+        }
+        if (problem) {
+            add_problem(s, "vmmob-listen-hypervisors", word, problem);
+        } else {
+            svec_add(&s->listen_hvs, word);
         }
     }
     svec_destroy(&words);
@@ -163,7 +388,7 @@ parse_listen(struct settings *s, const char *value)
  * "cid:".  Returns NULL if it can be right, otherwise an error message that
  * the caller must free(). */
 static char *
-check_database(const char *s)
+check_database(const struct settings *settings, const char *s)
 {
     struct svec remotes = SVEC_EMPTY_INITIALIZER;
     struct uuid cid;
@@ -176,7 +401,7 @@ check_database(const char *s)
         problem = xstrdup("no remote is given");
     }
     SVEC_FOR_EACH (i, remote, &remotes) {
-        problem = check_remote(remote, false);
+        problem = check_remote(settings, remote, false);
         if (problem) {
             break;
         }
@@ -185,8 +410,10 @@ check_database(const char *s)
     return problem;
 }
 
+/* Checks 'remote'.  Returns NULL if it can be right, otherwise an error
+ * message that the caller must free(). */
 static char *
-check_remote(const char *remote, bool passive)
+check_remote(const struct settings *s, const char *remote, bool passive)
 {
     const char *colon = strchr(remote, ':');
     char *problem = NULL;
@@ -203,6 +430,10 @@ check_remote(const char *remote, bool passive)
     if (!strncmp(remote, "tcp:", 4) || !strncmp(remote, "ssl:", 4)
         || !strncmp(remote, "ptcp:", 5) || !strncmp(remote, "pssl:", 5)) {
         problem = check_inet(args, passive);
+        if (!problem && !s->allow_plain_tcp && is_plain(remote)) {
+            problem = xstrdup("TCP is neither encrypted nor authenticated; "
+                              "use TLS, or set vmmob-allow-plain-tcp=true");
+        }
     } else if (!args[0]) {
         problem = xasprintf("\"%s\" lacks a file name", remote);
     }
@@ -239,6 +470,64 @@ check_inet(char *s, bool passive)
         return xasprintf("\"%s\" is not a port number", port);
     }
     return NULL;
+}
+
+/* Returns true if 'remote', which is well-formed, is TCP without TLS to or at
+ * an address other than loopback. */
+static bool
+is_plain(const char *remote)
+{
+    bool passive = !strncmp(remote, "ptcp:", 5);
+    char *args, *host, *port;
+    bool plain;
+
+    if (!passive && strncmp(remote, "tcp:", 4)) {
+        return false;
+    }
+    args = xstrdup(strchr(remote, ':') + 1);
+    if (passive) {
+        inet_parse_port_host_tokens(args, &port, &host);
+    } else {
+        inet_parse_host_port_tokens(args, &host, &port);
+    }
+    plain = !host || !is_loopback(host);
+    free(args);
+    return plain;
+}
+
+static bool
+is_loopback(const char *host)
+{
+    struct in6_addr ip6;
+    ovs_be32 ip4;
+
+    if (ip_parse(host, &ip4)) {
+        return ntohl(ip4) >> 24 == 127;
+    }
+    if (ipv6_parse(host, &ip6)) {
+        return IN6_IS_ADDR_LOOPBACK(&ip6);
+    }
+    return !strcmp(host, "localhost");
+}
+
+/* 'remotes' is one or several separated by commas, all well-formed. */
+static void
+warn_if_plain(struct settings *s, const char *key, const char *remotes)
+{
+    char *copy = xstrdup(remotes);
+    char *next = copy;
+    char *remote;
+
+    while ((remote = strsep(&next, ",")) != NULL) {
+        if (is_plain(remote)) {
+            svec_add_nocopy(&s->warnings, xasprintf(
+                                "external_ids:%s \"%s\": TCP is neither "
+                                "encrypted nor authenticated, so whoever is "
+                                "on the way can redirect VMs' traffic",
+                                key, remote));
+        }
+    }
+    free(copy);
 }
 
 /* Returns a remote, part of 'b', that is part of 'a' as well, or NULL if there

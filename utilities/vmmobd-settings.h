@@ -8,20 +8,35 @@
  * A value that is wrong is left out, with a word in 'problems' about it, and
  * the others are used. */
 
+#include <stdbool.h>
+#include <stddef.h>
+
 #include "svec.h"
+#include "vmmobd-limits.h"
 
 struct smap;
+
+/* Another site's database. */
+struct settings_peer {
+    char *name;                 /* For people; that of no other peer. */
+    char *remote;               /* As in ovsdb_idl_create(). */
+    struct limits limits;       /* vmmob-peer-pools and so on. */
+};
 
 struct settings {
     char *site;                 /* vmmob-site.  "" if unset. */
     char *system_id;            /* system-id.  "" if unset. */
     char *db;                   /* vmmob-db.  Remotes of this site's database,
                                  * as in ovsdb_idl_create().  Never NULL. */
-    struct svec peers;          /* vmmob-peers.  Like 'db', those of the other
-                                 * sites' databases, in the order given. */
+    struct settings_peer *peers;    /* vmmob-peers, in the order given. */
+    size_t n_peers;
     struct svec listen;         /* vmmob-listen.  Passive remotes for this
-                                 * site's database. */
+                                 * site's database, for the other sites. */
+    struct svec listen_hvs;     /* vmmob-listen-hypervisors.  Likewise, for
+                                 * the hypervisors of this site. */
+    bool allow_plain_tcp;       /* vmmob-allow-plain-tcp. */
     struct svec problems;       /* Human-readable. */
+    struct svec warnings;       /* Likewise: in force, and not advisable. */
 };
 
 void settings_init(struct settings *);

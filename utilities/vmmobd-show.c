@@ -240,6 +240,9 @@ show_as_text(const struct agent *agent)
     ds_put_format(&s, "site: %s\n", settings->site);
     ds_put_format(&s, "system-id: %s\n", settings->system_id);
     put_words(&s, "listen", &settings->listen);
+    if (settings->listen_hvs.n) {
+        put_words(&s, "listen for hypervisors", &settings->listen_hvs);
+    }
 
     ds_put_format(&s, "switch: %s\n", link->remote);
     ds_put_format(&s, "  state: %s\n", switch_state(link));
@@ -250,7 +253,10 @@ show_as_text(const struct agent *agent)
     for (i = 0; i < agent->n_dbs; i++) {
         const struct sitedb *db = agent->dbs[i];
 
-        ds_put_format(&s, "%s: %s\n", i ? "peer" : "database", db->remote);
+        ds_put_format(&s, "%s: %s\n", i ? "peer" : "database", db->name);
+        if (strcmp(db->name, db->remote)) {
+            ds_put_format(&s, "  remote: %s\n", db->remote);
+        }
         ds_put_format(&s, "  state: %s\n", sitedb_state_to_string(db));
         ds_put_format(&s, "  has: %"PRIuSIZE" OFSs, %"PRIuSIZE" VMNs, "
                       "%"PRIuSIZE" bad rows\n",
@@ -271,6 +277,9 @@ show_as_text(const struct agent *agent)
 
     SVEC_FOR_EACH (i, problem, &settings->problems) {
         ds_put_format(&s, "problem: %s\n", problem);
+    }
+    SVEC_FOR_EACH (i, problem, &settings->warnings) {
+        ds_put_format(&s, "warning: %s\n", problem);
     }
     SVEC_FOR_EACH (i, problem, &agent->listener.problems) {
         ds_put_format(&s, "problem: %s\n", problem);
@@ -294,6 +303,8 @@ show_as_json(const struct agent *agent)
     json_object_put_string(object, "site", settings->site);
     json_object_put_string(object, "system_id", settings->system_id);
     json_object_put(object, "listen", svec_to_json(&settings->listen));
+    json_object_put(object, "listen_hypervisors",
+                    svec_to_json(&settings->listen_hvs));
 
     json_object_put_string(sw, "remote", link->remote);
     json_object_put_string(sw, "state", switch_state(link));
@@ -324,6 +335,7 @@ show_as_json(const struct agent *agent)
     svec_append(&problems, &agent->listener.problems);
     json_object_put(object, "problems", svec_to_json(&problems));
     svec_destroy(&problems);
+    json_object_put(object, "warnings", svec_to_json(&settings->warnings));
     return object;
 }
 
@@ -354,7 +366,7 @@ switch_state(const struct switch_link *link)
 static void
 put_db(struct text_table *table, const struct sitedb *db)
 {
-    text_table_put(table, xstrdup(db->remote));
+    text_table_put(table, xstrdup(db->name));
     text_table_put(table, xstrdup(sitedb_state_to_string(db)));
     text_table_put(table, xasprintf("%"PRIuSIZE,
                                     vmmob_table_n_ofss(db->table)));
@@ -371,6 +383,7 @@ db_to_json(const struct sitedb *db)
     struct json *bad_rows = json_array_create_empty();
     const struct sitedb_row *row;
 
+    json_object_put_string(object, "name", db->name);
     json_object_put_string(object, "remote", db->remote);
     json_object_put_string(object, "state", sitedb_state_to_string(db));
     json_object_put(object, "stale", json_boolean_create(db->stale));
@@ -412,11 +425,11 @@ put_db_errors(struct ds *s, const struct sitedb *db)
     HMAP_FOR_EACH (row, uuid_node, &db->rows_by_uuid) {
         if (row->error) {
             if (++n > 10) {
-                ds_put_format(s, "%s: ...\n", db->remote);
+                ds_put_format(s, "%s: ...\n", db->name);
                 return;
             }
             ds_put_format(s, "%s: bad row "UUID_FMT" in table %s: %s\n",
-                          db->remote, UUID_ARGS(&row->uuid),
+                          db->name, UUID_ARGS(&row->uuid),
                           row->is_ofs ? "OFS" : "VMN", row->error);
         }
     }
@@ -531,7 +544,7 @@ put_ofs(struct text_table *table, const struct known *known,
                    ? xstrdup("-")
                    : xasprintf(ETH_ADDR_FMT, ETH_ADDR_ARGS(ofs->gateway_mac)));
     text_table_put(table, xstrdup(ofs->stale ? "stale" : "current"));
-    text_table_put(table, xstrdup(db ? db->remote : "-"));
+    text_table_put(table, xstrdup(db ? db->name : "-"));
 }
 
 static struct json *
@@ -540,7 +553,7 @@ ofs_to_json(const struct known *known, const struct vmmob_ofs *ofs)
     const struct sitedb *db = known_find_owner(known, ofs->id);
     struct json *object = vmmob_ofs_to_json(ofs);
 
-    json_object_put_string(object, "database", db ? db->remote : "");
+    json_object_put_string(object, "database", db ? db->name : "");
     return object;
 }
 

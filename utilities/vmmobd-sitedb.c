@@ -6,8 +6,10 @@
 
 #include <limits.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "coverage.h"
+#include "hash.h"
 #include "openvswitch/poll-loop.h"
 #include "openvswitch/vlog.h"
 #include "ovsdb-idl.h"
@@ -17,11 +19,19 @@
 #include "vmmob-table.h"
 #include "vmmobd-record.h"
 
+/* Rows that a peer may have beyond twice the VMNs that it may have. */
+#define SITEDB_SLACK 1000
+
 VLOG_DEFINE_THIS_MODULE(vmmobd_sitedb);
 
 COVERAGE_DEFINE(vmmobd_bad_row);
+COVERAGE_DEFINE(vmmobd_cut_off);
 
 static struct ovsdb_idl *create_idl(const char *remote, bool own);
+static void start_idl(struct sitedb *, const char *remote);
+static void remove_all_rows(struct sitedb *, struct rowset *changed);
+static bool is_flood(const struct sitedb *);
+static void cut_off(struct sitedb *, struct rowset *changed);
 static void update_live(struct sitedb *, struct rowset *changed);
 
 static void process_changes(struct sitedb *, struct rowset *changed);
@@ -31,6 +41,15 @@ static void update_vmn(struct sitedb *, const struct vmmobrec_vmn *,
                        struct rowset *changed);
 static void update_ofs(struct sitedb *, const struct vmmobrec_ofs *,
                        struct rowset *changed);
+static void recheck_vmn(struct sitedb *, struct sitedb_row *,
+                        struct rowset *changed);
+static void recheck_vmns_of(struct sitedb *, uint64_t ofs,
+                            struct rowset *changed);
+static void admit_surplus(struct sitedb *, struct rowset *changed);
+static char *check_vmn(const struct sitedb *, const struct vmmobrec_vmn *,
+                       const struct vmmob_vmn *);
+static char *check_ofs(const struct sitedb *, const struct vmmob_ofs *);
+static bool same_pools(const struct vmmob_ofs *, const struct vmmob_ofs *);
 
 static struct sitedb_row *find_by_uuid(const struct sitedb *,
                                        const struct uuid *, bool is_ofs);
@@ -50,21 +69,30 @@ static void remove_row(struct sitedb *, struct sitedb_row *,
 static char *to_printable(char *);
 
 /* Creates and returns what is known of the database at 'remote': nothing yet.
- * 'own' if it is this site's, which is also to be written. */
+ * 'own_ofss', which must stay as long as it, are the OFSs that the database
+ * must not speak for; null for this site's database, which is also to be
+ * written. */
 struct sitedb *
-sitedb_create(const char *remote, bool own)
+sitedb_create(const char *remote, const struct own_ofss *own_ofss)
 {
     struct sitedb *db = xzalloc(sizeof *db);
 
+    db->name = xstrdup(remote);
     db->remote = xstrdup(remote);
-    db->own = own;
-    db->idl = create_idl(remote, own);
+    db->own = !own_ofss;
+    db->own_ofss = own_ofss;
+    limits_init(&db->limits);
+    if (db->own) {
+        db->limits.max_vmns = SIZE_MAX;
+    }
     db->table = vmmob_table_create();
     hmap_init(&db->rows_by_uuid);
     hmap_init(&db->rows_by_name);
-    db->dead_since = time_msec();
-    db->dead_seqno = db->idl_seqno = ovsdb_idl_get_seqno(db->idl);
+    hindex_init(&db->vmns_by_ofs);
+    ovs_list_init(&db->surplus);
+    db->rl = (struct vlog_rate_limit) VLOG_RATE_LIMIT_INIT(5, 5);
     db->changed = LLONG_MIN;
+    start_idl(db, remote);
     return db;
 }
 
@@ -74,18 +102,69 @@ void
 sitedb_destroy(struct sitedb *db, struct rowset *changed)
 {
     if (db) {
-        struct sitedb_row *row;
-
-        HMAP_FOR_EACH_SAFE (row, uuid_node, &db->rows_by_uuid) {
-            remove_row(db, row, changed);
-        }
+        remove_all_rows(db, changed);
         hmap_destroy(&db->rows_by_uuid);
         hmap_destroy(&db->rows_by_name);
+        hindex_destroy(&db->vmns_by_ofs);
         vmmob_table_destroy(db->table);
         ovsdb_idl_destroy(db->idl);
+        limits_destroy(&db->limits);
+        free(db->name);
         free(db->remote);
         free(db);
     }
+}
+
+/* Tells what 'db' is called and what it may claim.  Adds the names of the rows
+ * that this concerns to 'changed'. */
+void
+sitedb_configure(struct sitedb *db, const char *name,
+                 const struct limits *limits, struct rowset *changed)
+{
+    struct sitedb_row *row;
+
+    if (strcmp(name, db->name)) {
+        free(db->name);
+        db->name = xstrdup(name);
+    }
+    if (limits_equals(limits, &db->limits)) {
+        return;
+    }
+    limits_destroy(&db->limits);
+    limits_clone(&db->limits, limits);
+
+    /* There may be a lower limit now. */
+    HMAP_FOR_EACH (row, uuid_node, &db->rows_by_uuid) {
+        if (!row->is_ofs) {
+            remove_from_table(db, row, changed);
+        }
+    }
+    sitedb_recheck_ofss(db, changed);
+    HMAP_FOR_EACH (row, uuid_node, &db->rows_by_uuid) {
+        if (!row->is_ofs) {
+            recheck_vmn(db, row, changed);
+        }
+    }
+}
+
+/* Looks at the OFSs of 'db' again, after those of this site changed, and at
+ * the VMNs of those that can be used only now, or not any more.  Adds the
+ * names of the rows that this concerns to 'changed'. */
+void
+sitedb_recheck_ofss(struct sitedb *db, struct rowset *changed)
+{
+    struct sitedb_row *row;
+
+    HMAP_FOR_EACH (row, uuid_node, &db->rows_by_uuid) {
+        const struct vmmobrec_ofs *ofs
+            = row->is_ofs ? vmmobrec_ofs_get_for_uuid(db->idl, &row->uuid)
+                          : NULL;
+
+        if (ofs) {
+            update_ofs(db, ofs, changed);
+        }
+    }
+    admit_surplus(db, changed);
 }
 
 /* Reads what is new in 'db' and adds the names of the rows that changed to
@@ -95,6 +174,10 @@ sitedb_run(struct sitedb *db, struct rowset *changed)
 {
     unsigned int seqno;
 
+    if (db->cut_until != LLONG_MIN && time_msec() >= db->cut_until) {
+        db->cut_until = LLONG_MIN;
+        ovsdb_idl_set_remote(db->idl, db->remote, true);
+    }
     ovsdb_idl_run(db->idl);
     update_live(db, changed);
 
@@ -104,6 +187,9 @@ sitedb_run(struct sitedb *db, struct rowset *changed)
         process_changes(db, changed);
     }
     ovsdb_idl_track_clear(db->idl);
+    if (is_flood(db)) {
+        cut_off(db, changed);
+    }
 }
 
 void
@@ -112,6 +198,9 @@ sitedb_wait(const struct sitedb *db)
     ovsdb_idl_wait(db->idl);
     if (!db->live && !db->stale) {
         poll_timer_wait_until(db->dead_since + SITEDB_STALE_MSEC);
+    }
+    if (db->cut_until != LLONG_MIN) {
+        poll_timer_wait_until(db->cut_until);
     }
 }
 
@@ -127,7 +216,8 @@ sitedb_has_contents(const struct sitedb *db)
 const char *
 sitedb_state_to_string(const struct sitedb *db)
 {
-    return (db->live ? "connected"
+    return (db->cut_until != LLONG_MIN ? "cut off, too many rows"
+            : db->live ? "connected"
             : ovsdb_idl_is_connected(db->idl) ? "reading"
             : sitedb_has_contents(db) && !db->stale ? "reconnecting"
             : sitedb_has_contents(db) ? "stale"
@@ -165,6 +255,20 @@ sitedb_add_all(const struct sitedb *db, struct rowset *set)
     }
 }
 
+/* Adds the names of the VMN rows of 'ofs' to 'set'. */
+void
+sitedb_add_vmns_of(const struct sitedb *db, uint64_t ofs, struct rowset *set)
+{
+    const struct sitedb_row *row;
+
+    HINDEX_FOR_EACH_WITH_HASH (row, ofs_node, hash_uint64(ofs),
+                               &db->vmns_by_ofs) {
+        if (row->name.ofs == ofs) {
+            rowset_add(set, &row->name);
+        }
+    }
+}
+
 static struct ovsdb_idl *
 create_idl(const char *remote, bool own)
 {
@@ -181,9 +285,21 @@ create_idl(const char *remote, bool own)
     }
     if (own) {
         ovsdb_idl_add_column(idl, &vmmobrec_vm_mobility_col_connections);
+        ovsdb_idl_add_column(idl, &vmmobrec_vm_mobility_col_ssl);
         ovsdb_idl_add_column(idl, &vmmobrec_connection_col_target);
         ovsdb_idl_add_column(idl, &vmmobrec_connection_col_read_only);
+        ovsdb_idl_add_column(idl, &vmmobrec_connection_col_role);
         ovsdb_idl_add_column(idl, &vmmobrec_connection_col_external_ids);
+        ovsdb_idl_add_column(idl, &vmmobrec_ssl_col_private_key);
+        ovsdb_idl_add_column(idl, &vmmobrec_ssl_col_certificate);
+        ovsdb_idl_add_column(idl, &vmmobrec_ssl_col_ca_cert);
+        ovsdb_idl_add_column(idl, &vmmobrec_ssl_col_external_ids);
+        ovsdb_idl_add_column(idl, &vmmobrec_rbac_role_col_name);
+        ovsdb_idl_add_column(idl, &vmmobrec_rbac_role_col_permissions);
+        ovsdb_idl_add_column(idl, &vmmobrec_rbac_permission_col_table);
+        ovsdb_idl_add_column(idl, &vmmobrec_rbac_permission_col_authorization);
+        ovsdb_idl_add_column(idl, &vmmobrec_rbac_permission_col_insert_delete);
+        ovsdb_idl_add_column(idl, &vmmobrec_rbac_permission_col_update);
 
         /* Only one author writes a row, so there are no half-changed rows to
          * be afraid of. */
@@ -193,8 +309,59 @@ create_idl(const char *remote, bool own)
     /* Any server of a cluster will do, and a relay as well.  Transactions
      * find their way to the leader. */
     ovsdb_idl_set_leader_only(idl, false);
-    ovsdb_idl_set_remote(idl, remote, true);
+    if (remote) {
+        ovsdb_idl_set_remote(idl, remote, true);
+    }
     return idl;
+}
+
+/* Begins to read the database at 'remote', or none if it is null. */
+static void
+start_idl(struct sitedb *db, const char *remote)
+{
+    db->idl = create_idl(remote, db->own);
+    db->live = false;
+    db->dead_since = time_msec();
+    db->dead_seqno = db->idl_seqno = ovsdb_idl_get_seqno(db->idl);
+    db->cut_until = LLONG_MIN;
+}
+
+static void
+remove_all_rows(struct sitedb *db, struct rowset *changed)
+{
+    struct sitedb_row *row;
+
+    /* VMNs first, or they would be bad for the lack of their OFS. */
+    for (int is_ofs = 0; is_ofs < 2; is_ofs++) {
+        HMAP_FOR_EACH_SAFE (row, uuid_node, &db->rows_by_uuid) {
+            if (row->is_ofs == is_ofs) {
+                remove_row(db, row, changed);
+            }
+        }
+    }
+}
+
+/* Returns true if 'db' has far more rows than it can have a use for. */
+static bool
+is_flood(const struct sitedb *db)
+{
+    return !db->own && (db->n_rows[0] + db->n_rows[1]
+                        > 2 * db->limits.max_vmns + SITEDB_SLACK);
+}
+
+/* Forgets 'db' and lets it alone for a while. */
+static void
+cut_off(struct sitedb *db, struct rowset *changed)
+{
+    COVERAGE_INC(vmmobd_cut_off);
+    VLOG_WARN("%s: %"PRIuSIZE" OFSs and %"PRIuSIZE" VMNs are far more than "
+              "the limit of %"PRIuSIZE", not reading this database for %d s",
+              db->name, db->n_rows[1], db->n_rows[0], db->limits.max_vmns,
+              SITEDB_CUT_MSEC / 1000);
+    remove_all_rows(db, changed);
+    ovsdb_idl_destroy(db->idl);
+    start_idl(db, NULL);
+    db->cut_until = time_msec() + SITEDB_CUT_MSEC;
 }
 
 /* The IDL says whether there is a connection, but then the rows are not yet up
@@ -212,7 +379,7 @@ update_live(struct sitedb *db, struct rowset *changed)
     if (live != db->live) {
         db->live = live;
         if (live) {
-            VLOG_INFO("%s: up to date", db->remote);
+            VLOG_INFO("%s: up to date", db->name);
         } else {
             db->dead_since = time_msec();
             db->dead_seqno = ovsdb_idl_get_seqno(db->idl);
@@ -226,7 +393,7 @@ update_live(struct sitedb *db, struct rowset *changed)
         db->stale = stale;
         if (stale && sitedb_has_contents(db)) {
             VLOG_WARN("%s: not connected, keeping what it last said",
-                      db->remote);
+                      db->name);
         }
         HMAP_FOR_EACH (entry, node, vmmob_table_ofs_entries(db->table)) {
             struct row_name name = row_name_of_ofs(entry->ofs.id);
@@ -277,16 +444,17 @@ process_changes(struct sitedb *db, struct rowset *changed)
         drop_lost_rows(db, changed);
     }
 
-    VMMOBREC_VMN_FOR_EACH_TRACKED (vmn, db->idl) {
-        if (!vmmobrec_vmn_is_deleted(vmn)) {
-            update_vmn(db, vmn, changed);
-        }
-    }
     VMMOBREC_OFS_FOR_EACH_TRACKED (ofs, db->idl) {
         if (!vmmobrec_ofs_is_deleted(ofs)) {
             update_ofs(db, ofs, changed);
         }
     }
+    VMMOBREC_VMN_FOR_EACH_TRACKED (vmn, db->idl) {
+        if (!vmmobrec_vmn_is_deleted(vmn)) {
+            update_vmn(db, vmn, changed);
+        }
+    }
+    admit_surplus(db, changed);
 }
 
 /* Returns true if there are rows here that are not in the IDL.  All those that
@@ -308,9 +476,14 @@ drop_lost_rows(struct sitedb *db, struct rowset *changed)
     struct sitedb_row *row;
 
     HMAP_FOR_EACH_SAFE (row, uuid_node, &db->rows_by_uuid) {
+        if (!row->is_ofs
+            && !vmmobrec_vmn_get_for_uuid(db->idl, &row->uuid)) {
+            remove_row(db, row, changed);
+        }
+    }
+    HMAP_FOR_EACH_SAFE (row, uuid_node, &db->rows_by_uuid) {
         if (row->is_ofs
-            ? !vmmobrec_ofs_get_for_uuid(db->idl, &row->uuid)
-            : !vmmobrec_vmn_get_for_uuid(db->idl, &row->uuid)) {
+            && !vmmobrec_ofs_get_for_uuid(db->idl, &row->uuid)) {
             remove_row(db, row, changed);
         }
     }
@@ -321,6 +494,7 @@ update_vmn(struct sitedb *db, const struct vmmobrec_vmn *idl_row,
            struct rowset *changed)
 {
     struct sitedb_row *row = get_row(db, &idl_row->header_.uuid, false);
+    bool surplus = false;
     struct row_name name;
     struct vmmob_vmn vmn;
     char *error;
@@ -328,9 +502,24 @@ update_vmn(struct sitedb *db, const struct vmmobrec_vmn *idl_row,
     error = vmn_name_from_row(idl_row, &name);
     error = error ? error : set_name(db, row, &name, changed);
     error = error ? error : vmn_from_row(idl_row, &vmn);
+    if (!error) {
+        error = check_vmn(db, idl_row, &vmn);
+        if (!error && !row->used && db->n_vmns >= db->limits.max_vmns) {
+            error = xasprintf("the peer has more than %"PRIuSIZE" VMNs",
+                              db->limits.max_vmns);
+            surplus = true;
+        }
+        if (error) {
+            vmmob_vmn_destroy(&vmn);
+        }
+    }
     set_error(db, row, error);
     if (row->error) {
         remove_from_table(db, row, changed);
+        if (surplus) {
+            row->is_surplus = true;
+            ovs_list_push_back(&db->surplus, &row->surplus_node);
+        }
         return;
     }
 
@@ -338,6 +527,10 @@ update_vmn(struct sitedb *db, const struct vmmobrec_vmn *idl_row,
     rowset_add(changed, &name);
     if (vmmob_table_put_vmn(db->table, &vmn)) {
         db->changed = time_msec();
+    }
+    if (!row->used) {
+        row->used = true;
+        db->n_vmns++;
     }
     vmmob_vmn_destroy(&vmn);
 }
@@ -347,13 +540,21 @@ update_ofs(struct sitedb *db, const struct vmmobrec_ofs *idl_row,
            struct rowset *changed)
 {
     struct sitedb_row *row = get_row(db, &idl_row->header_.uuid, true);
+    const struct vmmob_ofs *old;
     struct row_name name;
     struct vmmob_ofs ofs;
+    bool concerns_vmns;
     char *error;
 
     error = ofs_name_from_row(idl_row, &name);
     error = error ? error : set_name(db, row, &name, changed);
     error = error ? error : ofs_from_row(idl_row, &ofs);
+    if (!error) {
+        error = check_ofs(db, &ofs);
+        if (error) {
+            vmmob_ofs_destroy(&ofs);
+        }
+    }
     set_error(db, row, error);
     if (row->error) {
         remove_from_table(db, row, changed);
@@ -361,10 +562,96 @@ update_ofs(struct sitedb *db, const struct vmmobrec_ofs *idl_row,
     }
 
     rowset_add(changed, &name);     /* As above. */
+    old = row->used ? vmmob_table_find_ofs(db->table, name.ofs) : NULL;
+    concerns_vmns = (!old || !same_pools(old, &ofs)
+                     || vmmobrec_ofs_is_updated(
+                         idl_row, VMMOBREC_OFS_COL_SYSTEM_ID));
     if (vmmob_table_put_ofs(db->table, &ofs)) {
         db->changed = time_msec();
     }
+    row->used = true;
+    if (concerns_vmns) {
+        recheck_vmns_of(db, name.ofs, changed);
+    }
     vmmob_ofs_destroy(&ofs);
+}
+
+/* Looks at 'row', a VMN's, again, though it did not change. */
+static void
+recheck_vmn(struct sitedb *db, struct sitedb_row *row, struct rowset *changed)
+{
+    const struct vmmobrec_vmn *vmn = vmmobrec_vmn_get_for_uuid(db->idl,
+                                                               &row->uuid);
+
+    if (vmn) {
+        update_vmn(db, vmn, changed);
+    }
+}
+
+/* Looks at the VMN rows of 'ofs' again, after its row changed. */
+static void
+recheck_vmns_of(struct sitedb *db, uint64_t ofs, struct rowset *changed)
+{
+    struct sitedb_row *row;
+
+    HINDEX_FOR_EACH_WITH_HASH_SAFE (row, ofs_node, hash_uint64(ofs),
+                                    &db->vmns_by_ofs) {
+        if (row->name.ofs == ofs) {
+            recheck_vmn(db, row, changed);
+        }
+    }
+}
+
+/* Takes rows that there was no room for if there is now. */
+static void
+admit_surplus(struct sitedb *db, struct rowset *changed)
+{
+    while (!ovs_list_is_empty(&db->surplus)
+           && db->n_vmns < db->limits.max_vmns) {
+        struct sitedb_row *row = CONTAINER_OF(ovs_list_front(&db->surplus),
+                                              struct sitedb_row, surplus_node);
+
+        set_error(db, row, NULL);
+        recheck_vmn(db, row, changed);
+    }
+}
+
+/* Returns NULL if 'vmn', which is in 'idl_row', may be used, otherwise an
+ * error message that the caller must free(). */
+static char *
+check_vmn(const struct sitedb *db, const struct vmmobrec_vmn *idl_row,
+          const struct vmmob_vmn *vmn)
+{
+    const struct vmmob_ofs *ofs = vmmob_table_find_ofs(db->table, vmn->ofs);
+    struct row_name name = row_name_of_ofs(vmn->ofs);
+    const struct vmmobrec_ofs *ofs_row = sitedb_find_ofs(db, &name);
+    char *error = vmn_check_ofs(vmn, idl_row->system_id, ofs,
+                                ofs_row ? ofs_row->system_id : "");
+
+    return error ? error : limits_check_vmn(&db->limits, vmn);
+}
+
+/* Likewise for 'ofs'. */
+static char *
+check_ofs(const struct sitedb *db, const struct vmmob_ofs *ofs)
+{
+    char *error = db->own ? NULL : own_ofss_check(db->own_ofss, ofs);
+
+    return error ? error : limits_check_ofs(&db->limits, ofs);
+}
+
+static bool
+same_pools(const struct vmmob_ofs *a, const struct vmmob_ofs *b)
+{
+    if (a->n_pools != b->n_pools) {
+        return false;
+    }
+    for (size_t i = 0; i < a->n_pools; i++) {
+        if (!vmmob_prefix_equals(&a->pools[i], &b->pools[i])) {
+            return false;
+        }
+    }
+    return true;
 }
 
 static struct sitedb_row *
@@ -433,6 +720,10 @@ set_name(struct sitedb *db, struct sitedb_row *row,
     row->named = true;
     row->name = *name;
     hmap_insert(&db->rows_by_name, &row->name_node, row_name_hash(name));
+    if (!row->is_ofs) {
+        hindex_insert(&db->vmns_by_ofs, &row->ofs_node,
+                      hash_uint64(name->ofs));
+    }
     return NULL;
 }
 
@@ -442,6 +733,9 @@ clear_name(struct sitedb *db, struct sitedb_row *row, struct rowset *changed)
     if (row->named) {
         remove_from_table(db, row, changed);
         hmap_remove(&db->rows_by_name, &row->name_node);
+        if (!row->is_ofs) {
+            hindex_remove(&db->vmns_by_ofs, &row->ofs_node);
+        }
         row->named = false;
     }
 }
@@ -451,33 +745,42 @@ clear_name(struct sitedb *db, struct sitedb_row *row, struct rowset *changed)
 static void
 set_error(struct sitedb *db, struct sitedb_row *row, char *error)
 {
-    static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 5);
+    char *old_error = row->error;
 
     db->n_bad += !!error - !!row->error;
-    free(row->error);
     row->error = error ? to_printable(error) : NULL;
-    if (error) {
+    if (row->is_surplus) {
+        row->is_surplus = false;
+        ovs_list_remove(&row->surplus_node);
+    }
+    if (error && !(old_error && !strcmp(old_error, error))) {
         COVERAGE_INC(vmmobd_bad_row);
-        VLOG_WARN_RL(&rl, "%s: table %s: ignoring row "UUID_FMT": %s",
-                     db->remote, row->is_ofs ? "OFS" : "VMN",
+        VLOG_WARN_RL(&db->rl, "%s: table %s: ignoring row "UUID_FMT": %s",
+                     db->name, row->is_ofs ? "OFS" : "VMN",
                      UUID_ARGS(&row->uuid), row->error);
     }
+    free(old_error);
 }
 
 static void
 remove_from_table(struct sitedb *db, struct sitedb_row *row,
                   struct rowset *changed)
 {
-    if (row->named
-        && (row->is_ofs
-            ? vmmob_table_remove_ofs(db->table, row->name.ofs)
-            : vmmob_table_remove_vmn(db->table, &row->name.key,
-                                     row->name.ofs))) {
-        db->changed = time_msec();
-    }
     if (row->named) {
         /* Also if it was bad before: the publisher wants to know. */
         rowset_add(changed, &row->name);
+    }
+    if (!row->used) {
+        return;
+    }
+    row->used = false;
+    db->changed = time_msec();
+    if (row->is_ofs) {
+        vmmob_table_remove_ofs(db->table, row->name.ofs);
+        recheck_vmns_of(db, row->name.ofs, changed);
+    } else {
+        vmmob_table_remove_vmn(db->table, &row->name.key, row->name.ofs);
+        db->n_vmns--;
     }
 }
 

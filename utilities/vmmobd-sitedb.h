@@ -8,8 +8,13 @@
  *
  * Keeps the rows that can be used in a table of its own, and how they are
  * named, and reports the names of those that change.  What is in the database
- * came from another site, so a row that is not valid is counted, logged, and
- * otherwise as if it was not there.
+ * came from another site, so a row that is not valid, or that claims what the
+ * site may not claim (vmmobd-limits.h), is counted, logged, and otherwise as
+ * if it was not there.  It is looked at again when its OFS's row, the limits
+ * or this site's OFSs change.
+ *
+ * A peer that sends far more rows than it may have is cut off for a while, so
+ * that it does not take up memory without bound.
  *
  * When the connection breaks, the rows stay as they were last known.  If that
  * lasts for more than a moment they are stale. */
@@ -17,8 +22,12 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "hindex.h"
 #include "openvswitch/hmap.h"
+#include "openvswitch/list.h"
 #include "openvswitch/uuid.h"
+#include "openvswitch/vlog.h"
+#include "vmmobd-limits.h"
 #include "vmmobd-rowset.h"
 
 struct vmmobrec_ofs;
@@ -27,9 +36,16 @@ struct vmmobrec_vmn;
 /* How long a connection may be broken before the rows are stale, in ms. */
 #define SITEDB_STALE_MSEC 1000
 
+/* How long a peer stays cut off, in ms. */
+#define SITEDB_CUT_MSEC 60000
+
 struct sitedb {
+    char *name;                 /* For people. */
     char *remote;               /* As in ovsdb_idl_create(). */
     bool own;                   /* This site's, which we write? */
+    struct limits limits;       /* What it may claim. */
+    const struct own_ofss *own_ofss;    /* What it may not.  Not owned.  NULL
+                                         * if 'own'. */
     struct ovsdb_idl *idl;
 
     struct vmmob_table *table;  /* The rows that can be used. */
@@ -37,6 +53,12 @@ struct sitedb {
     struct hmap rows_by_name;   /* Those that have a name. */
     size_t n_rows[2];           /* In 'rows_by_uuid', by 'is_ofs'. */
     size_t n_bad;               /* Those of them that are not in 'table'. */
+    struct hindex vmns_by_ofs;  /* VMN rows that have a name, by its 'ofs'. */
+    size_t n_vmns;              /* VMN rows in 'table'. */
+    struct ovs_list surplus;    /* VMN rows that are bad just because there
+                                 * are more than limits.max_vmns. */
+    struct vlog_rate_limit rl;  /* For what is wrong with its rows, so that
+                                 * one does not drown what others do. */
 
     bool live;                  /* Connected, and up to date? */
     bool stale;                 /* Not 'live' for more than a moment? */
@@ -45,6 +67,8 @@ struct sitedb {
     long long int changed;      /* When a row last changed, in ms; LLONG_MIN if
                                  * never. */
     unsigned int idl_seqno;     /* IDL's in the last run. */
+    long long int cut_until;    /* Cut off until then, in ms; LLONG_MIN if
+                                 * not. */
 };
 
 /* A row of the database. */
@@ -55,11 +79,19 @@ struct sitedb_row {
     bool is_ofs;                /* In the OFS table?  Otherwise, in VMN. */
     bool named;                 /* Does 'name' say anything? */
     struct row_name name;
+    struct hindex_node ofs_node;    /* In 'vmns_by_ofs', if a VMN row that is
+                                     * 'named'. */
+    bool used;                  /* In 'table'? */
+    bool is_surplus;            /* In 'surplus'? */
+    struct ovs_list surplus_node;
     char *error;                /* Why it cannot be used, NULL if it can. */
 };
 
-struct sitedb *sitedb_create(const char *remote, bool own);
+struct sitedb *sitedb_create(const char *remote, const struct own_ofss *);
 void sitedb_destroy(struct sitedb *, struct rowset *changed);
+void sitedb_configure(struct sitedb *, const char *name, const struct limits *,
+                      struct rowset *changed);
+void sitedb_recheck_ofss(struct sitedb *, struct rowset *changed);
 void sitedb_run(struct sitedb *, struct rowset *changed);
 void sitedb_wait(const struct sitedb *);
 
@@ -70,5 +102,6 @@ const struct vmmobrec_vmn *sitedb_find_vmn(const struct sitedb *,
 const struct vmmobrec_ofs *sitedb_find_ofs(const struct sitedb *,
                                            const struct row_name *);
 void sitedb_add_all(const struct sitedb *, struct rowset *);
+void sitedb_add_vmns_of(const struct sitedb *, uint64_t ofs, struct rowset *);
 
 #endif /* utilities/vmmobd-sitedb.h */

@@ -41,19 +41,44 @@ check_settings(const struct settings *s)
 
     ovs_assert(s->site && s->system_id);
     check_database(s->db);
-    SVEC_FOR_EACH (i, word, &s->peers) {
-        check_database(word);
-        ovs_assert(strcmp(word, s->db));
+    for (i = 0; i < s->n_peers; i++) {
+        const struct settings_peer *peer = &s->peers[i];
+
+        ovs_assert(peer->name[0]);
+        check_database(peer->remote);
+        ovs_assert(strcmp(peer->remote, s->db));
         for (size_t j = 0; j < i; j++) {
-            ovs_assert(strcmp(word, s->peers.names[j]));
+            ovs_assert(strcmp(peer->name, s->peers[j].name));
+            ovs_assert(strcmp(peer->remote, s->peers[j].remote));
         }
     }
     SVEC_FOR_EACH (i, word, &s->listen) {
         ovs_assert(!pstream_verify_name(word));
     }
+    SVEC_FOR_EACH (i, word, &s->listen_hvs) {
+        ovs_assert(!strncmp(word, "pssl:", 5));
+        ovs_assert(!svec_contains_unsorted(&s->listen, word));
+    }
+    ovs_assert(s->allow_plain_tcp || svec_is_empty(&s->warnings));
     SVEC_FOR_EACH (i, word, &s->problems) {
         ovs_assert(word[0]);
     }
+}
+
+static bool
+same_peers(const struct settings *a, const struct settings *b)
+{
+    if (a->n_peers != b->n_peers) {
+        return false;
+    }
+    for (size_t i = 0; i < a->n_peers; i++) {
+        if (strcmp(a->peers[i].name, b->peers[i].name)
+            || strcmp(a->peers[i].remote, b->peers[i].remote)
+            || !limits_equals(&a->peers[i].limits, &b->peers[i].limits)) {
+            return false;
+        }
+    }
+    return true;
 }
 
 void
@@ -72,9 +97,11 @@ fuzz_agent_settings(const uint8_t *data, size_t size)
     ovs_assert(!strcmp(first.site, second.site));
     ovs_assert(!strcmp(first.system_id, second.system_id));
     ovs_assert(!strcmp(first.db, second.db));
-    ovs_assert(svec_equal(&first.peers, &second.peers));
+    ovs_assert(same_peers(&first, &second));
     ovs_assert(svec_equal(&first.listen, &second.listen));
+    ovs_assert(svec_equal(&first.listen_hvs, &second.listen_hvs));
     ovs_assert(svec_equal(&first.problems, &second.problems));
+    ovs_assert(svec_equal(&first.warnings, &second.warnings));
 
     settings_destroy(&second);
     settings_destroy(&first);

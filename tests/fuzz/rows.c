@@ -215,6 +215,37 @@ take_ofs(const struct loose_row *row, bool delete, struct vmmob_table *table,
     }
 }
 
+/* Adds to 'changed' the names of the VMN rows of the OFSs that are in there,
+ * as "struct sitedb" sees to with an index. */
+static void
+add_vmns_of_ofss(struct sitedb **dbs, size_t n, struct rowset *changed)
+{
+    struct rowset vmns = ROWSET_INITIALIZER(&vmns);
+    const struct rowset_node *node;
+
+    for (size_t i = 0; i < n; i++) {
+        const struct vmmob_entry *entry;
+
+        HMAP_FOR_EACH (entry, node, vmmob_table_entries(dbs[i]->table)) {
+            const struct vmmob_row *row;
+
+            LIST_FOR_EACH (row, node, &entry->rows) {
+                struct row_name ofs = row_name_of_ofs(row->vmn.ofs);
+                struct row_name vmn = row_name_of_vmn(&entry->key,
+                                                      row->vmn.ofs);
+
+                if (rowset_contains(changed, &ofs)) {
+                    rowset_add(&vmns, &vmn);
+                }
+            }
+        }
+    }
+    ROWSET_FOR_EACH (node, &vmns) {
+        rowset_add(changed, &node->name);
+    }
+    rowset_destroy(&vmns);
+}
+
 /* Aborts unless all that is known is from some database, and that of an OFS
  * of this site, whose database is dbs[0], from there. */
 static void
@@ -267,10 +298,12 @@ fuzz_rows(const uint8_t *data, size_t size)
     }
     for (size_t i = 0; i < ARRAY_SIZE(sitedbs); i++) {
         sitedbs[i] = (struct sitedb) {
+            .name = CONST_CAST(char *, "lyon"),
             .remote = CONST_CAST(char *, "tcp:192.0.2.1:6650"),
             .own = !i,
             .table = vmmob_table_create(),
         };
+        hindex_init(&sitedbs[i].vmns_by_ofs);
         dbs[i] = &sitedbs[i];
     }
     known_init(&known);
@@ -298,6 +331,7 @@ fuzz_rows(const uint8_t *data, size_t size)
             (table->string[0] == 'V' ? take_vmn : take_ofs)(
                 &row, delete, dbs[db->integer]->table, &changed);
             row_destroy(&row);
+            add_vmns_of_ofss(dbs, ARRAY_SIZE(dbs), &changed);
             known_update(&known, dbs, ARRAY_SIZE(dbs), &changed);
             rowset_clear(&changed);
             check_known(&known, dbs, ARRAY_SIZE(dbs));
@@ -307,6 +341,7 @@ fuzz_rows(const uint8_t *data, size_t size)
 
     known_destroy(&known);
     for (size_t i = 0; i < ARRAY_SIZE(sitedbs); i++) {
+        hindex_destroy(&sitedbs[i].vmns_by_ofs);
         vmmob_table_destroy(sitedbs[i].table);
     }
     rowset_destroy(&changed);

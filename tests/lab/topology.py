@@ -219,6 +219,8 @@ class Lab:
             open_vswitch = {
                 "site": site.name,
                 "listen": "ptcp:%d:%s" % (switch.VMMOB_PORT, site.management),
+                # Nobody else is on the lab's networks.
+                "allow-plain-tcp": "true",
                 "peers": " ".join("tcp:%s:%d" % (peer.management,
                                                  switch.VMMOB_PORT)
                                   for peer in self.sites if peer != site)}

@@ -1,0 +1,370 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include <config.h>
+
+#include "vmmobd-limits.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "openvswitch/dynamic-string.h"
+#include "packets.h"
+#include "util.h"
+#include "vmmob-binding.h"
+#include "vmmob-table.h"
+
+static void prefix_limit_destroy(struct prefix_limit *);
+static void prefix_limit_clone(struct prefix_limit *,
+                               const struct prefix_limit *);
+static bool prefix_limit_equals(const struct prefix_limit *,
+                                const struct prefix_limit *);
+static bool prefix_limit_allows(const struct prefix_limit *,
+                                const struct vmmob_prefix *);
+static struct vmmob_prefix host_prefix(const struct in6_addr *);
+
+static void add_own(struct own_ofss *, const struct vmmob_table *);
+static struct own_range range_from_prefix(const struct vmmob_prefix *);
+static int compare_ids(const void *, const void *);
+static int compare_ranges(const void *, const void *);
+static void join_ranges(struct own_ofss *);
+
+static char *addr_error(const char *before, const struct in6_addr *,
+                        const char *after);
+static char *prefix_error(const struct vmmob_prefix *, const char *after);
+
+/* Limits. */
+
+/* Initializes 'limits' to allow anything. */
+void
+limits_init(struct limits *limits)
+{
+    *limits = (struct limits) { .max_vmns = LIMITS_MAX_VMNS };
+}
+
+/* Frees what 'limits' owns, but not 'limits' itself. */
+void
+limits_destroy(struct limits *limits)
+{
+    if (limits) {
+        prefix_limit_destroy(&limits->pools);
+        prefix_limit_destroy(&limits->homes);
+    }
+}
+
+void
+limits_clone(struct limits *dst, const struct limits *src)
+{
+    prefix_limit_clone(&dst->pools, &src->pools);
+    prefix_limit_clone(&dst->homes, &src->homes);
+    dst->max_vmns = src->max_vmns;
+}
+
+bool
+limits_equals(const struct limits *a, const struct limits *b)
+{
+    return (prefix_limit_equals(&a->pools, &b->pools)
+            && prefix_limit_equals(&a->homes, &b->homes)
+            && a->max_vmns == b->max_vmns);
+}
+
+/* Checks whether a peer with 'limits' may have 'ofs'. */
+char *
+limits_check_ofs(const struct limits *limits, const struct vmmob_ofs *ofs)
+{
+    for (size_t i = 0; i < ofs->n_pools; i++) {
+        if (!prefix_limit_allows(&limits->pools, &ofs->pools[i])) {
+            return prefix_error(&ofs->pools[i], "is not one that "
+                                "vmmob-peer-pools allows this peer");
+        }
+    }
+    return NULL;
+}
+
+/* Checks whether a peer with 'limits' may have 'vmn'. */
+char *
+limits_check_vmn(const struct limits *limits, const struct vmmob_vmn *vmn)
+{
+    for (size_t i = 0; i < vmn->n_pairs; i++) {
+        const struct in6_addr *hoa = &vmn->pairs[i].hoa;
+        struct vmmob_prefix prefix = host_prefix(hoa);
+
+        if (!prefix_limit_allows(&limits->homes, &prefix)) {
+            return addr_error("home address", hoa, "is not one that "
+                              "vmmob-peer-homes allows this peer");
+        }
+    }
+    return NULL;
+}
+
+/* Allows 'prefix' and what else was added, but nothing else. */
+void
+prefix_limit_add(struct prefix_limit *limit, const struct vmmob_prefix *prefix)
+{
+    limit->limited = true;
+    limit->prefixes = xrealloc(limit->prefixes,
+                               (limit->n + 1) * sizeof *limit->prefixes);
+    limit->prefixes[limit->n++] = *prefix;
+}
+
+void
+prefix_limit_allow_none(struct prefix_limit *limit)
+{
+    prefix_limit_destroy(limit);
+    limit->limited = true;
+}
+
+static void
+prefix_limit_destroy(struct prefix_limit *limit)
+{
+    free(limit->prefixes);
+    limit->prefixes = NULL;
+    limit->n = 0;
+}
+
+static void
+prefix_limit_clone(struct prefix_limit *dst, const struct prefix_limit *src)
+{
+    dst->limited = src->limited;
+    dst->n = src->n;
+    dst->prefixes = (src->n
+                     ? xmemdup(src->prefixes, src->n * sizeof *src->prefixes)
+                     : NULL);
+}
+
+static bool
+prefix_limit_equals(const struct prefix_limit *a, const struct prefix_limit *b)
+{
+    if (a->limited != b->limited || a->n != b->n) {
+        return false;
+    }
+    for (size_t i = 0; i < a->n; i++) {
+        if (!vmmob_prefix_equals(&a->prefixes[i], &b->prefixes[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool
+prefix_limit_allows(const struct prefix_limit *limit,
+                    const struct vmmob_prefix *prefix)
+{
+    for (size_t i = 0; i < limit->n; i++) {
+        const struct vmmob_prefix *allowed = &limit->prefixes[i];
+
+        if (allowed->plen <= prefix->plen
+            && vmmob_prefix_contains(allowed, &prefix->addr)) {
+            return true;
+        }
+    }
+    return !limit->limited;
+}
+
+/* Returns the prefix that has just 'addr' in it. */
+static struct vmmob_prefix
+host_prefix(const struct in6_addr *addr)
+{
+    return (struct vmmob_prefix) { .addr = *addr, .plen = 128 };
+}
+
+/* A VMN and its OFS. */
+
+/* Checks whether 'vmn' can be at 'ofs', the row of its OFS, which is null if
+ * there is none that can be used.  The system ids are those in the two rows,
+ * "" if unknown. */
+char *
+vmn_check_ofs(const struct vmmob_vmn *vmn, const char *system_id,
+              const struct vmmob_ofs *ofs, const char *ofs_system_id)
+{
+    if (!ofs) {
+        return xasprintf("OFS "VMMOB_OFS_ID_FMT" has no row that can be used",
+                         vmn->ofs);
+    }
+    if (system_id[0] && ofs_system_id[0] && strcmp(system_id, ofs_system_id)) {
+        return xasprintf("it was written by system \"%s\", but OFS "
+                         VMMOB_OFS_ID_FMT" is of system \"%s\"",
+                         system_id, ofs->id, ofs_system_id);
+    }
+    for (size_t i = 0; i < vmn->n_pairs; i++) {
+        const struct in6_addr *moa = &vmn->pairs[i].moa;
+        bool found = !ipv6_addr_is_set(moa);
+
+        for (size_t j = 0; j < ofs->n_pools && !found; j++) {
+            found = vmmob_prefix_contains(&ofs->pools[j], moa);
+        }
+        if (!found) {
+            return addr_error("mobile address", moa,
+                              "is not in a pool of its OFS");
+        }
+    }
+    return NULL;
+}
+
+/* This site's OFSs. */
+
+void
+own_ofss_destroy(struct own_ofss *own)
+{
+    if (own) {
+        free(own->ids);
+        free(own->ranges);
+    }
+}
+
+/* Makes 'own' the OFSs in tables 'a' and 'b'.  Returns true if something is
+ * different now. */
+bool
+own_ofss_set(struct own_ofss *own, const struct vmmob_table *a,
+             const struct vmmob_table *b)
+{
+    size_t n_ids = vmmob_table_n_ofss(a) + vmmob_table_n_ofss(b);
+    struct own_ofss new = {
+        .ids = xmalloc(n_ids * sizeof *new.ids),
+        .ranges = xmalloc(n_ids * VMMOB_MAX_POOLS * sizeof *new.ranges),
+    };
+    bool changed;
+
+    add_own(&new, a);
+    add_own(&new, b);
+    if (new.n_ids) {
+        qsort(new.ids, new.n_ids, sizeof *new.ids, compare_ids);
+    }
+    if (new.n_ranges) {
+        qsort(new.ranges, new.n_ranges, sizeof *new.ranges, compare_ranges);
+        join_ranges(&new);
+    }
+
+    changed = (new.n_ids != own->n_ids || new.n_ranges != own->n_ranges
+               || (new.n_ids
+                   && memcmp(new.ids, own->ids, new.n_ids * sizeof *new.ids))
+               || (new.n_ranges
+                   && memcmp(new.ranges, own->ranges,
+                             new.n_ranges * sizeof *new.ranges)));
+    own_ofss_destroy(own);
+    *own = new;
+    return changed;
+}
+
+/* Checks whether another site may have 'ofs'. */
+char *
+own_ofss_check(const struct own_ofss *own, const struct vmmob_ofs *ofs)
+{
+    if (own->n_ids && bsearch(&ofs->id, own->ids, own->n_ids, sizeof *own->ids,
+                              compare_ids)) {
+        return xasprintf("OFS "VMMOB_OFS_ID_FMT" is one of this site",
+                         ofs->id);
+    }
+    for (size_t i = 0; i < ofs->n_pools; i++) {
+        struct own_range pool = range_from_prefix(&ofs->pools[i]);
+        size_t low = 0, high = own->n_ranges;
+
+        /* Find the first range that does not end before 'pool'. */
+        while (low < high) {
+            size_t middle = low + (high - low) / 2;
+
+            if (memcmp(&own->ranges[middle].last, &pool.first,
+                       sizeof pool.first) < 0) {
+                low = middle + 1;
+            } else {
+                high = middle;
+            }
+        }
+        if (low < own->n_ranges
+            && memcmp(&own->ranges[low].first, &pool.last,
+                      sizeof pool.last) <= 0) {
+            return prefix_error(&ofs->pools[i],
+                                "has addresses of a pool of this site");
+        }
+    }
+    return NULL;
+}
+
+/* Adds the OFSs in 'table' to 'own', unsorted. */
+static void
+add_own(struct own_ofss *own, const struct vmmob_table *table)
+{
+    const struct vmmob_ofs_entry *entry;
+
+    HMAP_FOR_EACH (entry, node, vmmob_table_ofs_entries(table)) {
+        const struct vmmob_ofs *ofs = &entry->ofs;
+
+        own->ids[own->n_ids++] = ofs->id;
+        for (size_t i = 0; i < ofs->n_pools; i++) {
+            own->ranges[own->n_ranges++] = range_from_prefix(&ofs->pools[i]);
+        }
+    }
+}
+
+static struct own_range
+range_from_prefix(const struct vmmob_prefix *prefix)
+{
+    struct in6_addr mask = ipv6_create_mask(prefix->plen);
+    struct own_range range = { .first = prefix->addr, .last = prefix->addr };
+
+    for (size_t i = 0; i < sizeof mask.s6_addr; i++) {
+        range.last.s6_addr[i] |= ~mask.s6_addr[i];
+    }
+    return range;
+}
+
+static int
+compare_ids(const void *a_, const void *b_)
+{
+    const uint64_t *a = a_;
+    const uint64_t *b = b_;
+
+    return *a < *b ? -1 : *a > *b;
+}
+
+static int
+compare_ranges(const void *a_, const void *b_)
+{
+    const struct own_range *a = a_;
+    const struct own_range *b = b_;
+
+    return memcmp(&a->first, &b->first, sizeof a->first);
+}
+
+/* Joins those of the sorted ranges of 'own' that overlap. */
+static void
+join_ranges(struct own_ofss *own)
+{
+    size_t n = 0;
+
+    for (size_t i = 1; i < own->n_ranges; i++) {
+        struct own_range *last = &own->ranges[n];
+        const struct own_range *next = &own->ranges[i];
+
+        if (memcmp(&next->first, &last->last, sizeof last->last) > 0) {
+            own->ranges[++n] = *next;
+        } else if (memcmp(&next->last, &last->last, sizeof last->last) > 0) {
+            last->last = next->last;
+        }
+    }
+    own->n_ranges = n + 1;
+}
+
+/* Messages. */
+
+static char *
+addr_error(const char *before, const struct in6_addr *addr, const char *after)
+{
+    struct ds s = DS_EMPTY_INITIALIZER;
+
+    ds_put_format(&s, "%s ", before);
+    vmmob_addr_format(addr, &s);
+    ds_put_format(&s, " %s", after);
+    return ds_steal_cstr(&s);
+}
+
+static char *
+prefix_error(const struct vmmob_prefix *pool, const char *after)
+{
+    struct ds s = DS_EMPTY_INITIALIZER;
+
+    ds_put_cstr(&s, "pool ");
+    vmmob_prefix_format(pool, &s);
+    ds_put_format(&s, " %s", after);
+    return ds_steal_cstr(&s);
+}

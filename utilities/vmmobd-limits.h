@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#ifndef VMMOBD_LIMITS_H
+#define VMMOBD_LIMITS_H 1
+
+/* What a site may claim
+ * =====================
+ *
+ * A row that another site sends can be well-formed and still say what it has
+ * no right to say.  Three things are checked, each by a function that looks at
+ * nothing but its arguments:
+ *
+ *   - A VMN row must fit the row of its OFS, in the same database: the OFS
+ *     hands out addresses of its own pools only.
+ *
+ *   - An OFS of another site must not be one of ours, nor have an address that
+ *     one of ours may hand out.
+ *
+ *   - A peer may be limited by configuration to some pools and to some home
+ *     addresses.
+ *
+ * All functions that check return NULL if all is well, otherwise an error
+ * message that the caller must free(). */
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct vmmob_ofs;
+struct vmmob_prefix;
+struct vmmob_table;
+struct vmmob_vmn;
+
+/* Prefixes that are allowed. */
+struct prefix_limit {
+    bool limited;               /* Otherwise all are. */
+    struct vmmob_prefix *prefixes;  /* Owned. */
+    size_t n;                   /* If 0 and 'limited', then none is. */
+};
+
+/* How many VMNs a peer may have, unless configured. */
+#define LIMITS_MAX_VMNS 100000
+
+/* The limits of one peer. */
+struct limits {
+    struct prefix_limit pools;  /* What its OFSs' pools must be in. */
+    struct prefix_limit homes;  /* What its VMNs' HoAs must be in. */
+    size_t max_vmns;            /* Most rows of its VMN table to use. */
+};
+
+void limits_init(struct limits *);
+void limits_destroy(struct limits *);
+void limits_clone(struct limits *, const struct limits *);
+bool limits_equals(const struct limits *, const struct limits *);
+char *limits_check_ofs(const struct limits *, const struct vmmob_ofs *);
+char *limits_check_vmn(const struct limits *, const struct vmmob_vmn *);
+
+void prefix_limit_add(struct prefix_limit *, const struct vmmob_prefix *);
+void prefix_limit_allow_none(struct prefix_limit *);
+
+char *vmn_check_ofs(const struct vmmob_vmn *, const char *system_id,
+                    const struct vmmob_ofs *, const char *ofs_system_id);
+
+/* The OFSs of this site and the addresses that they may hand out. */
+struct own_ofss {
+    uint64_t *ids;              /* Sorted. */
+    size_t n_ids;
+    struct own_range *ranges;   /* Sorted, apart from each other. */
+    size_t n_ranges;
+};
+
+/* All from 'first' to 'last'. */
+struct own_range {
+    struct in6_addr first, last;
+};
+
+#define OWN_OFSS_INITIALIZER { .ids = NULL }
+void own_ofss_destroy(struct own_ofss *);
+bool own_ofss_set(struct own_ofss *, const struct vmmob_table *,
+                  const struct vmmob_table *);
+char *own_ofss_check(const struct own_ofss *, const struct vmmob_ofs *);
+
+#endif /* utilities/vmmobd-limits.h */
