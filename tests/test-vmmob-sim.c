@@ -647,7 +647,7 @@ agent_start(struct hypervisor *hyp)
     sim_trace("ag%d: starts", hyp->number);
     hyp->ag.alive = true;
     sim_current = &hyp->ag;
-    hyp->agent = agent_create(hyp->conf.proc.name, hyp->sw.name);
+    hyp->agent = agent_create(hyp->conf.proc.name, hyp->sw.name, true);
     sim_current = NULL;
     sim_wake(&hyp->ag, sim_now);
 }
@@ -1064,7 +1064,7 @@ world_create(void)
     for (int i = 0; i < n_sites; i++) {
         char name[32];
 
-        snprintf(name, sizeof name, "tcp:10.9.0.%d:6650", i);
+        snprintf(name, sizeof name, "unix:db%d", i);
         sim_db_create(&dbs[i], name);
         dbs[i].answers_first = sim_chance(25);
     }
