@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /* Tests of lib/vmmob-binding.c, lib/vmmob-csum.c, lib/vmmob-msg.c,
- * lib/vmmob-table.c.
+ * lib/vmmob-table.c, ofproto-vmmob/damping.c, ofproto-vmmob/flow-index.c.
  *
  * Tests that take a SEED do the same each time for the same SEED.  They print
  * the seed of the case that failed, with which, and 1 for the number of cases,
@@ -21,7 +21,10 @@
 #include "command-line.h"
 #include "csum.h"
 #include "dp-packet.h"
+#include "flow.h"
 #include "jsonrpc.h"
+#include "ofproto-vmmob/damping.h"
+#include "ofproto-vmmob/flow-index.h"
 #include "openvswitch/dynamic-string.h"
 #include "openvswitch/json.h"
 #include "ovstest.h"
@@ -2274,6 +2277,247 @@ test_csum(struct ovs_cmdl_context *ctx)
     }
 }
 
+/* Damping of MAC moves, against a list of all moves. */
+
+static void
+random_damping(void)
+{
+    enum { N_VMNS = 3, N_STEPS = 200 };
+    size_t max_moves = range(0, 6);
+    long long int window = range(1, 50);
+    long long int moves[N_VMNS][N_STEPS];
+    long long int released[N_VMNS] = { 0 };
+    bool frozen[N_VMNS] = { false };
+    size_t n[N_VMNS] = { 0 };
+    long long int now = 1;
+    struct damping d;
+
+    damping_init(&d);
+    damping_configure(&d, max_moves, window);
+    for (int i = 0; i < N_STEPS && !n_failures; i++) {
+        unsigned int k = range(0, N_VMNS - 1);
+        struct vmmob_key key = key_nth(k);
+
+        now += range(0, range(0, 3) ? 5 : 60);
+        damping_run(&d, now);
+        for (int j = 0; j < N_VMNS; j++) {
+            if (n[j] && moves[j][n[j] - 1] + window <= now) {
+                frozen[j] = false;
+            }
+        }
+
+        if (!range(0, 19)) {
+            if (damping_release(&d, &key) != frozen[k]) {
+                fail("step %d: release says otherwise", i);
+            }
+            frozen[k] = false;
+            released[k] = now;
+            n[k] = 0;
+        } else if (max_moves) {
+            size_t recent = 0;
+            bool was = frozen[k];
+
+            moves[k][n[k]++] = now;
+            for (size_t j = 0; j < n[k]; j++) {
+                recent += (moves[k][j] > now - window
+                           && moves[k][j] >= released[k]);
+            }
+            frozen[k] |= recent >= max_moves;
+            if (damping_note_move(&d, &key, now) != (frozen[k] && !was)) {
+                fail("step %d: freezing says otherwise", i);
+            }
+        } else if (damping_note_move(&d, &key, now)) {
+            fail("step %d: frozen without damping", i);
+        }
+
+        long long int next = LLONG_MAX;
+        for (int j = 0; j < N_VMNS; j++) {
+            struct vmmob_key other = key_nth(j);
+
+            if (damping_is_frozen(&d, &other) != frozen[j]) {
+                fail("step %d: VMN %d is %sfrozen", i, j,
+                     frozen[j] ? "not " : "");
+            }
+            if (n[j] && moves[j][n[j] - 1] + window > now) {
+                next = MIN(next, moves[j][n[j] - 1] + window);
+            }
+        }
+        if (damping_next_event(&d) != next) {
+            fail("step %d: next event at %lld instead of %lld", i,
+                 damping_next_event(&d), next);
+        }
+    }
+    damping_run(&d, now + window);
+    if (!hmap_is_empty(&d.records)) {
+        fail("something is remembered for ever");
+    }
+    damping_destroy(&d);
+}
+
+static void
+test_damping(struct ovs_cmdl_context *ctx)
+{
+    uint32_t seed, n;
+
+    parse_seed(ctx, &seed, &n);
+    for (uint32_t i = 0; i < n && !n_failures; i++) {
+        start_case(seed, i);
+        random_damping();
+    }
+}
+
+/* The index of datapath flows, against a search through all of them. */
+
+struct indexed_flow {
+    struct flow_index_entry *entry;
+    const void *owner;
+    struct flow flow;
+    struct flow_wildcards wc;
+    bool exact;                 /* Added without mask. */
+};
+
+/* Few, so that many have common prefixes. */
+static ovs_be32
+random_ipv4(void)
+{
+    return htonl(0x0a640000 | (range(0, 1) << range(0, 31))
+                 | (range(0, 1) << range(0, 31)));
+}
+
+static ovs_be32
+random_ipv4_mask(void)
+{
+    return (range(0, 9)
+            ? be32_prefix_mask(range(0, 3) ? 32 : range(0, 32))
+            : htonl(random_uint32()));
+}
+
+/* Returns true if the first bits of 'mask', as far as they are ones, make 'a'
+ * equal to 'b', and there are such bits. */
+static bool
+have_common_prefix(ovs_be32 a, ovs_be32 b, ovs_be32 mask)
+{
+    int n = 0;
+
+    while (n < 32 && ntohl(mask) & (UINT32_C(1) << (31 - n))) {
+        n++;
+    }
+    return n && !((a ^ b) & be32_prefix_mask(n));
+}
+
+static void
+check_found(const struct indexed_flow *flows, size_t n, const void *owner)
+{
+    enum { MAX = 200 };
+    struct flow_index_id ids[MAX];
+    bool found[MAX] = { false };
+    ovs_be32 ip = random_ipv4();
+    struct in6_addr ip6;
+    size_t n_ids, max;
+
+    in6_addr_set_mapped_ipv4(&ip6, ip);
+    n_ids = flow_index_find(owner, &ip6, ids, MAX);
+    for (size_t i = 0; i < n_ids; i++) {
+        size_t j = ids[i].ufid.u32[0];
+
+        if (j >= n || ids[i].pmd_id != j + 1 || !flows[j].entry
+            || flows[j].owner != owner) {
+            fail("found a flow that is not there");
+            return;
+        }
+        found[j] = true;
+    }
+    for (size_t i = 0; i < n; i++) {
+        const struct indexed_flow *f = &flows[i];
+        bool wanted = (f->entry && f->owner == owner
+                       && (have_common_prefix(f->flow.nw_src, ip,
+                                              f->wc.masks.nw_src)
+                           || have_common_prefix(f->flow.nw_dst, ip,
+                                                 f->wc.masks.nw_dst)));
+
+        if (wanted != found[i]) {
+            fail(IP_FMT": flow %"PRIuSIZE" %s found", IP_ARGS(ip), i,
+                 wanted ? "is not" : "should not be");
+        }
+    }
+
+    max = range(0, 3);
+    if (flow_index_find(owner, &ip6, ids, max) != MIN(max, n_ids)) {
+        fail("not as many found as there is room for");
+    }
+}
+
+static void
+random_flow_index(void)
+{
+    enum { N = 100 };
+    static const int owners[2];
+    struct indexed_flow *flows = xcalloc(N, sizeof *flows);
+    size_t n_indexed = 0;
+
+    for (size_t i = 0; i < N && !n_failures; i++) {
+        struct indexed_flow *f = &flows[i];
+        ovs_u128 ufid = { .u32 = { i } };
+
+        f->owner = &owners[range(0, 1)];
+        f->flow.dl_type = htons(range(0, 9) ? ETH_TYPE_IP : ETH_TYPE_ARP);
+        f->flow.nw_src = random_ipv4();
+        f->flow.nw_dst = random_ipv4();
+        f->exact = !range(0, 9);
+        f->wc.masks.nw_src = f->exact ? OVS_BE32_MAX : random_ipv4_mask();
+        f->wc.masks.nw_dst = f->exact ? OVS_BE32_MAX : random_ipv4_mask();
+        f->entry = flow_index_add(f->owner, &ufid, i + 1, &f->flow,
+                                  f->exact ? NULL : &f->wc);
+        n_indexed += f->entry != NULL;
+
+        size_t gone = range(0, N - 1);
+        if (!range(0, 2) && flows[gone].entry) {
+            flow_index_remove(flows[gone].entry);
+            flows[gone].entry = NULL;
+            n_indexed--;
+        }
+        check_found(flows, i + 1, &owners[range(0, 1)]);
+        if (flow_index_count() != n_indexed) {
+            fail("%"PRIuSIZE" flows instead of %"PRIuSIZE,
+                 flow_index_count(), n_indexed);
+        }
+    }
+    for (size_t i = 0; i < N; i++) {
+        flow_index_remove(flows[i].entry);
+    }
+    free(flows);
+}
+
+static void
+test_flow_index(struct ovs_cmdl_context *ctx)
+{
+    static const struct in6_addr a = IN6ADDR_LOOPBACK_INIT;
+    struct flow flow = { .dl_type = htons(ETH_TYPE_IPV6), .ipv6_src = a };
+    struct flow_index_entry *entry;
+    struct flow_index_id id;
+    ovs_u128 ufid = { .u32 = { 1 } };
+    uint32_t seed, n;
+
+    if (flow_index_add(NULL, &ufid, 0, &flow, NULL)) {
+        fail("indexed while off");
+    }
+    flow_index_enable(true);
+    entry = flow_index_add(NULL, &ufid, 0, &flow, NULL);
+    if (flow_index_find(NULL, &a, &id, 1) != 1) {
+        fail("IPv6 flow is not found");
+    }
+    flow_index_remove(entry);
+
+    parse_seed(ctx, &seed, &n);
+    for (uint32_t i = 0; i < n && !n_failures; i++) {
+        start_case(seed, i);
+        random_flow_index();
+    }
+    if (flow_index_count()) {
+        fail("%"PRIuSIZE" flows left", flow_index_count());
+    }
+}
+
 static const struct ovs_cmdl_command commands[] = {
     { "compare", NULL, 0, 0, test_compare, OVS_RO },
     { "pairs", NULL, 0, 0, test_pairs, OVS_RO },
@@ -2286,6 +2530,8 @@ static const struct ovs_cmdl_command commands[] = {
     { "malformed", NULL, 0, 0, test_malformed, OVS_RO },
     { "garbled", "SEED N", 2, 2, test_garbled, OVS_RO },
     { "benchmark", "N", 1, 1, test_benchmark, OVS_RO },
+    { "damping", "SEED N", 2, 2, test_damping, OVS_RO },
+    { "flow-index", "SEED N", 2, 2, test_flow_index, OVS_RO },
     { NULL, NULL, 0, 0, NULL, OVS_RO },
 };
 
