@@ -34,9 +34,10 @@
  *
  *   - OFSs are added, removed, get another pool, are added late.
  *
- * What must hold at any time: see check_switch().  What must hold in the end,
- * once all is healed and alive, no guest is there twice, no two have one home
- * address, and each has sent one packet: see check_all(). */
+ * What must hold at any time: see check_switch() and check_sighting().  What
+ * must hold in the end, once all is healed and alive, no guest is there twice,
+ * no two have one home address, and each has sent one packet: see quiet() and
+ * check_all(). */
 
 #include <config.h>
 #undef NDEBUG
@@ -147,8 +148,8 @@ struct guest {
     int hoa;
     bool odd;                   /* Has had more than one home address. */
 
-    bool seen;
     struct place last;          /* Where its last packet came from. */
+    bool known;                 /* Was ever in a database? */
 };
 
 enum guest_packet { RARP, ARP, DATA };
@@ -168,6 +169,11 @@ static struct guest guests[MAX_GUESTS];
 static struct sim_db dbs[MAX_SITES];
 static struct sim_path paths[MAX_HYPS][MAX_SITES];
 static unsigned int next_port;
+
+/* Nothing happens that may make a VMN unknown once it is in a database:
+ * databases do not lose transactions, OFSs are not removed, nothing is released
+ * and no two VMNs want one home address. */
+static bool faithful;
 
 /* For the report of a failure. */
 static uint64_t seed;
@@ -360,7 +366,7 @@ switch_start(struct hypervisor *hyp)
     for (int i = 0; i < hyp->n_ofss; i++) {
         struct ofs_conf *conf = &hyp->ofss[i];
 
-        conf->late = sim_chance(10);
+        conf->late = !faithful && sim_chance(10);
         if (conf->late) {
             struct late *late = xmalloc(sizeof *late);
 
@@ -563,6 +569,56 @@ switch_apply(struct hypervisor *hyp)
     handover_effects_uninit(&effects);
 }
 
+/* What must hold at any time at the OFS that has just seen 'packet': the VMN is
+ * attached there, and nobody knows better.  If not, there is a reason. */
+static void
+check_sighting(const struct hypervisor *hyp, const struct handover_ofs *ofs,
+               const struct packet *packet, enum handover_sighting sighting)
+{
+    const struct vmmob_table *table = hyp->handover->table;
+    const struct vmmob_key *key = &guests[packet->guest].key;
+    const struct handover_vmn *vmn = handover_find_vmn(ofs, key);
+    struct in6_addr hoa = hoa_addr(packet->hoa);
+    const struct vmmob_vmn *row;
+
+    switch (sighting) {
+    case SIGHTED_HERE:
+        row = vmmob_table_find_binding(table, key);
+        if (!vmn || vmn->state != HANDOVER_ATTACHED
+            || vmn->port != packet->place.port || row->ofs != ofs->id) {
+            sim_fail("sw%d: vm%d was seen and is not attached", hyp->number,
+                     packet->guest);
+        }
+        if (packet->type != RARP && !vmmob_vmn_find_hoa(row, &hoa)) {
+            sim_fail("sw%d: vm%d has not the home address that it was seen "
+                     "with", hyp->number, packet->guest);
+        }
+        break;
+    case SIGHTED_NO_HOA:
+        if (packet->type != RARP || vmmob_table_find(table, key)) {
+            sim_fail("sw%d: vm%d has a home address", hyp->number,
+                     packet->guest);
+        }
+        break;
+    case SIGHTED_CONFLICT:
+        row = vmmob_table_find_by_hoa(table, 0, &hoa);
+        if (!row || vmmob_key_equals(&row->key, key)) {
+            sim_fail("sw%d: nobody else has the home address of vm%d",
+                     hyp->number, packet->guest);
+        }
+        break;
+    case SIGHTED_FROZEN:
+        if (!ofs->settings.max_moves) {
+            sim_fail("sw%d: vm%d is frozen", hyp->number, packet->guest);
+        }
+        break;
+    case SIGHTED_FULL:
+    default:
+        sim_fail("sw%d: vm%d has too many home addresses", hyp->number,
+                 packet->guest);
+    }
+}
+
 /* Takes 'packet' in, as process_event() in ofproto-vmmob/vmmob.c. */
 static void
 switch_process(struct hypervisor *hyp, const struct packet *packet)
@@ -599,8 +655,8 @@ switch_process(struct hypervisor *hyp, const struct packet *packet)
                   types[packet->type], packet->guest, packet->hoa,
                   place_name(&packet->place), sighting);
     }
+    check_sighting(hyp, ofs, packet, sighting);
     if (sighting == SIGHTED_HERE) {
-        guest->seen = true;
         guest->last = packet->place;
     }
 }
@@ -720,7 +776,7 @@ db_start(int site)
 {
     uint32_t chance = sim_random(100);
     enum sim_loss loss = (chance < 40 ? SIM_LOSE_NOTHING
-                          : chance < 75 ? SIM_LOSE_HISTORY
+                          : chance < 75 || faithful ? SIM_LOSE_HISTORY
                           : chance < 90 ? SIM_LOSE_LATEST
                           : SIM_LOSE_ALL);
 
@@ -896,7 +952,7 @@ guest_action(int g)
         guest_move(g, to);
         break;
     case 11:
-        guest->hoa = (sim_chance(50) ? g
+        guest->hoa = (sim_chance(50) || faithful ? g
                       : sim_chance(50) ? sim_random(n_guests)
                       : MAX_GUESTS + sim_random(3));
         guest->odd = guest->odd || guest->hoa != g;
@@ -910,12 +966,41 @@ guest_action(int g)
         send_packet(g, &guest->place, sim_random(3), sim_random(500));
         break;
     case 13:
-        if (hyps[to.hyp].handover) {
+        if (hyps[to.hyp].handover && !faithful) {
             sim_trace("sw%d: releases vm%d", to.hyp, g);
             handover_release(hyps[to.hyp].handover, &guest->key, sim_now);
             sim_wake(&hyps[to.hyp].sw, sim_now);
         }
         break;
+    }
+}
+
+static const char *
+column(const struct sim_row *row, const char *name)
+{
+    const struct json *json = shash_find_data(json_object(row->columns), name);
+
+    return json ? json_string(json) : "";
+}
+
+/* Notes which guests are in a database. */
+static void
+guests_note(void)
+{
+    for (int i = 0; i < n_sites; i++) {
+        const struct sim_row *row;
+
+        HMAP_FOR_EACH (row, node, &dbs[i].rows) {
+            if (!strcmp(row->table, "VMN")) {
+                for (int g = 0; g < n_guests; g++) {
+                    char *mac = xasprintf(ETH_ADDR_FMT,
+                                          ETH_ADDR_ARGS(guests[g].key.mac));
+
+                    guests[g].known |= !strcmp(column(row, "mac"), mac);
+                    free(mac);
+                }
+            }
+        }
     }
 }
 
@@ -1026,7 +1111,7 @@ fault_action(void)
         break;
     case 9:
         conf->pool = sim_random(3);
-        if (sim_chance(30)) {
+        if (sim_chance(30) && !faithful) {
             conf->enabled = !conf->enabled;
         }
         if (hyp->handover && !conf->late) {
@@ -1056,6 +1141,7 @@ world_create(void)
 {
     int n_ofss = 0, ids[MAX_HYPS * MAX_OFSS];
 
+    faithful = sim_chance(40);
     n_sites = sim_range(2, MAX_SITES);
     n_hyps = 0;
     next_port = 0;
@@ -1160,14 +1246,6 @@ world_destroy(void)
 }
 
 /* The end. */
-
-static const char *
-column(const struct sim_row *row, const char *name)
-{
-    const struct json *json = shash_find_data(json_object(row->columns), name);
-
-    return json ? json_string(json) : "";
-}
 
 /* Adds to 'set' the rows of all databases, as text. */
 static void
@@ -1415,6 +1493,12 @@ quiet(void)
         guests[g].clone = nowhere;
     }
     sim_run_until(sim_now + MAX_WINDOW + MAX_REDIRECT + 10000);
+    for (int g = 0; g < n_guests; g++) {
+        if (faithful && guests[g].known
+            && !vmmob_table_find(hyps[0].handover->table, &guests[g].key)) {
+            sim_fail("vm%d: forgotten", g);
+        }
+    }
 
     /* An operator resolves conflicts. */
     for (int g = 0; g < n_guests; g++) {
@@ -1460,6 +1544,7 @@ run_schedule(void)
             guest_action(sim_random(n_guests));
         }
         guests_send();
+        guests_note();
         sim_run_until(sim_now + sim_random(chance < 60 ? 30
                                            : chance < 80 ? 1000
                                            : chance < 95 ? 5000
