@@ -31,6 +31,7 @@ static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 20);
 
 struct agent {
     char *name;                 /* What to listen on. */
+    bool listens;               /* agent_listen() was called. */
     struct pstream *listener;   /* NULL if that failed. */
     struct jsonrpc *rpc;        /* NULL while nobody is connected. */
     bool synced;                /* It said what is known, we said what we
@@ -42,22 +43,44 @@ static void send_msg(struct agent *, const struct vmmob_msg *);
 static void send_authored(struct agent *, const struct handover *);
 static void disconnect(struct agent *);
 
-/* Returns a new agent connection, listening.  If it cannot listen, it logs
- * that and the switch works without agent. */
+/* Returns a new agent connection.  Nobody can connect before
+ * agent_listen(). */
 struct agent *
 agent_create(void)
 {
     struct agent *agent = xzalloc(sizeof *agent);
-    int error;
 
     agent->name = xasprintf("punix:%s/vmmob.sock", ovs_rundir());
+    return agent;
+}
+
+/* Starts to listen, unless that was done.  If it cannot listen, it logs that
+ * and the switch works without agent. */
+void
+agent_listen(struct agent *agent)
+{
+    int error;
+
+    if (agent->listens) {
+        return;
+    }
+    agent->listens = true;
     error = pstream_open(agent->name, &agent->listener, DSCP_DEFAULT);
     if (error) {
         VLOG_ERR("%s: cannot listen for ovs-vmmobd (%s)", agent->name,
                  ovs_strerror(error));
         agent->listener = NULL;
     }
-    return agent;
+}
+
+/* Has the agent tell everything again, and hear everything again. */
+void
+agent_resync(struct agent *agent)
+{
+    if (agent->rpc) {
+        VLOG_INFO("disconnecting ovs-vmmobd, for it to tell everything again");
+        disconnect(agent);
+    }
 }
 
 void
@@ -153,7 +176,8 @@ agent_send(struct agent *agent, const struct vmmob_msg *update)
 const char *
 agent_get_status(const struct agent *agent)
 {
-    return (!agent->listener ? "cannot listen"
+    return (!agent->listens ? "not connected"
+            : !agent->listener ? "cannot listen"
             : !agent->rpc ? "not connected"
             : !agent->synced ? "synchronizing"
             : "connected");

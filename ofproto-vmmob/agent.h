@@ -16,6 +16,9 @@ struct vmmob_msg;
 struct agent *agent_create(void);
 void agent_destroy(struct agent *);
 
+void agent_listen(struct agent *);
+void agent_resync(struct agent *);
+
 bool agent_run(struct agent *, struct handover *, long long int now);
 void agent_wait(struct agent *);
 

@@ -9,6 +9,8 @@ noinst_LTLIBRARIES += ofproto-vmmob/libvmmob.la
 ofproto_vmmob_libvmmob_la_SOURCES = \
 	ofproto-vmmob/damping.c \
 	ofproto-vmmob/damping.h \
+	ofproto-vmmob/fairq.c \
+	ofproto-vmmob/fairq.h \
 	ofproto-vmmob/flow-index.c \
 	ofproto-vmmob/flow-index.h \
 	ofproto-vmmob/frame.c \
@@ -17,6 +19,8 @@ ofproto_vmmob_libvmmob_la_SOURCES = \
 	ofproto-vmmob/handover.h \
 	ofproto-vmmob/pool.c \
 	ofproto-vmmob/pool.h \
+	ofproto-vmmob/port-table.c \
+	ofproto-vmmob/port-table.h \
 	ofproto-vmmob/settings.c \
 	ofproto-vmmob/settings.h
 ofproto_libofproto_la_LIBADD += ofproto-vmmob/libvmmob.la
@@ -55,6 +59,8 @@ VMMOBD_SOURCES = \
 	utilities/vmmobd-limits.h \
 	utilities/vmmobd-listener.c \
 	utilities/vmmobd-listener.h \
+	utilities/vmmobd-ports.c \
+	utilities/vmmobd-ports.h \
 	utilities/vmmobd-publisher.c \
 	utilities/vmmobd-publisher.h \
 	utilities/vmmobd-record.c \
@@ -116,6 +122,7 @@ TESTSUITE_AT += \
 	tests/vmmob-agent.at \
 	tests/vmmob-ctl.at \
 	tests/vmmob-fuzz.at \
+	tests/vmmob-guest.at \
 	tests/vmmob-handover.at \
 	tests/vmmob-lib.at \
 	tests/vmmob-peer.at \

@@ -13,7 +13,24 @@
 #include "settings.h"
 
 struct agent;
+struct fairq_stats;
 struct ofproto_dpif;
+
+/* A VM port of a bridge. */
+struct vmmob_vm_port {
+    struct hmap_node node;      /* In 'vm_ports' of its bridge, by 'number'. */
+    ofp_port_t number;
+    char *name;
+    bool marked;                /* While ports are looked for. */
+    bool policed;               /* There are rules for its MAC addresses. */
+
+    /* Statistics, since the port is there. */
+    unsigned long long int n_forged;    /* Frames with another sender that
+                                         * reached the module, or were dropped
+                                         * by rules that are gone. */
+    unsigned long long int n_reported;  /* How many forged ones were logged. */
+    unsigned long long int n_refused;   /* Frames of VMNs over the limit. */
+};
 
 /* A bridge that is configured for VM mobility, rightly or not. */
 struct vmmob_bridge {
@@ -24,18 +41,26 @@ struct vmmob_bridge {
     bool enabled;               /* Whether the members below are in use, with
                                  * the last settings that were right. */
 
+    uint64_t reserved;          /* While not enabled: the datapath id for which
+                                 * what was published is to stay, or 0. */
+
     uint64_t id;                /* Datapath id. */
     struct eth_addr mac;        /* Its MAC address. */
     ofp_port_t uplink;
-    ofp_port_t *vm_ports;       /* The ports that are VM ports. */
-    size_t n_vm_ports;
+    struct hmap vm_ports;       /* Contains "struct vmmob_vm_port"s. */
     struct rules *rules;
+
+    /* VMNs that are to be asked where they are. */
+    struct vmmob_key *lost;
+    size_t n_lost, allocated_lost;
+    long long int next_ask;     /* When to ask some of them, in ms. */
 
     /* The gateway of the uplink's network. */
     struct eth_addr gateway_mac;    /* All zeros: not known. */
     long long int gateway_heard;    /* When it last answered, in ms. */
     long long int next_probe;   /* When to ask for it, in ms, or LLONG_MAX. */
     long long int next_sweep;   /* When to look for idle rules, in ms. */
+    long long int next_report;  /* When to log forged frames, in ms. */
 
     /* Statistics, since the bridge was enabled. */
     unsigned long long int n_punted;    /* Packets looked at. */
@@ -55,6 +80,14 @@ extern struct ovs_mutex vmmob_mutex;
 
 /* Returns the module's state, or NULL if no bridge was configured yet. */
 struct vmmob *vmmob_get(void) OVS_REQUIRES(vmmob_mutex);
+
+/* About a port of 'bridge'. */
+unsigned long long int vmmob_count_forged(const struct vmmob_bridge *,
+                                          const struct vmmob_vm_port *)
+    OVS_REQUIRES(vmmob_mutex);
+void vmmob_get_punt_stats(const struct vmmob_bridge *, ofp_port_t,
+                          struct fairq_stats *)
+    OVS_REQUIRES(vmmob_mutex);
 
 /* Does what is to be done because of what was decided. */
 void vmmob_apply(void) OVS_REQUIRES(vmmob_mutex);

@@ -4,6 +4,7 @@
 
 #include "ofproto-vmmob/handover.h"
 
+#include "flow.h"
 #include "hash.h"
 #include "ofproto-vmmob/pool.h"
 #include "openvswitch/vlog.h"
@@ -47,6 +48,13 @@ struct key_node {
                                  * changed. */
 };
 
+/* How many VMNs are attached to a port. */
+struct port_count {
+    struct hmap_node node;
+    ofp_port_t port;
+    size_t n;
+};
+
 /* The id of an OFS in a set. */
 struct id_node {
     struct hmap_node node;
@@ -56,6 +64,7 @@ struct id_node {
 static struct key_node *key_set_find(const struct hmap *,
                                      const struct vmmob_key *);
 static struct key_node *key_set_add(struct hmap *, const struct vmmob_key *);
+static struct id_node *id_set_find(const struct hmap *, uint64_t id);
 static void touch_vmn(struct handover *, const struct vmmob_key *,
                       bool publish);
 static void note_gone(struct handover *, const struct vmmob_key *,
@@ -77,6 +86,9 @@ static void vmn_forget(struct handover *, struct handover_ofs *,
                        struct handover_vmn *, long long int now);
 static void vmn_set_state(struct handover_ofs *, struct handover_vmn *,
                           enum handover_state, long long int now);
+static struct port_count *find_port_count(const struct handover_ofs *,
+                                          ofp_port_t);
+static void vmn_count(struct handover_ofs *, struct handover_vmn *);
 static void vmn_publish(struct handover *, struct handover_vmn *);
 static void vmn_take_moas(struct handover *, struct handover_ofs *,
                           struct handover_vmn *);
@@ -132,6 +144,8 @@ handover_create(void)
 
     h->table = vmmob_table_create();
     hmap_init(&h->ofss);
+    port_table_init(&h->ports);
+    hmap_init(&h->reserved);
     hmap_init(&h->dirty_vmns);
     hmap_init(&h->dirty_ofss);
     return h;
@@ -144,6 +158,7 @@ handover_destroy(struct handover *h)
         struct handover_effects effects;
         struct handover_ofs *ofs;
         struct vmmob_msg msg;
+        struct id_node *in;
 
         HMAP_FOR_EACH_SAFE (ofs, node, &h->ofss) {
             handover_remove(h, ofs->id, false);
@@ -154,6 +169,11 @@ handover_destroy(struct handover *h)
         vmmob_msg_uninit(&msg);
 
         hmap_destroy(&h->ofss);
+        port_table_destroy(&h->ports);
+        HMAP_FOR_EACH_POP (in, node, &h->reserved) {
+            free(in);
+        }
+        hmap_destroy(&h->reserved);
         hmap_destroy(&h->dirty_vmns);
         hmap_destroy(&h->dirty_ofss);
         free(h->site);
@@ -184,10 +204,11 @@ handover_configure(struct handover *h, const struct vmmob_ofs *record,
         ovs_list_init(&ofs->needy);
         ovs_list_init(&ofs->left);
         hmap_init(&ofs->active);
+        hmap_init(&ofs->port_counts);
         damping_init(&ofs->damping);
         /* If the agent was faster, then what this OFS wrote in an earlier life
          * is in the table. */
-        ofs->restored = h->synced && !h->receiving;
+        ofs->restored = ofs->seek = h->synced && !h->receiving;
         ofs->wait_until = (ofs->restored ? LLONG_MIN
                            : now + HANDOVER_WAIT_MS);
         created = true;
@@ -256,12 +277,31 @@ handover_remove(struct handover *h, uint64_t id, bool withdraw)
         free(kn);
     }
     hmap_destroy(&ofs->active);
+    hmap_destroy(&ofs->port_counts);
     damping_destroy(&ofs->damping);
     hmap_destroy(&ofs->vmns);
     pool_destroy(ofs->pool);
     vmmob_settings_destroy(&ofs->settings);
     hmap_remove(&h->ofss, &ofs->node);
     free(ofs);
+}
+
+/* Notes whether 'id' is that of a bridge which is to be an OFS of 'h', but
+ * cannot be one yet.  What it wrote in an earlier life is to stay published,
+ * so that its VMNs keep their MoAs. */
+void
+handover_reserve(struct handover *h, uint64_t id, bool reserve)
+{
+    struct id_node *in = id_set_find(&h->reserved, id);
+
+    if (reserve && !in) {
+        in = xmalloc(sizeof *in);
+        in->id = id;
+        hmap_insert(&h->reserved, &in->node, hash_uint64(id));
+    } else if (!reserve && in) {
+        hmap_remove(&h->reserved, &in->node);
+        free(in);
+    }
 }
 
 struct handover_ofs *
@@ -293,6 +333,12 @@ handover_sight(struct handover *h, struct handover_ofs *ofs,
         && damping_is_frozen(&ofs->damping, key)) {
         return SIGHTED_FROZEN;
     }
+    if (ofs->settings.max_vmns
+        && (vmn || hoa || vmmob_table_find_binding(h->table, key))
+        && !(vmn && vmn->state == HANDOVER_ATTACHED && vmn->port == port)
+        && handover_count_port(ofs, port) >= ofs->settings.max_vmns) {
+        return SIGHTED_PORT_FULL;
+    }
     if (hoa && !claim_hoa(h, ofs, key, port, hoa, now)) {
         return SIGHTED_CONFLICT;
     }
@@ -321,6 +367,36 @@ handover_sight(struct handover *h, struct handover_ofs *ofs,
         vmn_publish(h, vmn);
     }
     return SIGHTED_HERE;
+}
+
+/* The VMN 'key' is at 'port' of 'ofs', as somebody says who must know.  That
+ * tells where to send what is for it, if it is here, but not that it is: so
+ * nothing changes unless it is detached. */
+void
+handover_attach(struct handover *h, struct handover_ofs *ofs,
+                const struct vmmob_key *key, ofp_port_t port,
+                long long int now)
+{
+    struct handover_vmn *vmn = handover_find_vmn(ofs, key);
+
+    if (vmn && vmn->state == HANDOVER_DETACHED) {
+        vmn->port = port;
+        vmn_set_state(ofs, vmn, HANDOVER_ATTACHED, now);
+        touch_vmn(h, key, false);
+    }
+}
+
+/* The VMN 'key' is not at the port of 'ofs' where it was. */
+void
+handover_detach(struct handover *h, struct handover_ofs *ofs,
+                const struct vmmob_key *key, long long int now)
+{
+    struct handover_vmn *vmn = handover_find_vmn(ofs, key);
+
+    if (vmn && vmn->state == HANDOVER_ATTACHED) {
+        vmn_set_state(ofs, vmn, HANDOVER_DETACHED, now);
+        touch_vmn(h, key, false);
+    }
 }
 
 /* 'port' of 'ofs' is gone, or is another one from now on. */
@@ -408,10 +484,12 @@ handover_receive(struct handover *h, const struct vmmob_msg *msg,
     switch (msg->type) {
     case VMMOB_MSG_BEGIN:
         vmmob_table_mark(h->table);
+        port_table_mark(&h->ports);
         h->receiving = true;
         break;
 
     case VMMOB_MSG_UPDATE:
+        port_table_update(&h->ports, msg);
         for (size_t i = 0; i < msg->n_ofss; i++) {
             const struct vmmob_ofs *row = &msg->ofss[i];
 
@@ -478,8 +556,10 @@ handover_receive(struct handover *h, const struct vmmob_msg *msg,
         }
         handover_receive(h, &gone, now);
         vmmob_msg_uninit(&gone);
+        port_table_sweep(&h->ports);
 
         HMAP_FOR_EACH (ofs, node, &h->ofss) {
+            ofs->seek |= !ofs->restored;
             ofs->restored = true;
             ofs_stop_waiting(h, ofs, now);
             /* If it did not wait that long, then others may have the MoAs of
@@ -590,6 +670,15 @@ handover_is_waiting(const struct handover_ofs *ofs)
     return ofs->wait_until != LLONG_MIN;
 }
 
+/* Returns the number of VMNs that are attached to 'port' of 'ofs'. */
+size_t
+handover_count_port(const struct handover_ofs *ofs, ofp_port_t port)
+{
+    const struct port_count *pc = find_port_count(ofs, port);
+
+    return pc ? pc->n : 0;
+}
+
 bool
 handover_has_effects(const struct handover *h)
 {
@@ -678,6 +767,26 @@ handover_get_authored(const struct handover *h, struct vmmob_msg *update)
             vmmob_msg_put_vmn(update, &vmn->row);
         }
     }
+
+    const struct id_node *in;
+    HMAP_FOR_EACH (in, node, &h->reserved) {
+        const struct vmmob_ofs *row = vmmob_table_find_ofs(h->table, in->id);
+        const struct vmmob_entry *entry;
+
+        if (!row || handover_find_ofs(h, in->id)) {
+            continue;
+        }
+        vmmob_msg_put_ofs(update, row);
+        HMAP_FOR_EACH (entry, node, vmmob_table_entries(h->table)) {
+            const struct vmmob_vmn *vmn = vmmob_table_find_row(h->table,
+                                                               &entry->key,
+                                                               in->id);
+
+            if (vmn) {
+                vmmob_msg_put_vmn(update, vmn);
+            }
+        }
+    }
 }
 
 /* Sets of keys and of ids. */
@@ -726,15 +835,26 @@ note_gone(struct handover *h, const struct vmmob_key *key, uint64_t ofs)
     h->gone[h->n_gone++] = (struct vmmob_row_id) { .key = *key, .ofs = ofs };
 }
 
-static void
-touch_ofs(struct handover *h, uint64_t id)
+static struct id_node *
+id_set_find(const struct hmap *set, uint64_t id)
 {
     struct id_node *in;
 
-    HMAP_FOR_EACH_WITH_HASH (in, node, hash_uint64(id), &h->dirty_ofss) {
+    HMAP_FOR_EACH_WITH_HASH (in, node, hash_uint64(id), set) {
         if (in->id == id) {
-            return;
+            return in;
         }
+    }
+    return NULL;
+}
+
+static void
+touch_ofs(struct handover *h, uint64_t id)
+{
+    struct id_node *in = id_set_find(&h->dirty_ofss, id);
+
+    if (in) {
+        return;
     }
     in = xmalloc(sizeof *in);
     in->id = id;
@@ -823,7 +943,7 @@ vmn_create(struct handover_ofs *ofs, const struct vmmob_key *key)
     struct handover_vmn *vmn = xzalloc(sizeof *vmn);
 
     vmmob_vmn_init(&vmn->row, key, ofs->id);
-    vmn->port = OFPP_NONE;
+    vmn->port = vmn->counted_port = OFPP_NONE;
     vmn->state = HANDOVER_DETACHED;
     ovs_list_init(&vmn->needy);
     ovs_list_init(&vmn->left);
@@ -834,6 +954,8 @@ vmn_create(struct handover_ofs *ofs, const struct vmmob_key *key)
 static void
 vmn_destroy(struct handover_ofs *ofs, struct handover_vmn *vmn)
 {
+    vmn->state = HANDOVER_DETACHED;
+    vmn_count(ofs, vmn);
     hmap_remove(&ofs->vmns, &vmn->node);
     ovs_list_remove(&vmn->needy);
     ovs_list_remove(&vmn->left);
@@ -865,6 +987,7 @@ vmn_set_state(struct handover_ofs *ofs, struct handover_vmn *vmn,
 
     vmn->state = state;
     vmn->since = now;
+    vmn_count(ofs, vmn);
     if (state == HANDOVER_DETACHED) {
         vmn->port = OFPP_NONE;
     } else if (state == HANDOVER_LEFT) {
@@ -880,6 +1003,51 @@ vmn_set_state(struct handover_ofs *ofs, struct handover_vmn *vmn,
         }
         ovs_list_insert(before->next, &vmn->left);
     }
+}
+
+static struct port_count *
+find_port_count(const struct handover_ofs *ofs, ofp_port_t port)
+{
+    struct port_count *pc;
+
+    HMAP_FOR_EACH_WITH_HASH (pc, node, hash_int(ofp_to_u16(port), 0),
+                             &ofs->port_counts) {
+        if (pc->port == port) {
+            return pc;
+        }
+    }
+    return NULL;
+}
+
+/* Brings the count of the port of 'vmn' up to date. */
+static void
+vmn_count(struct handover_ofs *ofs, struct handover_vmn *vmn)
+{
+    ofp_port_t port = (vmn->state == HANDOVER_ATTACHED
+                       ? vmn->port : OFPP_NONE);
+    struct port_count *pc;
+
+    if (port == vmn->counted_port) {
+        return;
+    }
+    if (vmn->counted_port != OFPP_NONE) {
+        pc = find_port_count(ofs, vmn->counted_port);
+        if (!--pc->n) {
+            hmap_remove(&ofs->port_counts, &pc->node);
+            free(pc);
+        }
+    }
+    if (port != OFPP_NONE) {
+        pc = find_port_count(ofs, port);
+        if (!pc) {
+            pc = xzalloc(sizeof *pc);
+            pc->port = port;
+            hmap_insert(&ofs->port_counts, &pc->node,
+                        hash_int(ofp_to_u16(port), 0));
+        }
+        pc->n++;
+    }
+    vmn->counted_port = port;
 }
 
 static void

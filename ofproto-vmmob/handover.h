@@ -25,6 +25,7 @@
 #include "openvswitch/hmap.h"
 #include "openvswitch/list.h"
 #include "openvswitch/ofp-port.h"
+#include "port-table.h"
 #include "settings.h"
 #include "vmmob-binding.h"
 #include "vmmob-table.h"
@@ -57,6 +58,8 @@ struct handover_vmn {
     long long int since;        /* When 'state' was entered. */
     ofp_port_t port;            /* Where it is, or was before it left;
                                  * OFPP_NONE while HANDOVER_DETACHED. */
+    ofp_port_t counted_port;    /* 'port' while HANDOVER_ATTACHED, otherwise
+                                 * OFPP_NONE: see 'port_counts'. */
     bool early;                 /* Seen before the agent told what is known. */
     struct ovs_list needy;      /* In 'needy' of its handover_ofs while a HoA
                                  * has no MoA; otherwise empty. */
@@ -85,9 +88,13 @@ struct handover_ofs {
     struct ovs_list needy;      /* VMNs that have a HoA without MoA. */
     struct ovs_list left;       /* VMNs that left, ordered by 'expires'. */
     struct hmap active;         /* Remote VMNs that a local one talks to. */
+    struct hmap port_counts;    /* Attached VMNs, by port. */
     struct damping damping;     /* Moves of VMNs, as seen from here. */
     long long int wait_until;   /* No MoA before that, or LLONG_MIN. */
     bool restored;              /* The agent told what is known. */
+    bool seek;                  /* It has just done so: whether the VMNs that
+                                 * are detached are here is to be found out.
+                                 * The user resets it. */
 
     /* The latest conflicts, oldest first. */
     struct handover_conflict conflicts[HANDOVER_MAX_CONFLICTS];
@@ -98,8 +105,10 @@ struct handover {
     struct vmmob_table *table;  /* Rows of all authors, ours among them. */
     struct hmap ofss;           /* Contains "struct handover_ofs"s. */
     char *site;                 /* Name of our site, NULL if not known yet. */
+    struct port_table ports;    /* What the agent says of ports. */
     bool synced;                /* The agent told what is known. */
     bool receiving;             /* Between "begin" and "end". */
+    struct hmap reserved;       /* Ids of bridges that will be OFSs. */
 
     /* Effects not taken yet. */
     struct hmap dirty_vmns;     /* Keys of VMNs. */
@@ -116,6 +125,7 @@ void handover_destroy(struct handover *);
 void handover_configure(struct handover *, const struct vmmob_ofs *,
                         const struct vmmob_settings *, long long int now);
 void handover_remove(struct handover *, uint64_t id, bool withdraw);
+void handover_reserve(struct handover *, uint64_t id, bool reserve);
 struct handover_ofs *handover_find_ofs(const struct handover *, uint64_t id);
 
 /* Result of handover_sight(). */
@@ -125,6 +135,7 @@ enum handover_sighting {
                                  * home address to begin with. */
     SIGHTED_CONFLICT,           /* Another VMN has the home address. */
     SIGHTED_FULL,               /* It has too many home addresses. */
+    SIGHTED_PORT_FULL,          /* The port has too many VMNs. */
     SIGHTED_FROZEN,             /* It moved too often to move here now. */
 };
 
@@ -134,6 +145,11 @@ enum handover_sighting handover_sight(struct handover *, struct handover_ofs *,
                                       ofp_port_t port,
                                       const struct in6_addr *hoa,
                                       long long int now);
+void handover_attach(struct handover *, struct handover_ofs *,
+                     const struct vmmob_key *, ofp_port_t port,
+                     long long int now);
+void handover_detach(struct handover *, struct handover_ofs *,
+                     const struct vmmob_key *, long long int now);
 void handover_port_gone(struct handover *, struct handover_ofs *,
                         ofp_port_t port, long long int now);
 bool handover_talk(struct handover *, struct handover_ofs *,
@@ -153,6 +169,7 @@ struct handover_vmn *handover_find_vmn(const struct handover_ofs *,
 bool handover_is_active(const struct handover_ofs *, const struct vmmob_key *);
 bool handover_is_home(const struct handover_ofs *, const struct in6_addr *);
 bool handover_is_waiting(const struct handover_ofs *);
+size_t handover_count_port(const struct handover_ofs *, ofp_port_t);
 
 /* What has to be done about what happened. */
 struct handover_announcement {

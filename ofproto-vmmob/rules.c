@@ -31,10 +31,12 @@ VLOG_DEFINE_THIS_MODULE(vmmob_rules);
  *          not here any more                     redirect to its MoA there
  *    190 uplink, IP to the pool                  drop
  *    180 uplink                                  user
+ *    170 IP multicast of a VMN here, from home   user
+ *    165 IP of a VMN here, from home             source MoA to reg0, to 253
+ *    164 MAC address of the guest at its port    what is below, see PASS_PORT
+ *    162 ARP, RARP or IP at that port            drop
  *    150 ARP from or for home                    punt
  *    140 other ARP, RARP                         punt, user
- *    130 IP multicast of a VMN here, from home   user
- *    120 IP of a VMN here, from home             source MoA to reg0, to 253
  *    110 other IP multicast from home            punt, user
  *    100 other IP from home                      punt
  *      0                                         user
@@ -52,7 +54,13 @@ VLOG_DEFINE_THIS_MODULE(vmmob_rules);
  *    100 MoA of a VMN here, or of a remote one   rewrite source, output
  *     50 pool of another OFS                     punt
  *      0                                         output
+ *
+ * A port that nothing is known of has no rules 164 and 162.
  */
+
+/* No port.  Packets from a guest that uses its own MAC address look their next
+ * rule up as if they came from there, and so pass by rule 162. */
+#define PASS_PORT OFPP_NONE
 
 const struct eth_addr rules_gateway_mac = ETH_ADDR_C(02,56,4d,4d,4f,42);
 
@@ -79,12 +87,14 @@ enum owner_type {
     OWNER_BASE,
     OWNER_OFS,
     OWNER_VMN,
+    OWNER_PORT,
 };
 
 struct owner {
     enum owner_type type;
     uint64_t ofs;               /* OWNER_OFS. */
     struct vmmob_key vmn;       /* OWNER_VMN. */
+    ofp_port_t port;            /* OWNER_PORT. */
 };
 
 /* What an owner has installed. */
@@ -110,7 +120,12 @@ static void ofs_rules(const struct rules_context *, uint64_t id,
 static void vmn_rules(const struct rules_context *, const struct vmmob_key *,
                       struct rule_list *);
 
+static void port_rules(ofp_port_t, const struct vmmob_port *,
+                       struct rule_list *);
+
 static struct rule_set *find_set(const struct rules *, const struct owner *);
+static bool get_stats(const struct rules *, const struct rule_spec *,
+                      struct pkt_stats *, long long int *used);
 static void remove_unwanted(struct rules *, const struct owner *,
                             const struct rule_list *wanted);
 static void install_wanted(struct rules *, const struct owner *,
@@ -201,6 +216,41 @@ rules_update_vmns(struct rules *rules, const struct rules_context *ctx,
     free(wanted);
 }
 
+/* Installs the rules that let only those MAC addresses into 'port' that 'row'
+ * lists, or removes them if it lists none.  'row' may be NULL. */
+void
+rules_update_port(struct rules *rules, ofp_port_t port,
+                  const struct vmmob_port *row)
+{
+    struct owner owner = { .type = OWNER_PORT, .port = port };
+    struct rule_list wanted = { .n = 0 };
+
+    if (row && row->n_macs) {
+        port_rules(port, row, &wanted);
+    }
+    update(rules, &owner, &wanted);
+}
+
+/* Returns the number of packets that those rules dropped at 'port'. */
+unsigned long long int
+rules_count_forged(const struct rules *rules, ofp_port_t port)
+{
+    const struct owner owner = { .type = OWNER_PORT, .port = port };
+    const struct rule_set *set = find_set(rules, &owner);
+    unsigned long long int n = 0;
+
+    for (size_t i = 0; set && i < set->list.n; i++) {
+        const struct rule_spec *spec = &set->list.specs[i];
+        struct pkt_stats stats;
+        long long int used;
+
+        if (!spec->ofpacts.size && get_stats(rules, spec, &stats, &used)) {
+            n += stats.n_packets;
+        }
+    }
+    return n;
+}
+
 /* Stores in '*idle' the '*n_idle' remote VMNs with rules in 'rules' none of
  * which had a packet since 'since', in ms.  The caller must free '*idle'. */
 void
@@ -224,23 +274,30 @@ rules_collect_idle(struct rules *rules, const struct rules_context *ctx,
             const struct rule_spec *spec = &set->list.specs[i];
             struct pkt_stats stats;
             long long int last;
-            struct match match;
-            struct rule *rule;
 
-            minimatch_expand(&spec->match, &match);
-            rule = rule_from_cls_rule(classifier_find_match_exactly(
-                &rules->ofproto->tables[spec->table_id].cls, &match,
-                spec->priority, OVS_VERSION_MAX));
-            if (rule) {
-                rules->ofproto->ofproto_class->rule_get_stats(rule, &stats,
-                                                              &last);
-                used = last >= since;
-            }
+            used = get_stats(rules, spec, &stats, &last) && last >= since;
         }
         if (!used) {
             (*idle)[(*n_idle)++] = set->owner.vmn;
         }
     }
+}
+
+static bool
+get_stats(const struct rules *rules, const struct rule_spec *spec,
+          struct pkt_stats *stats, long long int *used)
+{
+    struct match match;
+    struct rule *rule;
+
+    minimatch_expand(&spec->match, &match);
+    rule = rule_from_cls_rule(classifier_find_match_exactly(
+        &rules->ofproto->tables[spec->table_id].cls, &match,
+        spec->priority, OVS_VERSION_MAX));
+    if (rule) {
+        rules->ofproto->ofproto_class->rule_get_stats(rule, stats, used);
+    }
+    return rule != NULL;
 }
 
 /* Returns the number of rules installed. */
@@ -600,12 +657,12 @@ local_rules(const struct rules_context *ctx, const struct handover_vmn *vmn,
             match_set_in_port(&m, vmn->port);
             match_set_dl_src(&m, key->mac);
             match_source(&m, &hoa);
-            a = add(list, VMMOB_TABLE_ENTRY, 120, &m);
+            a = add(list, VMMOB_TABLE_ENTRY, 165, &m);
             put_load_reg(a, MFF_REG0, in6_addr_get_mapped_ipv4(&pair->moa));
             put_resubmit(a, VMMOB_TABLE_DESTINATION);
 
             match_set_dl_dst_masked(&m, multicast_bit, multicast_bit);
-            put_resubmit(add(list, VMMOB_TABLE_ENTRY, 130, &m), 0);
+            put_resubmit(add(list, VMMOB_TABLE_ENTRY, 170, &m), 0);
 
             match_type(&m, ETH_TYPE_IP);
             match_destination(&m, &hoa);
@@ -733,6 +790,38 @@ vmn_rules(const struct rules_context *ctx, const struct vmmob_key *key,
     }
 }
 
+/* Rules for 'port', whose guest may use just the MAC addresses of 'row'. */
+static void
+port_rules(ofp_port_t port, const struct vmmob_port *row,
+           struct rule_list *list)
+{
+    static const uint16_t types[] = {
+        ETH_TYPE_ARP, ETH_TYPE_RARP, ETH_TYPE_IP, ETH_TYPE_IPV6,
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(types); i++) {
+        bool arp = types[i] == ETH_TYPE_ARP || types[i] == ETH_TYPE_RARP;
+        struct match m;
+
+        match_type(&m, types[i]);
+        match_set_in_port(&m, port);
+        add(list, VMMOB_TABLE_ENTRY, 162, &m);
+
+        for (size_t j = 0; j < row->n_macs; j++) {
+            struct ofpact_resubmit *resubmit;
+
+            match_set_dl_src(&m, row->macs[j]);
+            if (arp) {
+                match_set_arp_sha(&m, row->macs[j]);
+            }
+            resubmit = ofpact_put_RESUBMIT(
+                add(list, VMMOB_TABLE_ENTRY, 164, &m));
+            resubmit->in_port = PASS_PORT;
+            resubmit->table_id = VMMOB_TABLE_ENTRY;
+        }
+    }
+}
+
 /* Reconciliation. */
 
 static uint32_t
@@ -743,6 +832,8 @@ owner_hash(const struct owner *owner)
         return hash_uint64_basis(owner->ofs, owner->type);
     case OWNER_VMN:
         return vmmob_key_hash(&owner->vmn, owner->type);
+    case OWNER_PORT:
+        return hash_int(ofp_to_u16(owner->port), owner->type);
     case OWNER_BASE:
     default:
         return owner->type;
@@ -752,7 +843,7 @@ owner_hash(const struct owner *owner)
 static bool
 owner_equals(const struct owner *a, const struct owner *b)
 {
-    return (a->type == b->type && a->ofs == b->ofs
+    return (a->type == b->type && a->ofs == b->ofs && a->port == b->port
             && vmmob_key_equals(&a->vmn, &b->vmn));
 }
 

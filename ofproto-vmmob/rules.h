@@ -21,6 +21,7 @@
 
 struct ofproto;
 struct rules;
+struct vmmob_port;
 
 struct rules *rules_create(struct ofproto *);
 void rules_destroy(struct rules *, bool delete_flows);
@@ -42,6 +43,9 @@ void rules_update_ofs(struct rules *, const struct rules_context *,
                       uint64_t id);
 void rules_update_vmns(struct rules *, const struct rules_context *,
                        const struct vmmob_key *, size_t n);
+void rules_update_port(struct rules *, ofp_port_t,
+                       const struct vmmob_port *);
+unsigned long long int rules_count_forged(const struct rules *, ofp_port_t);
 void rules_collect_idle(struct rules *, const struct rules_context *,
                         long long int since, struct vmmob_key **idle,
                         size_t *n_idle);

@@ -12,6 +12,12 @@
 #define DEFAULT_REDIRECT_MS (10 * 1000)
 #define DEFAULT_QUARANTINE_MS (60 * 1000)
 
+/* Per port.  More than a VM needs: it announces a move by five RARPs and a few
+ * ARPs, and asks for each correspondent once in a while. */
+#define DEFAULT_MAX_VMNS 64
+#define DEFAULT_PUNT_RATE 200
+#define DEFAULT_PUNT_BURST 200
+
 /* RFC 7432 section 15.1. */
 #define DEFAULT_MAX_MOVES 5
 #define DEFAULT_MOVE_WINDOW_MS (180 * 1000)
@@ -50,7 +56,8 @@ vmmob_settings_parse(const struct smap *other_config,
     };
     static const char *const optional[] = {
         "vmmob-gateway-mac", "vmmob-redirect-time", "vmmob-quarantine",
-        "vmmob-max-moves", "vmmob-move-window",
+        "vmmob-max-moves", "vmmob-move-window", "vmmob-max-vmns",
+        "vmmob-punt-rate", "vmmob-punt-burst",
     };
     struct smap_node *node;
     char *error = NULL;
@@ -132,6 +139,24 @@ vmmob_settings_parse(const struct smap *other_config,
         error = parse_ms(other_config, key, DEFAULT_MOVE_WINDOW_MS,
                          &s->move_window_ms);
     }
+    if (!error) {
+        key = "vmmob-max-vmns";
+        error = parse_count(other_config, key, DEFAULT_MAX_VMNS, 1000000,
+                            &s->max_vmns);
+    }
+    if (!error) {
+        key = "vmmob-punt-rate";
+        error = parse_count(other_config, key, DEFAULT_PUNT_RATE, 1000000,
+                            &s->punt_rate);
+    }
+    if (!error) {
+        key = "vmmob-punt-burst";
+        error = parse_count(other_config, key, DEFAULT_PUNT_BURST, 1000000,
+                            &s->punt_burst);
+        if (!error && !s->punt_burst) {
+            error = xstrdup("0: nothing would ever be looked at");
+        }
+    }
     if (error) {
         char *reason = error;
         error = xasprintf("other_config:%s: %s", key, reason);
@@ -176,6 +201,9 @@ vmmob_settings_equals(const struct vmmob_settings *a,
         || !eth_addr_equals(a->gateway_mac, b->gateway_mac)
         || a->redirect_ms != b->redirect_ms
         || a->quarantine_ms != b->quarantine_ms
+        || a->max_vmns != b->max_vmns
+        || a->punt_rate != b->punt_rate
+        || a->punt_burst != b->punt_burst
         || a->max_moves != b->max_moves
         || a->move_window_ms != b->move_window_ms
         || a->n_pools != b->n_pools) {

@@ -21,6 +21,10 @@ struct vmmob_settings {
     struct eth_addr gateway_mac;    /* All zeros: to be learned. */
     long long int redirect_ms;  /* How long packets are redirected. */
     long long int quarantine_ms;    /* How long a MoA rests after that. */
+    size_t max_vmns;            /* At a port; 0: any number. */
+    size_t punt_rate;           /* Packets a second from a port that the
+                                 * module looks at; 0: any number. */
+    size_t punt_burst;          /* Likewise, at once. */
     size_t max_moves;           /* A VMN that moves so often... */
     long long int move_window_ms;   /* ...in so long is frozen; 0: never. */
 };

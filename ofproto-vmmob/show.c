@@ -6,6 +6,8 @@
 
 #include "ofproto-vmmob/agent.h"
 #include "ofproto-vmmob/bridge.h"
+#include "ofproto-vmmob/fairq.h"
+#include "flow.h"
 #include "ofproto-vmmob/pool.h"
 #include "openvswitch/dynamic-string.h"
 #include "openvswitch/json.h"
@@ -348,6 +350,110 @@ gateway_status(const struct vmmob_bridge *b)
             ? "does not answer any more" : "learned");
 }
 
+static int
+compare_vm_ports(const void *a_, const void *b_)
+{
+    const struct vmmob_vm_port *const *ap = a_;
+    const struct vmmob_vm_port *const *bp = b_;
+    uint32_t a = ofp_to_u16((*ap)->number);
+    uint32_t b = ofp_to_u16((*bp)->number);
+
+    return a < b ? -1 : a > b;
+}
+
+/* Returns the VM ports of 'b', by number, as an array that the caller must
+ * free(). */
+static const struct vmmob_vm_port **
+sort_vm_ports(const struct vmmob_bridge *b)
+{
+    const struct vmmob_vm_port **ports
+        = xmalloc(hmap_count(&b->vm_ports) * sizeof *ports);
+    const struct vmmob_vm_port *port;
+    size_t n = 0;
+
+    HMAP_FOR_EACH (port, node, &b->vm_ports) {
+        ports[n++] = port;
+    }
+    qsort(ports, n, sizeof *ports, compare_vm_ports);
+    return ports;
+}
+
+static void
+ports_to_text(const struct vmmob *vmmob, const struct vmmob_bridge *b,
+              const struct handover_ofs *ofs, struct ds *s)
+{
+    const struct vmmob_vm_port **ports = sort_vm_ports(b);
+    struct fairq_stats stats;
+
+    for (size_t i = 0; i < hmap_count(&b->vm_ports); i++) {
+        const struct vmmob_vm_port *port = ports[i];
+        const struct vmmob_port *row = port_table_find(&vmmob->handover->ports,
+                                                       port->name);
+
+        vmmob_get_punt_stats(b, port->number, &stats);
+        ds_put_format(s, "  port %s (%"PRIu32"): MAC", port->name,
+                      port->number);
+        if (!row || (!row->any && !row->n_macs)) {
+            ds_put_cstr(s, " not known");
+        } else if (row->any) {
+            ds_put_cstr(s, " any");
+        } else {
+            for (size_t j = 0; j < row->n_macs; j++) {
+                ds_put_format(s, " "ETH_ADDR_FMT,
+                              ETH_ADDR_ARGS(row->macs[j]));
+            }
+        }
+        ds_put_format(s, "; %"PRIuSIZE" VMNs; ignored: %llu forged, %llu over "
+                      "the rate, %llu over the number of VMNs\n",
+                      handover_count_port(ofs, port->number),
+                      vmmob_count_forged(b, port),
+                      stats.n_limited + stats.n_overflow, port->n_refused);
+    }
+    free(ports);
+    vmmob_get_punt_stats(b, b->uplink, &stats);
+    if (stats.n_limited + stats.n_overflow) {
+        ds_put_format(s, "  uplink: ignored: %llu over the rate\n",
+                      stats.n_limited + stats.n_overflow);
+    }
+}
+
+static struct json *
+ports_to_json(const struct vmmob *vmmob, const struct vmmob_bridge *b,
+              const struct handover_ofs *ofs)
+{
+    const struct vmmob_vm_port **ports = sort_vm_ports(b);
+    struct json *array = json_array_create_empty();
+
+    for (size_t i = 0; i < hmap_count(&b->vm_ports); i++) {
+        const struct vmmob_vm_port *port = ports[i];
+        const struct vmmob_port *row = port_table_find(&vmmob->handover->ports,
+                                                       port->name);
+        struct vmmob_port none = { .name = port->name,
+                                   .iface_id = CONST_CAST(char *, "") };
+        struct json *json = vmmob_port_to_json(row ? row : &none);
+        struct fairq_stats stats;
+
+        vmmob_get_punt_stats(b, port->number, &stats);
+        json_object_put(json, "port", json_integer_create(
+                            (OVS_FORCE uint32_t) port->number));
+        json_object_put(json, "vmns", json_integer_create(
+                            handover_count_port(ofs, port->number)));
+        json_object_put(json, "punted",
+                        json_integer_create(stats.n_admitted));
+        json_object_put(json, "limited",
+                        json_integer_create(stats.n_limited));
+        json_object_put(json, "overflow",
+                        json_integer_create(stats.n_overflow));
+        json_object_put(json, "forged", json_integer_create(
+                            vmmob_count_forged(b, port)));
+        json_object_put(json, "refused",
+                        json_integer_create(port->n_refused));
+        json_array_add(array, json);
+    }
+    free(ports);
+    return array;
+}
+
 static void
 bridge_to_text(const struct vmmob *vmmob, const struct vmmob_bridge *b,
                struct ds *s)
@@ -406,6 +512,7 @@ bridge_to_text(const struct vmmob *vmmob, const struct vmmob_bridge *b,
                   "%llu malformed or forged, %llu for unknown VMNs\n",
                   rules_count(b->rules), b->n_punted, b->n_answered, b->n_bad,
                   b->n_unresolved);
+    ports_to_text(vmmob, b, ofs, s);
     for (size_t i = 0; i < ofs->n_conflicts; i++) {
         const struct handover_conflict *c = &ofs->conflicts[i];
 
@@ -496,6 +603,7 @@ bridge_to_json(const struct vmmob *vmmob, const struct vmmob_bridge *b)
     json_object_put(packets, "unresolved",
                     json_integer_create(b->n_unresolved));
     json_object_put(json, "packets", packets);
+    json_object_put(json, "ports", ports_to_json(vmmob, b, ofs));
 
     for (size_t i = 0; i < ofs->n_conflicts; i++) {
         const struct handover_conflict *c = &ofs->conflicts[i];

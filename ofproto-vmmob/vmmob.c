@@ -15,6 +15,7 @@
 #include "ofproto/ofproto-provider.h"
 #include "ofproto-vmmob/agent.h"
 #include "ofproto-vmmob/bridge.h"
+#include "ofproto-vmmob/fairq.h"
 #include "ofproto-vmmob/flow-index.h"
 #include "ofproto-vmmob/frame.h"
 #include "ofproto-vmmob/show.h"
@@ -36,8 +37,12 @@
 VLOG_DEFINE_THIS_MODULE(vmmob);
 
 COVERAGE_DEFINE(vmmob_punt);
+COVERAGE_DEFINE(vmmob_punt_limited);
 COVERAGE_DEFINE(vmmob_punt_overflow);
 COVERAGE_DEFINE(vmmob_bad_frame);
+COVERAGE_DEFINE(vmmob_forged);
+COVERAGE_DEFINE(vmmob_port_full);
+COVERAGE_DEFINE(vmmob_unknown_port);
 COVERAGE_DEFINE(vmmob_unknown_vmn);
 COVERAGE_DEFINE(vmmob_conflict);
 COVERAGE_DEFINE(vmmob_frozen);
@@ -49,6 +54,27 @@ COVERAGE_DEFINE(vmmob_refresh_late);
  * more is known. */
 #define MAX_QUEUED 2048
 #define MAX_HELD 256
+
+/* Most events to process before other things have their turn: so long a packet
+ * waits that has just come from a port without backlog. */
+#define MAX_BATCH 64
+
+/* What the module looks at from an uplink, in packets a second and at once.
+ * Correspondents of all VMNs share it. */
+#define UPLINK_RATE 10000
+#define UPLINK_BURST (MAX_QUEUED / 2)
+
+/* Likewise, from all ports that were added a moment ago. */
+#define STRANGE_RATE 200
+#define STRANGE_BURST 200
+
+/* Lost VMNs are asked at most this many frames, but at least one of the VMNs,
+ * every so many ms. */
+#define ASK_FRAMES 200
+#define ASK_MS 100
+
+/* Forged frames are reported this often, in ms. */
+#define REPORT_MS 5000
 
 /* How long a packet is held, in ms. */
 #define HOLD_MS 1000
@@ -84,10 +110,10 @@ struct event {
 
 /* What the handlers hand over. */
 static struct ovs_mutex queue_mutex = OVS_MUTEX_INITIALIZER;
-static struct ovs_list queue OVS_GUARDED_BY(queue_mutex)
-    = OVS_LIST_INITIALIZER(&queue);
-static size_t n_queued OVS_GUARDED_BY(queue_mutex);
-static struct seq *queue_seq;   /* Changes when 'queue' does. */
+static struct fairq queue OVS_GUARDED_BY(queue_mutex);
+static struct ovs_list news OVS_GUARDED_BY(queue_mutex)
+    = OVS_LIST_INITIALIZER(&news);  /* Of ports that are gone. */
+static struct seq *queue_seq;   /* Changes when one of these does. */
 
 /* All the rest. */
 struct ovs_mutex vmmob_mutex = OVS_MUTEX_INITIALIZER;
@@ -115,12 +141,16 @@ static struct latch exit_latch;
 static void *vmmob_main(void *);
 static void start(void);
 static void enqueue(struct event *);
+static void take_events(struct ovs_list *events);
 static void event_destroy(struct event *);
+static void destroy_events(struct ovs_list *events);
 
 static struct vmmob_bridge *bridge_find(const char *name)
     OVS_REQUIRES(vmmob_mutex);
 static void bridge_destroy(struct vmmob_bridge *, bool withdraw,
                            bool delete_flows) OVS_REQUIRES(vmmob_mutex);
+static void bridge_reserve(struct vmmob_bridge *, uint64_t id)
+    OVS_REQUIRES(vmmob_mutex);
 static void bridge_disable(struct vmmob_bridge *, bool withdraw,
                            bool delete_flows) OVS_REQUIRES(vmmob_mutex);
 static void bridge_configure(struct vmmob_bridge *, const struct smap *,
@@ -129,8 +159,11 @@ static void bridge_update_ofs(struct vmmob_bridge *, long long int now)
     OVS_REQUIRES(vmmob_mutex);
 static struct handover_ofs *bridge_ofs(const struct vmmob_bridge *)
     OVS_REQUIRES(vmmob_mutex);
+static void bridge_forget_ports(struct vmmob_bridge *)
+    OVS_REQUIRES(vmmob_mutex);
 static void bridge_run(struct vmmob_bridge *, long long int now)
     OVS_REQUIRES(vmmob_mutex);
+static void find_lost(long long int now) OVS_REQUIRES(vmmob_mutex);
 
 static void apply(long long int now) OVS_REQUIRES(vmmob_mutex);
 static long long int refresh_again(long long int now)
@@ -143,6 +176,9 @@ void
 vmmob_init(void)
 {
     queue_seq = seq_create();
+    ovs_mutex_lock(&queue_mutex);
+    fairq_init(&queue, MAX_QUEUED, STRANGE_RATE, STRANGE_BURST);
+    ovs_mutex_unlock(&queue_mutex);
     show_init();
 }
 
@@ -152,7 +188,7 @@ vmmob_init(void)
 void
 vmmob_exit(void)
 {
-    struct event *event;
+    struct ovs_list *item;
 
     if (!running) {
         return;
@@ -172,9 +208,7 @@ vmmob_exit(void)
     handover_destroy(vmmob->handover);
     free(vmmob);
     vmmob = NULL;
-    LIST_FOR_EACH_POP (event, node, &held) {
-        event_destroy(event);
-    }
+    destroy_events(&held);
     struct refresh *refresh;
     LIST_FOR_EACH_POP (refresh, node, &refreshes) {
         free(refresh->addrs);
@@ -183,11 +217,12 @@ vmmob_exit(void)
     flow_index_enable(false);
     ovs_mutex_unlock(&vmmob_mutex);
 
+    /* Ports are still to be destroyed, so the queue stays. */
     ovs_mutex_lock(&queue_mutex);
-    LIST_FOR_EACH_POP (event, node, &queue) {
-        event_destroy(event);
+    while ((item = fairq_pop(&queue)) != NULL) {
+        ovs_list_push_back(&news, item);
     }
-    n_queued = 0;
+    destroy_events(&news);
     ovs_mutex_unlock(&queue_mutex);
 }
 
@@ -220,6 +255,7 @@ vmmob_configure(const char *bridge, const struct smap *other_config,
             b = xzalloc(sizeof *b);
             b->name = xstrdup(bridge);
             b->ofproto = ofproto;
+            hmap_init(&b->vm_ports);
             hmap_insert(&vmmob->bridges, &b->node, hash_string(bridge, 0));
         }
         if (b) {
@@ -234,6 +270,19 @@ vmmob_configure(const char *bridge, const struct smap *other_config,
 
     /* Have the thread look at its deadlines anew. */
     seq_change(queue_seq);
+}
+
+/* All bridges were configured.  Only now the agent may tell and hear: it takes
+ * an OFS that it does not hear of for one that is gone. */
+void
+vmmob_configured(void)
+{
+    if (running) {
+        ovs_mutex_lock(&vmmob_mutex);
+        agent_listen(vmmob->agent);
+        ovs_mutex_unlock(&vmmob_mutex);
+        seq_change(queue_seq);
+    }
 }
 
 /* 'ofproto' is about to be destroyed; 'del' is true if it is deleted for
@@ -299,6 +348,16 @@ vmmob_punt(struct ofproto_dpif *ofproto, const struct dp_packet *packet,
     }
     COVERAGE_INC(vmmob_punt);
 
+    /* Before anything is copied: it must be cheap to be refused. */
+    ovs_mutex_lock(&queue_mutex);
+    bool admitted = fairq_admit(&queue, &ofproto->uuid,
+                                state->metadata.in_port);
+    ovs_mutex_unlock(&queue_mutex);
+    if (!admitted) {
+        COVERAGE_INC(vmmob_punt_limited);
+        return true;
+    }
+
     struct event *event = xzalloc(sizeof *event);
     event->ofproto_uuid = ofproto->uuid;
     event->in_port = state->metadata.in_port;
@@ -347,10 +406,7 @@ vmmob_main(void *arg OVS_UNUSED)
         long long int now = time_msec();
         struct event *event;
 
-        ovs_mutex_lock(&queue_mutex);
-        ovs_list_push_back_all(&events, &queue);
-        n_queued = 0;
-        ovs_mutex_unlock(&queue_mutex);
+        take_events(&events);
 
         ovs_mutex_lock(&vmmob_mutex);
         LIST_FOR_EACH_POP (event, node, &events) {
@@ -361,6 +417,7 @@ vmmob_main(void *arg OVS_UNUSED)
             retry_held = true;
         }
         handover_run(vmmob->handover, now);
+        find_lost(now);
         apply(now);
 
         if (retry_held) {
@@ -381,6 +438,7 @@ vmmob_main(void *arg OVS_UNUSED)
             if (b->enabled) {
                 bridge_run(b, now);
                 next = MIN(next, MIN(b->next_probe, b->next_sweep));
+                next = MIN(next, MIN(b->next_ask, b->next_report));
             }
         }
         LIST_FOR_EACH_SAFE (event, node, &held) {
@@ -415,22 +473,47 @@ vmmob_main(void *arg OVS_UNUSED)
 static void
 enqueue(struct event *event)
 {
-    bool full;
+    struct ovs_list lost = OVS_LIST_INITIALIZER(&lost);
 
     ovs_mutex_lock(&queue_mutex);
-    full = n_queued >= MAX_QUEUED && event->packet;
-    if (!full) {
-        ovs_list_push_back(&queue, &event->node);
-        n_queued++;
+    if (event->packet) {
+        struct ovs_list *item = fairq_push(&queue, &event->ofproto_uuid,
+                                           event->in_port, &event->node);
+
+        if (item) {
+            COVERAGE_INC(vmmob_punt_overflow);
+            ovs_list_push_back(&lost, item);
+        }
+    } else {
+        /* What came from there before must not be seen after this. */
+        fairq_flush_port(&queue, &event->ofproto_uuid, event->in_port, &lost);
+        ovs_list_push_back(&news, &event->node);
     }
     ovs_mutex_unlock(&queue_mutex);
 
-    if (full) {
-        COVERAGE_INC(vmmob_punt_overflow);
-        event_destroy(event);
-    } else {
-        seq_change(queue_seq);
+    destroy_events(&lost);
+    seq_change(queue_seq);
+}
+
+/* Moves the next few events to 'events'. */
+static void
+take_events(struct ovs_list *events)
+{
+    struct ovs_list *item;
+
+    ovs_mutex_lock(&queue_mutex);
+    ovs_list_push_back_all(events, &news);
+    for (int i = 0; i < MAX_BATCH; i++) {
+        item = fairq_pop(&queue);
+        if (!item) {
+            break;
+        }
+        ovs_list_push_back(events, item);
     }
+    if (queue.n_items) {
+        poll_immediate_wake();
+    }
+    ovs_mutex_unlock(&queue_mutex);
 }
 
 static void
@@ -438,6 +521,16 @@ event_destroy(struct event *event)
 {
     dp_packet_delete(event->packet);
     free(event);
+}
+
+static void
+destroy_events(struct ovs_list *events)
+{
+    struct event *event;
+
+    LIST_FOR_EACH_POP (event, node, events) {
+        event_destroy(event);
+    }
 }
 
 /* Bridges. */
@@ -460,11 +553,33 @@ static void
 bridge_destroy(struct vmmob_bridge *b, bool withdraw, bool delete_flows)
 {
     bridge_disable(b, withdraw, delete_flows);
+    if (b->reserved && withdraw) {
+        /* What it published is not to stay any longer. */
+        agent_resync(vmmob->agent);
+    }
+    bridge_reserve(b, 0);
     hmap_remove(&vmmob->bridges, &b->node);
-    free(b->vm_ports);
+    hmap_destroy(&b->vm_ports);
     free(b->error);
     free(b->name);
     free(b);
+}
+
+/* Has what was published for the datapath id 'id' stay published, until 'b'
+ * can be that OFS; if 'id' is 0, that is over. */
+static void
+bridge_reserve(struct vmmob_bridge *b, uint64_t id)
+    OVS_REQUIRES(vmmob_mutex)
+{
+    if (b->reserved != id) {
+        if (b->reserved) {
+            handover_reserve(vmmob->handover, b->reserved, false);
+        }
+        if (id) {
+            handover_reserve(vmmob->handover, id, true);
+        }
+        b->reserved = id;
+    }
 }
 
 /* Stops VM mobility on 'b'. */
@@ -479,6 +594,7 @@ bridge_disable(struct vmmob_bridge *b, bool withdraw, bool delete_flows)
         atomic_store_relaxed(&b->ofproto->vmmob_table, 0);
         b->ofproto->backer->need_revalidate = REV_RECONFIGURE;
     }
+    bridge_forget_ports(b);
     rules_destroy(b->rules, delete_flows);
     handover_remove(vmmob->handover, b->id, withdraw);
     if (delete_flows) {
@@ -488,9 +604,9 @@ bridge_disable(struct vmmob_bridge *b, bool withdraw, bool delete_flows)
         }
         ovs_mutex_unlock(&ofproto_mutex);
     }
-    free(b->vm_ports);
-    b->vm_ports = NULL;
-    b->n_vm_ports = 0;
+    free(b->lost);
+    b->lost = NULL;
+    b->n_lost = b->allocated_lost = 0;
     b->rules = NULL;
     b->enabled = false;
 }
@@ -509,32 +625,231 @@ bridge_set_error(struct vmmob_bridge *b, char *error)
     b->error = error;
 }
 
-/* Finds out the port numbers of 'b'.  Returns NULL or an error that the caller
- * must free. */
+/* Finds the port number of the uplink of 'b'.  Returns NULL or an error that
+ * the caller must free. */
 static char *
-bridge_find_ports(struct vmmob_bridge *b, const char *uplink_name,
-                  ofp_port_t *uplink)
+bridge_find_uplink(const struct vmmob_bridge *b, const char *uplink_name,
+                   ofp_port_t *uplink)
 {
     const struct ofport *ofport;
-    char *error = NULL;
 
-    free(b->vm_ports);
-    b->vm_ports = xmalloc(hmap_count(&b->ofproto->up.ports)
-                          * sizeof *b->vm_ports);
-    b->n_vm_ports = 0;
-    *uplink = OFPP_NONE;
     HMAP_FOR_EACH (ofport, hmap_node, &b->ofproto->up.ports) {
-        if (!strcmp(netdev_get_name(ofport->netdev), uplink_name)) {
+        if (ofport->ofp_port != OFPP_LOCAL
+            && !strcmp(netdev_get_name(ofport->netdev), uplink_name)) {
             *uplink = ofport->ofp_port;
-        } else if (ofport->ofp_port != OFPP_LOCAL) {
-            b->vm_ports[b->n_vm_ports++] = ofport->ofp_port;
+            return NULL;
         }
     }
-    if (*uplink == OFPP_NONE || *uplink == OFPP_LOCAL) {
-        error = xasprintf("other_config:vmmob-uplink: no interface of the "
-                          "bridge is named %s", uplink_name);
+    return xasprintf("other_config:vmmob-uplink: no interface of the bridge "
+                     "is named %s", uplink_name);
+}
+
+/* VM ports. */
+
+static struct vmmob_vm_port *
+vm_port_find(const struct vmmob_bridge *b, ofp_port_t number)
+{
+    struct vmmob_vm_port *port;
+
+    HMAP_FOR_EACH_WITH_HASH (port, node, hash_int(ofp_to_u16(number), 0),
+                             &b->vm_ports) {
+        if (port->number == number) {
+            return port;
+        }
     }
-    return error;
+    return NULL;
+}
+
+static void
+vm_port_destroy(struct vmmob_bridge *b, struct vmmob_vm_port *port)
+{
+    rules_update_port(b->rules, port->number, NULL);
+    hmap_remove(&b->vm_ports, &port->node);
+    free(port->name);
+    free(port);
+}
+
+/* Returns what is known of 'port', or NULL. */
+static const struct vmmob_port *
+vm_port_row(const struct vmmob_vm_port *port)
+    OVS_REQUIRES(vmmob_mutex)
+{
+    return port_table_find(&vmmob->handover->ports, port->name);
+}
+
+/* Returns true if a VMN with address 'mac' may be at 'port'. */
+static bool
+vm_port_may_have(const struct vmmob_vm_port *port, const struct eth_addr mac)
+    OVS_REQUIRES(vmmob_mutex)
+{
+    const struct vmmob_port *row = vm_port_row(port);
+
+    return !row || !row->n_macs || vmmob_port_has_mac(row, mac);
+}
+
+/* Returns the only VM port of 'b' that is said to be for the VMN with address
+ * 'mac', or OFPP_NONE if there is none, or more than one: then only the VMN
+ * itself can tell. */
+static ofp_port_t
+bridge_find_mac(const struct vmmob_bridge *b, const struct eth_addr mac)
+    OVS_REQUIRES(vmmob_mutex)
+{
+    const struct vmmob_vm_port *port;
+    ofp_port_t found = OFPP_NONE;
+
+    HMAP_FOR_EACH (port, node, &b->vm_ports) {
+        const struct vmmob_port *row = vm_port_row(port);
+
+        if (row && (vmmob_port_has_mac(row, mac)
+                    || (row->any
+                        && eth_addr_equals(row->attached_mac, mac)))) {
+            if (found != OFPP_NONE) {
+                return OFPP_NONE;
+            }
+            found = port->number;
+        }
+    }
+    return found;
+}
+
+/* Puts in force what is known of the VM ports of 'b' whose names are in
+ * 'names', or of all if that is NULL. */
+static void
+bridge_police(struct vmmob_bridge *b, const struct sset *names,
+              long long int now)
+    OVS_REQUIRES(vmmob_mutex)
+{
+    struct handover *h = vmmob->handover;
+    struct handover_ofs *ofs = bridge_ofs(b);
+    struct handover_vmn *vmn;
+    struct vmmob_vm_port *port;
+    bool any = false;
+
+    HMAP_FOR_EACH (port, node, &b->vm_ports) {
+        if (!names || sset_contains(names, port->name)) {
+            const struct vmmob_port *row = vm_port_row(port);
+            bool policed = row && row->n_macs;
+
+            if (port->policed && !policed) {
+                port->n_forged += rules_count_forged(b->rules, port->number);
+            }
+            rules_update_port(b->rules, port->number, row);
+            port->policed = policed;
+            any = true;
+        }
+    }
+    if (!any) {
+        return;
+    }
+
+    HMAP_FOR_EACH (vmn, node, &ofs->vmns) {
+        const struct eth_addr mac = vmn->row.key.mac;
+
+        if (vmn->state == HANDOVER_ATTACHED) {
+            port = vm_port_find(b, vmn->port);
+            if (port && !vm_port_may_have(port, mac)) {
+                VLOG_WARN("bridge %s: VMN "ETH_ADDR_FMT" is at port %s, where "
+                          "it must not be", b->name, ETH_ADDR_ARGS(mac),
+                          port->name);
+                handover_detach(h, ofs, &vmn->row.key, now);
+            }
+        }
+        if (vmn->state == HANDOVER_DETACHED) {
+            ofp_port_t number = bridge_find_mac(b, mac);
+
+            if (number != OFPP_NONE) {
+                handover_attach(h, ofs, &vmn->row.key, number, now);
+            }
+        }
+    }
+}
+
+/* Finds out which VM ports 'b' has. */
+static void
+bridge_find_ports(struct vmmob_bridge *b, const struct vmmob_settings *s,
+                  long long int now)
+    OVS_REQUIRES(vmmob_mutex)
+{
+    struct sset new = SSET_INITIALIZER(&new);
+    const struct ofport *ofport;
+    struct vmmob_vm_port *port;
+
+    HMAP_FOR_EACH (port, node, &b->vm_ports) {
+        port->marked = true;
+    }
+    HMAP_FOR_EACH (ofport, hmap_node, &b->ofproto->up.ports) {
+        const char *name = netdev_get_name(ofport->netdev);
+
+        if (ofport->ofp_port == OFPP_LOCAL || ofport->ofp_port == b->uplink) {
+            continue;
+        }
+
+        port = vm_port_find(b, ofport->ofp_port);
+        if (port && strcmp(port->name, name)) {
+            vm_port_destroy(b, port);
+            port = NULL;
+        }
+        if (!port) {
+            port = xzalloc(sizeof *port);
+            port->number = ofport->ofp_port;
+            port->name = xstrdup(name);
+            hmap_insert(&b->vm_ports, &port->node,
+                        hash_int(ofp_to_u16(port->number), 0));
+            sset_add(&new, name);
+        }
+        port->marked = false;
+    }
+    HMAP_FOR_EACH_SAFE (port, node, &b->vm_ports) {
+        if (port->marked) {
+            vm_port_destroy(b, port);
+        }
+    }
+
+    ovs_mutex_lock(&queue_mutex);
+    fairq_mark(&queue, &b->ofproto->uuid);
+    fairq_configure(&queue, &b->ofproto->uuid, b->uplink, true,
+                    s->punt_rate ? UPLINK_RATE : 0, UPLINK_BURST);
+    HMAP_FOR_EACH (port, node, &b->vm_ports) {
+        fairq_configure(&queue, &b->ofproto->uuid, port->number, false,
+                        s->punt_rate, s->punt_burst);
+    }
+    fairq_sweep(&queue, &b->ofproto->uuid);
+    ovs_mutex_unlock(&queue_mutex);
+
+    bridge_police(b, &new, now);
+    sset_destroy(&new);
+}
+
+/* 'b' has no VM ports any more. */
+static void
+bridge_forget_ports(struct vmmob_bridge *b)
+{
+    struct vmmob_vm_port *port;
+
+    HMAP_FOR_EACH_POP (port, node, &b->vm_ports) {
+        free(port->name);
+        free(port);
+    }
+    ovs_mutex_lock(&queue_mutex);
+    fairq_mark(&queue, &b->ofproto->uuid);
+    fairq_sweep(&queue, &b->ofproto->uuid);
+    ovs_mutex_unlock(&queue_mutex);
+}
+
+unsigned long long int
+vmmob_count_forged(const struct vmmob_bridge *b,
+                   const struct vmmob_vm_port *port)
+{
+    return port->n_forged + rules_count_forged(b->rules, port->number);
+}
+
+void
+vmmob_get_punt_stats(const struct vmmob_bridge *b, ofp_port_t port,
+                     struct fairq_stats *stats)
+{
+    ovs_mutex_lock(&queue_mutex);
+    fairq_get_stats(&queue, &b->ofproto->uuid, port, stats);
+    ovs_mutex_unlock(&queue_mutex);
 }
 
 /* Returns an error, which the caller must free, if VM mobility cannot be
@@ -559,12 +874,12 @@ bridge_configure(struct vmmob_bridge *b, const struct smap *other_config,
     uint64_t id = ofproto_get_datapath_id(&b->ofproto->up);
     struct vmmob_settings settings;
     long long int now = time_msec();
-    ofp_port_t uplink;
+    ofp_port_t uplink = OFPP_NONE;
     char *error;
 
     error = vmmob_settings_parse(other_config, &settings);
     if (!error) {
-        error = bridge_find_ports(b, settings.uplink, &uplink);
+        error = bridge_find_uplink(b, settings.uplink, &uplink);
         if (error && b->enabled) {
             /* It cannot go on with a port that is not there. */
             bridge_disable(b, true, true);
@@ -579,6 +894,8 @@ bridge_configure(struct vmmob_bridge *b, const struct smap *other_config,
                           "bridge, too", id);
     }
     bridge_set_error(b, error);
+    bridge_reserve(b, b->enabled || !error || handover_find_ofs(
+                       vmmob->handover, id) ? 0 : id);
     if (error) {
         vmmob_settings_destroy(&settings);
         return;
@@ -586,24 +903,23 @@ bridge_configure(struct vmmob_bridge *b, const struct smap *other_config,
 
     if (b->enabled && b->id != id) {
         /* Another OFS from now on. */
-        ofp_port_t *vm_ports = b->vm_ports;
-        size_t n_vm_ports = b->n_vm_ports;
-
-        b->vm_ports = NULL;
         bridge_disable(b, true, true);
-        b->vm_ports = vm_ports;
-        b->n_vm_ports = n_vm_ports;
     }
 
     bool enable = !b->enabled;
     bool renumbered = b->enabled && b->uplink != uplink;
 
     if (enable) {
+        /* The agent is to tell what this OFS wrote in an earlier life. */
+        agent_resync(vmmob->agent);
+
         b->enabled = true;
         b->id = id;
         b->rules = rules_create(&b->ofproto->up);
         b->gateway_mac = eth_addr_zero;
         b->next_sweep = now + SWEEP_MS;
+        b->next_report = now + REPORT_MS;
+        b->next_ask = LLONG_MAX;
         b->n_punted = b->n_answered = b->n_bad = b->n_unresolved = 0;
 
         ovs_mutex_lock(&ofproto_mutex);
@@ -651,6 +967,7 @@ bridge_configure(struct vmmob_bridge *b, const struct smap *other_config,
             rules_update_vmns(b->rules, &ctx, &entry->key, 1);
         }
     }
+    bridge_find_ports(b, &bridge_ofs(b)->settings, now);
     if (enable) {
         vmmob_apply();
         atomic_store_relaxed(&b->ofproto->vmmob_table, VMMOB_TABLE_ENTRY);
@@ -761,12 +1078,13 @@ bridge_ask(struct vmmob_bridge *b, const struct in6_addr *hoa,
            ofp_port_t except)
     OVS_REQUIRES(vmmob_mutex)
 {
-    ofp_port_t *ports = xmalloc(b->n_vm_ports * sizeof *ports);
+    ofp_port_t *ports = xmalloc(hmap_count(&b->vm_ports) * sizeof *ports);
+    const struct vmmob_vm_port *port;
     size_t n = 0;
 
-    for (size_t i = 0; i < b->n_vm_ports; i++) {
-        if (b->vm_ports[i] != except) {
-            ports[n++] = b->vm_ports[i];
+    HMAP_FOR_EACH (port, node, &b->vm_ports) {
+        if (port->number != except) {
+            ports[n++] = port->number;
         }
     }
     if (n) {
@@ -774,6 +1092,94 @@ bridge_ask(struct vmmob_bridge *b, const struct in6_addr *hoa,
                       ports, n);
     }
     free(ports);
+}
+
+/* Asks the next few of the lost VMNs of 'b' where they are. */
+static void
+bridge_ask_lost(struct vmmob_bridge *b, long long int now)
+    OVS_REQUIRES(vmmob_mutex)
+{
+    const struct handover_ofs *ofs = bridge_ofs(b);
+    ofp_port_t *ports = xmalloc(hmap_count(&b->vm_ports) * sizeof *ports);
+    size_t n_frames = 0;
+
+    while (b->n_lost && n_frames < ASK_FRAMES) {
+        const struct vmmob_key *key = &b->lost[--b->n_lost];
+        const struct handover_vmn *vmn = handover_find_vmn(ofs, key);
+        const struct vmmob_vm_port *port;
+        size_t n = 0;
+
+        if (!vmn || vmn->state != HANDOVER_DETACHED) {
+            continue;
+        }
+        HMAP_FOR_EACH (port, node, &b->vm_ports) {
+            if (vm_port_may_have(port, key->mac)) {
+                ports[n++] = port->number;
+            }
+        }
+        for (size_t i = 0; n && i < vmn->row.n_pairs; i++) {
+            bridge_output(b, frame_compose_arp_request(
+                              rules_gateway_mac, &key->mac,
+                              &ofs->settings.home_gateway,
+                              &vmn->row.pairs[i].hoa),
+                          ports, n);
+            n_frames += n;
+        }
+    }
+    free(ports);
+    b->next_ask = b->n_lost ? now + ASK_MS : LLONG_MAX;
+}
+
+/* Logs which VM ports of 'b' send forged frames. */
+static void
+bridge_report_forged(struct vmmob_bridge *b)
+    OVS_REQUIRES(vmmob_mutex)
+{
+    static struct vlog_rate_limit forged_rl = VLOG_RATE_LIMIT_INIT(5, 20);
+    struct vmmob_vm_port *port;
+
+    HMAP_FOR_EACH (port, node, &b->vm_ports) {
+        unsigned long long int n = vmmob_count_forged(b, port);
+
+        if (n > port->n_reported) {
+            VLOG_WARN_RL(&forged_rl, "bridge %s: dropped %llu frames at port "
+                         "%s, where the MAC address of the sender must not "
+                         "be (see external_ids:attached-mac and vmmob-mac of "
+                         "the interface)", b->name, n - port->n_reported,
+                         port->name);
+            port->n_reported = n;
+        }
+    }
+}
+
+/* After the agent told what is known: attaches the VMNs of an earlier life to
+ * the ports that are said to be theirs, and has the others be asked. */
+static void
+find_lost(long long int now)
+    OVS_REQUIRES(vmmob_mutex)
+{
+    struct vmmob_bridge *b;
+
+    HMAP_FOR_EACH (b, node, &vmmob->bridges) {
+        struct handover_ofs *ofs = b->enabled ? bridge_ofs(b) : NULL;
+        struct handover_vmn *vmn;
+
+        if (!ofs || !ofs->seek) {
+            continue;
+        }
+        ofs->seek = false;
+        bridge_police(b, NULL, now);
+        HMAP_FOR_EACH (vmn, node, &ofs->vmns) {
+            if (vmn->state == HANDOVER_DETACHED) {
+                if (b->n_lost >= b->allocated_lost) {
+                    b->lost = x2nrealloc(b->lost, &b->allocated_lost,
+                                         sizeof *b->lost);
+                }
+                b->lost[b->n_lost++] = vmn->row.key;
+            }
+        }
+        b->next_ask = b->n_lost ? now : LLONG_MAX;
+    }
 }
 
 /* Does what is due on 'b' at 'now'. */
@@ -789,6 +1195,13 @@ bridge_run(struct vmmob_bridge *b, long long int now)
                       &b->uplink, 1);
         b->next_probe = now + (eth_addr_is_zero(b->gateway_mac)
                                ? PROBE_UNKNOWN_MS : PROBE_KNOWN_MS);
+    }
+    if (now >= b->next_ask) {
+        bridge_ask_lost(b, now);
+    }
+    if (now >= b->next_report) {
+        bridge_report_forged(b);
+        b->next_report = now + REPORT_MS;
     }
     if (now >= b->next_sweep) {
         const struct rules_context ctx = {
@@ -811,6 +1224,19 @@ bridge_run(struct vmmob_bridge *b, long long int now)
 void
 vmmob_apply(void)
 {
+    struct sset *ports = &vmmob->handover->ports.changed;
+
+    if (!sset_is_empty(ports)) {
+        struct vmmob_bridge *b;
+
+        HMAP_FOR_EACH (b, node, &vmmob->bridges) {
+            if (b->enabled) {
+                bridge_police(b, ports, time_msec());
+                seq_change(b->ofproto->ams_seq);
+            }
+        }
+        sset_clear(ports);
+    }
     if (!handover_has_effects(vmmob->handover)) {
         return;
     }
@@ -1181,8 +1607,22 @@ process_vm(struct vmmob_bridge *b, struct event *event,
     struct handover_ofs *ofs = bridge_ofs(b);
     const struct vmmob_key key = { .tenant = 0, .mac = frame->src };
     bool has_hoa = handover_is_home(ofs, &frame->ip_src);
+    struct vmmob_vm_port *port = vm_port_find(b, event->in_port);
+
+    if (!port) {
+        /* Gone, or so new that its rules are not there yet: who may be there
+         * is not known. */
+        COVERAGE_INC(vmmob_unknown_port);
+        return false;
+    } else if (!vm_port_may_have(port, frame->src)) {
+        /* It was on its way when the rules came. */
+        COVERAGE_INC(vmmob_forged);
+        port->n_forged++;
+        return false;
+    }
 
     /* What gets no further than table 253 is from a VMN known to be here. */
+    static struct vlog_rate_limit full_rl = VLOG_RATE_LIMIT_INIT(5, 20);
     if (event->table_id == VMMOB_TABLE_ENTRY) {
         switch (handover_sight(vmmob->handover, ofs, &key, event->in_port,
                                has_hoa ? &frame->ip_src : NULL, now)) {
@@ -1192,6 +1632,16 @@ process_vm(struct vmmob_bridge *b, struct event *event,
         case SIGHTED_NO_HOA:
             COVERAGE_INC(vmmob_unknown_vmn);
             break;
+        case SIGHTED_PORT_FULL:
+            COVERAGE_INC(vmmob_port_full);
+            port->n_refused++;
+            VLOG_WARN_RL(&full_rl, "bridge %s: port %s has %"PRIuSIZE" VMNs "
+                         "already, ignoring "ETH_ADDR_FMT"; raise "
+                         "vmmob-max-vmns, or use vmmob/release for VMNs that "
+                         "are not there any more", b->name, port->name,
+                         handover_count_port(ofs, port->number),
+                         ETH_ADDR_ARGS(key.mac));
+            return false;
         case SIGHTED_FROZEN:
             COVERAGE_INC(vmmob_frozen);
             return false;
@@ -1210,10 +1660,10 @@ process_vm(struct vmmob_bridge *b, struct event *event,
 
     case FRAME_ARP_REPLY: {
         /* To a VMN here, on whose behalf we asked. */
-        ofp_port_t port = find_local_port(b, &frame->ip_dst);
+        ofp_port_t out = find_local_port(b, &frame->ip_dst);
 
-        if (port != OFPP_NONE && port != event->in_port) {
-            bridge_output(b, dp_packet_clone(event->packet), &port, 1);
+        if (out != OFPP_NONE && out != event->in_port) {
+            bridge_output(b, dp_packet_clone(event->packet), &out, 1);
         }
         return false;
     }

@@ -85,6 +85,7 @@
 /* From vmmob-sim-agent.c. */
 struct agent *sim_switch_agent_create(void);
 void sim_switch_agent_destroy(struct agent *);
+void sim_switch_agent_listen(struct agent *);
 bool sim_switch_agent_run(struct agent *, struct handover *,
                           long long int now);
 void sim_switch_agent_wait(struct agent *);
@@ -362,6 +363,7 @@ switch_start(struct hypervisor *hyp)
     hyp->sw.alive = true;
     sim_current = &hyp->sw;
     hyp->sw_agent = sim_switch_agent_create();
+    sim_switch_agent_listen(hyp->sw_agent);
     sim_current = NULL;
     for (int i = 0; i < hyp->n_ofss; i++) {
         struct ofs_conf *conf = &hyp->ofss[i];
@@ -611,6 +613,11 @@ check_sighting(const struct hypervisor *hyp, const struct handover_ofs *ofs,
         if (!ofs->settings.max_moves) {
             sim_fail("sw%d: vm%d is frozen", hyp->number, packet->guest);
         }
+        break;
+    case SIGHTED_PORT_FULL:
+        /* The settings have no such limit. */
+        sim_fail("sw%d: vm%d is refused at its port", hyp->number,
+                 packet->guest);
         break;
     case SIGHTED_FULL:
     default:

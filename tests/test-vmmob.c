@@ -24,6 +24,7 @@
 #include "flow.h"
 #include "jsonrpc.h"
 #include "ofproto-vmmob/damping.h"
+#include "ofproto-vmmob/fairq.h"
 #include "ofproto-vmmob/flow-index.h"
 #include "openvswitch/dynamic-string.h"
 #include "openvswitch/json.h"
@@ -32,6 +33,7 @@
 #include "random.h"
 #include "timeval.h"
 #include "util.h"
+#include "uuid.h"
 
 /* Number of failures so far. */
 static unsigned int n_failures;
@@ -2037,6 +2039,133 @@ test_garbled(struct ovs_cmdl_context *ctx)
 }
 
 
+/* The queue that ports share. */
+
+#define N_FAIRQ_PORTS 9         /* The last one is not configured. */
+
+struct fairq_item {
+    struct ovs_list node;
+    unsigned int port;
+    unsigned int serial;        /* Ascending for each port. */
+};
+
+/* Checks a queue against what it promises, in N cases of random traffic. */
+static void
+test_fairq(struct ovs_cmdl_context *ctx)
+{
+    uint32_t seed, n;
+
+    parse_seed(ctx, &seed, &n);
+    for (uint32_t i = 0; i < n && !n_failures; i++) {
+        unsigned int n_queued[N_FAIRQ_PORTS] = { 0 };
+        unsigned int oldest[N_FAIRQ_PORTS] = { 0 };
+        unsigned int waits[N_FAIRQ_PORTS] = { 0 };
+        unsigned int serial = 0;
+        unsigned int total = 0;
+        struct fairq_item *item;
+        struct ovs_list *node;
+        struct uuid bridge;
+        struct fairq q;
+
+        start_case(seed, i);
+        const unsigned int max = range(1, 40);
+        const unsigned int flooder = range(0, N_FAIRQ_PORTS - 1);
+
+        uuid_generate(&bridge);
+        fairq_init(&q, max, 0, 0);
+        for (unsigned int j = 0; j < N_FAIRQ_PORTS - 1; j++) {
+            fairq_configure(&q, &bridge, u16_to_ofp(j), !j, 0, 0);
+        }
+
+        for (int step = 0; step < 200 && !n_failures; step++) {
+            if (range(0, 4)) {
+                unsigned int port = (range(0, 3) ? flooder
+                                     : range(0, N_FAIRQ_PORTS - 1));
+                unsigned int longest = 0;
+
+                for (unsigned int j = 0; j < N_FAIRQ_PORTS; j++) {
+                    longest = MAX(longest, n_queued[j]);
+                }
+                item = xzalloc(sizeof *item);
+                item->port = port;
+                item->serial = ++serial;
+                if (!n_queued[port]) {
+                    waits[port] = 0;
+                }
+                n_queued[port]++;
+                total++;
+                node = fairq_push(&q, &bridge, u16_to_ofp(port),
+                                  &item->node);
+                if ((node != NULL) != (total > max)) {
+                    fail("%u items, room for %u, item lost: %d",
+                         total, max, node != NULL);
+                }
+                if (node) {
+                    /* Nobody loses who has less than others. */
+                    item = CONTAINER_OF(node, struct fairq_item, node);
+                    if (n_queued[item->port] < longest
+                        && n_queued[item->port] < n_queued[port]) {
+                        fail("port %u with %u items loses one, port %u "
+                             "has %u", item->port, n_queued[item->port],
+                             port, n_queued[port]);
+                    }
+                    n_queued[item->port]--;
+                    total--;
+                    free(item);
+                }
+            } else if (!range(0, 20)) {
+                /* A port is gone. */
+                struct ovs_list items = OVS_LIST_INITIALIZER(&items);
+                unsigned int port = range(0, N_FAIRQ_PORTS - 2);
+
+                fairq_flush_port(&q, &bridge, u16_to_ofp(port), &items);
+                if (ovs_list_size(&items) != n_queued[port]) {
+                    fail("not all items are flushed");
+                }
+                LIST_FOR_EACH_POP (item, node, &items) {
+                    free(item);
+                }
+                total -= n_queued[port];
+                n_queued[port] = 0;
+            } else {
+                node = fairq_pop(&q);
+                if (!node != !total) {
+                    fail("%u items, one popped: %d", total, node != NULL);
+                }
+                if (!node) {
+                    continue;
+                }
+                item = CONTAINER_OF(node, struct fairq_item, node);
+                if (item->serial <= oldest[item->port]) {
+                    fail("port %u: out of order", item->port);
+                }
+                oldest[item->port] = item->serial;
+                n_queued[item->port]--;
+                total--;
+                for (unsigned int j = 0; j < N_FAIRQ_PORTS; j++) {
+                    waits[j] = j == item->port ? 0 : waits[j] + 1;
+                    /* The uplink, port 0, has every second turn. */
+                    if (n_queued[j]
+                        && waits[j] > (j ? 2 * N_FAIRQ_PORTS : 2)) {
+                        fail("port %u waits for %u turns", j, waits[j]);
+                    }
+                }
+                free(item);
+            }
+        }
+        while ((node = fairq_pop(&q)) != NULL) {
+            item = CONTAINER_OF(node, struct fairq_item, node);
+            free(item);
+            total--;
+        }
+        if (total) {
+            fail("%u items are missing", total);
+        }
+        fairq_destroy(&q);
+    }
+}
+
+
 /* Size. */
 
 static void
@@ -2529,6 +2658,7 @@ static const struct ovs_cmdl_command commands[] = {
     { "codec", "SEED N", 2, 2, test_codec, OVS_RO },
     { "malformed", NULL, 0, 0, test_malformed, OVS_RO },
     { "garbled", "SEED N", 2, 2, test_garbled, OVS_RO },
+    { "fairq", "SEED N", 2, 2, test_fairq, OVS_RO },
     { "benchmark", "N", 1, 1, test_benchmark, OVS_RO },
     { "damping", "SEED N", 2, 2, test_damping, OVS_RO },
     { "flow-index", "SEED N", 2, 2, test_flow_index, OVS_RO },

@@ -7,6 +7,8 @@
 
 #define agent_create sim_switch_agent_create
 #define agent_destroy sim_switch_agent_destroy
+#define agent_listen sim_switch_agent_listen
+#define agent_resync sim_switch_agent_resync
 #define agent_run sim_switch_agent_run
 #define agent_wait sim_switch_agent_wait
 #define agent_send sim_switch_agent_send

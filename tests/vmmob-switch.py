@@ -37,6 +37,7 @@ class Rows(object):
     def __init__(self):
         self.ofss = {}
         self.vmns = {}
+        self.ports = {}
 
     @staticmethod
     def vmn_name(vmn):
@@ -47,10 +48,14 @@ class Rows(object):
             self.ofss.pop(ofs_id, None)
         for vmn in update.get("del_vmns", []):
             self.vmns.pop(self.vmn_name(vmn), None)
+        for name in update.get("del_ports", []):
+            self.ports.pop(name, None)
         for ofs in update.get("ofss", []):
             self.ofss[ofs["id"]] = ofs
         for vmn in update.get("vmns", []):
             self.vmns[self.vmn_name(vmn)] = vmn
+        for port in update.get("ports", []):
+            self.ports[port["name"]] = port
 
     def as_update(self):
         return {"ofss": list(self.ofss.values()),
@@ -65,6 +70,10 @@ class Rows(object):
                            + ["%s=%s" % (hoa, moa)
                               for hoa, moa in vmn["pairs"]])
                   for vmn in self.vmns.values()]
+        lines += [" ".join(["port", port["name"], port["iface_id"] or "-",
+                            port["attached_mac"]]
+                           + (["any"] if port["any"] else port["macs"]))
+                  for port in self.ports.values()]
         return "".join(line + "\n" for line in sorted(lines))
 
 

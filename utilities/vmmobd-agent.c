@@ -51,9 +51,11 @@ agent_create(const char *conf_remote, const char *switch_remote, bool take_ssl)
     ovsdb_idl_add_column(a->conf, &ovsrec_ssl_col_certificate);
     ovsdb_idl_add_column(a->conf, &ovsrec_ssl_col_ca_cert);
     ovsdb_idl_add_column(a->conf, &ovsrec_ssl_col_bootstrap_ca_cert);
+    ports_add_columns(a->conf);
     a->conf_seqno = ovsdb_idl_get_seqno(a->conf);
     a->take_ssl = take_ssl;
     settings_init(&a->settings);
+    ports_init(&a->ports);
 
     known_init(&a->known);
     rowset_init(&a->news);
@@ -78,6 +80,7 @@ agent_destroy(struct agent *a)
         own_ofss_destroy(&a->own_ofss);
         known_destroy(&a->known);
         settings_destroy(&a->settings);
+        ports_destroy(&a->ports);
         ovsdb_idl_destroy(a->conf);
         free(a);
     }
@@ -140,6 +143,8 @@ run_conf(struct agent *a)
         return;
     }
     a->conf_seqno = seqno;
+    ports_run(&a->ports, a->conf);
+    ovsdb_idl_track_clear(a->conf);
     cfg = ovsrec_open_vswitch_first(a->conf);
     if (!cfg) {
         return;
@@ -339,10 +344,13 @@ run_switch(struct agent *a)
     a->own_ofss_dirty = a->own_ofss_dirty || has_ofs(&changed);
     rowset_destroy(&changed);
 
+    switch_link_tell_ports(a->link, &a->ports);
+    sset_clear(&a->ports.changed);
+
     /* A switch that has just started is to be told what it wrote in an earlier
      * life, so not before that is known. */
     if (sitedb_has_contents(a->dbs[0])) {
-        switch_link_tell(a->link, a->known.table, &a->news);
+        switch_link_tell(a->link, a->known.table, &a->news, &a->ports);
     }
     rowset_clear(&a->news);
 }

@@ -6,10 +6,12 @@
 /* The sync agent, put together
  * ============================
  *
- * Data goes two ways, each in one direction and in one turn of the main loop:
+ * Data goes three ways, each in one direction and in one turn of the main
+ * loop:
  *
  *   databases --> sitedb --> known --> switch_link --> switch
  *   switch --> switch_link --> publisher --> this site's database
+ *   Open_vSwitch database --> ports --> switch_link --> switch
  *
  * What goes from one part to the next are the names of the rows that changed
  * (vmmobd-rowset.h).
@@ -23,6 +25,7 @@
 #include "vmmobd-known.h"
 #include "vmmobd-limits.h"
 #include "vmmobd-listener.h"
+#include "vmmobd-ports.h"
 #include "vmmobd-rowset.h"
 #include "vmmobd-settings.h"
 
@@ -34,6 +37,7 @@ struct agent {
     unsigned int conf_seqno;    /* IDL's when the settings were last read. */
     bool configured;            /* Were they ever? */
     struct settings settings;   /* The settings in force. */
+    struct ports ports;         /* What it says of the interfaces. */
 
     struct sitedb **dbs;        /* This site's database, then the peers', in
                                  * order of rank. */

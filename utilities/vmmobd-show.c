@@ -27,6 +27,9 @@
 #include "vmmobd-sitedb.h"
 #include "vmmobd-switch.h"
 
+/* How many of the interfaces whose settings are wrong "vmmob/show" names. */
+#define MAX_PORT_PROBLEMS 10
+
 /* A table to be written with aligned columns. */
 struct text_table {
     struct svec cells;          /* Row by row, the heading first. */
@@ -222,6 +225,7 @@ show_as_text(const struct agent *agent)
     const struct switch_link *link = agent->link;
     const struct publisher *p = agent->publisher;
     struct ds s = DS_EMPTY_INITIALIZER;
+    struct svec problems = SVEC_EMPTY_INITIALIZER;
     const char *problem;
     size_t i;
 
@@ -249,6 +253,8 @@ show_as_text(const struct agent *agent)
     ds_put_format(&s, "  authors: %"PRIuSIZE" OFSs, %"PRIuSIZE" VMNs\n",
                   vmmob_table_n_ofss(link->authored),
                   vmmob_table_n_vmns(link->authored));
+    ds_put_format(&s, "  ports: %"PRIuSIZE" of which something is known\n",
+                  shash_count(&agent->ports.ports));
 
     for (i = 0; i < agent->n_dbs; i++) {
         const struct sitedb *db = agent->dbs[i];
@@ -284,6 +290,11 @@ show_as_text(const struct agent *agent)
     SVEC_FOR_EACH (i, problem, &agent->listener.problems) {
         ds_put_format(&s, "problem: %s\n", problem);
     }
+    ports_get_problems(&agent->ports, MAX_PORT_PROBLEMS, &problems);
+    SVEC_FOR_EACH (i, problem, &problems) {
+        ds_put_format(&s, "problem: %s\n", problem);
+    }
+    svec_destroy(&problems);
     return ds_steal_cstr(&s);
 }
 
@@ -310,6 +321,7 @@ show_as_json(const struct agent *agent)
     json_object_put_string(sw, "state", switch_state(link));
     put_integer(sw, "ofss", vmmob_table_n_ofss(link->authored));
     put_integer(sw, "vmns", vmmob_table_n_vmns(link->authored));
+    put_integer(sw, "ports", shash_count(&agent->ports.ports));
     json_object_put(object, "switch", sw);
 
     for (size_t i = 0; i < agent->n_dbs; i++) {
@@ -333,6 +345,7 @@ show_as_json(const struct agent *agent)
 
     svec_clone(&problems, &settings->problems);
     svec_append(&problems, &agent->listener.problems);
+    ports_get_problems(&agent->ports, SIZE_MAX, &problems);
     json_object_put(object, "problems", svec_to_json(&problems));
     svec_destroy(&problems);
     json_object_put(object, "warnings", svec_to_json(&settings->warnings));

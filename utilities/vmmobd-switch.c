@@ -19,6 +19,7 @@
 #include "util.h"
 #include "vmmob-msg.h"
 #include "vmmob-table.h"
+#include "vmmobd-ports.h"
 #include "vmmobd-rowset.h"
 
 VLOG_DEFINE_THIS_MODULE(vmmobd_switch);
@@ -40,7 +41,10 @@ static void apply_update(struct switch_link *, const struct vmmob_msg *,
 static void sweep_authored(struct switch_link *,
                            struct rowset *authored_changed);
 
-static void tell_all(struct switch_link *, const struct vmmob_table *);
+static void tell_all(struct switch_link *, const struct vmmob_table *,
+                     const struct ports *);
+static void put_all_ports(struct switch_link *, const struct ports *,
+                          struct vmmob_msg *);
 static void tell_changes(struct switch_link *, const struct vmmob_table *,
                          const struct rowset *);
 static void send_if_full(struct switch_link *, struct vmmob_msg *);
@@ -100,11 +104,12 @@ switch_link_run(struct switch_link *link, struct rowset *authored_changed)
     return ended;
 }
 
-/* Tells the switch everything in 'known', if that is to be done, otherwise
- * those of its rows that 'known_changed' names. */
+/* Tells the switch everything in 'known' and in 'ports', if that is to be
+ * done, otherwise those rows of 'known' that 'known_changed' names. */
 void
 switch_link_tell(struct switch_link *link, const struct vmmob_table *known,
-                 const struct rowset *known_changed)
+                 const struct rowset *known_changed,
+                 const struct ports *ports)
 {
     size_t backlog;
 
@@ -122,16 +127,49 @@ switch_link_tell(struct switch_link *link, const struct vmmob_table *known,
             VLOG_WARN("%s: switch does not read, will tell it everything "
                       "when it does", link->remote);
             COVERAGE_INC(vmmobd_switch_overflow);
-            link->told = false;
+            link->told = link->told_ports = false;
         } else {
             tell_changes(link, known, known_changed);
         }
     } else if (!backlog) {
-        tell_all(link, known);
-        link->told = true;
+        tell_all(link, known, ports);
+        link->told = link->told_ports = true;
         link->backlog_limit = (jsonrpc_get_backlog(link->rpc)
                                + SWITCH_MAX_BACKLOG);
     }
+}
+
+/* Tells the switch of those of 'ports' that changed, or of all if it does not
+ * have them yet.  That does not wait until the site's database is known:
+ * what a VM may send does not depend on it. */
+void
+switch_link_tell_ports(struct switch_link *link, const struct ports *ports)
+{
+    struct vmmob_msg msg;
+
+    if (!link->rpc || !ports->loaded) {
+        return;
+    }
+
+    vmmob_msg_init(&msg, VMMOB_MSG_UPDATE);
+    if (link->told_ports) {
+        const char *name;
+
+        SSET_FOR_EACH (name, &ports->changed) {
+            const struct vmmob_port *port = ports_find(ports, name);
+
+            if (port) {
+                vmmob_msg_put_port(&msg, port);
+            } else {
+                vmmob_msg_del_port(&msg, name);
+            }
+            send_if_full(link, &msg);
+        }
+    } else if (!jsonrpc_get_backlog(link->rpc)) {
+        put_all_ports(link, ports, &msg);
+        link->told_ports = true;
+    }
+    send_rest(link, &msg);
 }
 
 void
@@ -200,7 +238,7 @@ connected(struct switch_link *link)
     link->rpc = jsonrpc_open(link->stream);
     link->stream = NULL;
     link->last_error = 0;
-    link->told = link->hearing = link->heard = false;
+    link->told = link->told_ports = link->hearing = link->heard = false;
 }
 
 /* Ends what there is of a connection because of 'error'. */
@@ -223,7 +261,7 @@ disconnect(struct switch_link *link, int error)
     link->rpc = NULL;
     stream_close(link->stream);
     link->stream = NULL;
-    link->told = link->hearing = link->heard = false;
+    link->told = link->told_ports = link->hearing = link->heard = false;
 
     link->next_try = time_msec() + link->backoff;
     link->backoff = MIN(2 * link->backoff, SWITCH_MAX_BACKOFF);
@@ -367,7 +405,8 @@ sweep_authored(struct switch_link *link, struct rowset *authored_changed)
 /* Telling. */
 
 static void
-tell_all(struct switch_link *link, const struct vmmob_table *known)
+tell_all(struct switch_link *link, const struct vmmob_table *known,
+         const struct ports *ports)
 {
     const struct vmmob_ofs_entry *ofs_entry;
     const struct vmmob_entry *entry;
@@ -387,8 +426,22 @@ tell_all(struct switch_link *link, const struct vmmob_table *known)
             send_if_full(link, &msg);
         }
     }
+    put_all_ports(link, ports, &msg);
     send_rest(link, &msg);
     send_simple(link, VMMOB_MSG_END);
+}
+
+/* Adds all of 'ports' to 'msg', which is sent when it is full. */
+static void
+put_all_ports(struct switch_link *link, const struct ports *ports,
+              struct vmmob_msg *msg)
+{
+    const struct shash_node *node;
+
+    PORTS_FOR_EACH (node, ports) {
+        vmmob_msg_put_port(msg, ports_get(node));
+        send_if_full(link, msg);
+    }
 }
 
 static void

@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+struct ports;
 struct rowset;
 struct vmmob_table;
 
@@ -35,6 +36,7 @@ struct switch_link {
 
     /* What we tell. */
     bool told;                  /* The switch has the whole state? */
+    bool told_ports;            /* It has all that is known of ports? */
     size_t backlog_limit;       /* If there are more bytes than this in the
                                  * queue, then 'told' becomes false. */
 
@@ -49,7 +51,9 @@ struct switch_link *switch_link_create(const char *remote);
 void switch_link_destroy(struct switch_link *);
 bool switch_link_run(struct switch_link *, struct rowset *authored_changed);
 void switch_link_tell(struct switch_link *, const struct vmmob_table *known,
-                      const struct rowset *known_changed);
+                      const struct rowset *known_changed,
+                      const struct ports *);
+void switch_link_tell_ports(struct switch_link *, const struct ports *);
 void switch_link_wait(const struct switch_link *);
 
 bool switch_link_is_connected(const struct switch_link *);

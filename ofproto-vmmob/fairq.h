@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#ifndef VMMOB_FAIRQ_H
+#define VMMOB_FAIRQ_H 1
+
+/* A bounded queue that ports share fairly
+ * =======================================
+ *
+ * What ports hand to the module's thread.  Each port has a queue of its own;
+ * they are served in turn, so that the backlog of one port does not delay what
+ * another one has to say.  Uplinks get every second turn: what comes from
+ * there is for many.  If the whole is full, then the longest queue loses.
+ *
+ * Each port also has a token bucket, which says no before anything is
+ * copied.
+ *
+ * Pure but for time_msec(); not thread-safe. */
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "openvswitch/hmap.h"
+#include "openvswitch/list.h"
+#include "openvswitch/ofp-port.h"
+#include "openvswitch/token-bucket.h"
+#include "openvswitch/uuid.h"
+
+struct fairq_stats {
+    unsigned long long int n_admitted;
+    unsigned long long int n_limited;   /* Refused by the token bucket. */
+    unsigned long long int n_overflow;  /* Lost because the whole is full. */
+};
+
+/* A port's queue. */
+struct fairq_port {
+    struct hmap_node node;      /* In 'ports' of its fairq. */
+    struct uuid bridge;
+    ofp_port_t port;
+    bool marked;                /* See fairq_mark(). */
+
+    unsigned int rate, burst;   /* Of 'bucket'; no limit if 'rate' is 0. */
+    struct token_bucket bucket;
+    struct fairq_stats stats;
+
+    bool uplink;
+    struct ovs_list active;     /* In 'active' of its fairq if 'items' is not
+                                 * empty, otherwise empty. */
+    struct ovs_list items;
+    size_t n_items;
+};
+
+struct fairq {
+    struct hmap ports;          /* Contains "struct fairq_port"s. */
+    struct fairq_port strange;  /* For all ports that are not configured. */
+    struct ovs_list active[2];  /* Those with items, in the order in which they
+                                 * are served: VM ports, uplinks. */
+    int turn;                   /* Index in 'active' of who comes next. */
+    size_t n_items, max_items;
+};
+
+void fairq_init(struct fairq *, size_t max_items, unsigned int strange_rate,
+                unsigned int strange_burst);
+void fairq_destroy(struct fairq *);
+
+void fairq_configure(struct fairq *, const struct uuid *bridge, ofp_port_t,
+                     bool uplink, unsigned int rate, unsigned int burst);
+void fairq_mark(struct fairq *, const struct uuid *bridge);
+void fairq_sweep(struct fairq *, const struct uuid *bridge);
+void fairq_get_stats(const struct fairq *, const struct uuid *bridge,
+                     ofp_port_t, struct fairq_stats *);
+
+bool fairq_admit(struct fairq *, const struct uuid *bridge, ofp_port_t);
+struct ovs_list *fairq_push(struct fairq *, const struct uuid *bridge,
+                            ofp_port_t, struct ovs_list *item);
+struct ovs_list *fairq_pop(struct fairq *);
+void fairq_flush_port(struct fairq *, const struct uuid *bridge, ofp_port_t,
+                      struct ovs_list *items);
+
+#endif /* ofproto-vmmob/fairq.h */

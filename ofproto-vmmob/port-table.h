@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#ifndef VMMOB_PORT_TABLE_H
+#define VMMOB_PORT_TABLE_H 1
+
+/* What the agent says of this switch's ports, by their names: see struct
+ * vmmob_port.  Whether a port is there, and what number it has, is not known
+ * here.
+ *
+ * Pure; not thread-safe. */
+
+#include <stdbool.h>
+
+#include "openvswitch/shash.h"
+#include "sset.h"
+
+struct vmmob_msg;
+struct vmmob_port;
+
+struct port_table {
+    struct shash ports;         /* Contains "struct port_entry"s. */
+    struct sset changed;        /* Names; for the user to take. */
+};
+
+void port_table_init(struct port_table *);
+void port_table_destroy(struct port_table *);
+
+void port_table_mark(struct port_table *);
+void port_table_update(struct port_table *, const struct vmmob_msg *);
+void port_table_sweep(struct port_table *);
+
+const struct vmmob_port *port_table_find(const struct port_table *,
+                                         const char *name);
+
+#endif /* ofproto-vmmob/port-table.h */
