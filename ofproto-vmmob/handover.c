@@ -25,6 +25,9 @@ VLOG_DEFINE_THIS_MODULE(vmmob_handover);
  *  port gone    |              | DETACHED     |              |
  *  binding is   |              | redirect:    | redirect:    |
  *  elsewhere    |              | LEFT         | LEFT         |
+ *  binding is   |              |              |              | redirect no
+ *  here again   |              |              |              | more:
+ *               |              |              |              | DETACHED
  *  redirection  |              |              |              | give MoAs
  *  expires      |              |              |              | back: -
  *  release      |              | give MoAs    | give MoAs    | give MoAs
@@ -37,6 +40,52 @@ VLOG_DEFINE_THIS_MODULE(vmmob_handover);
  * four columns but the first, and withdrawn with the VMN.
  *
  * (*) Nothing if it was elsewhere and is frozen; see damping.h. */
+
+enum event {
+    SEEN,
+    PORT_GONE,
+    ELSEWHERE,
+    HERE_AGAIN,
+    EXPIRED,
+    RELEASED,
+    EARLIER_ROW,
+    N_EVENTS
+};
+
+enum action {
+    NOTHING,                    /* Stay. */
+    ARRIVE,                     /* To ATTACHED, see vmn_arrive(). */
+    NOTE_PORT,                  /* Stay, perhaps at another port. */
+    ATTACH,                     /* To ATTACHED, it was here all the time. */
+    DETACH,                     /* To DETACHED. */
+    LEAVE,                      /* To LEFT. */
+    FORGET,                     /* To "-", see vmn_forget(). */
+    TAKE_UP,                    /* To DETACHED, with what the row says. */
+    MERGE                       /* Stay, with the row's seqno if higher, and
+                                 * those of its addresses that are new. */
+};
+
+/* The table above. */
+static const enum action actions[N_EVENTS][4] = {
+    /*                -        ATTACHED   DETACHED  LEFT */
+    [SEEN] =        { ARRIVE,  NOTE_PORT, ATTACH,   ARRIVE  },
+    [PORT_GONE] =   { NOTHING, DETACH,    NOTHING,  NOTHING },
+    [ELSEWHERE] =   { NOTHING, LEAVE,     LEAVE,    NOTHING },
+    [HERE_AGAIN] =  { NOTHING, NOTHING,   NOTHING,  DETACH  },
+    [EXPIRED] =     { NOTHING, NOTHING,   NOTHING,  FORGET  },
+    [RELEASED] =    { NOTHING, FORGET,    FORGET,   FORGET  },
+    [EARLIER_ROW] = { TAKE_UP, MERGE,     MERGE,    MERGE   },
+};
+
+/* Returns what to do on 'event' about 'vmn', which is null if the OFS knows
+ * nothing of it. */
+static enum action
+decide(enum event event, const struct handover_vmn *vmn)
+{
+    BUILD_ASSERT_DECL(HANDOVER_ATTACHED == 0 && HANDOVER_DETACHED == 1
+                      && HANDOVER_LEFT == 2);
+    return actions[event][vmn ? 1 + vmn->state : 0];
+}
 
 static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(20, 20);
 
@@ -161,7 +210,7 @@ handover_destroy(struct handover *h)
         struct id_node *in;
 
         HMAP_FOR_EACH_SAFE (ofs, node, &h->ofss) {
-            handover_remove(h, ofs->id, false);
+            handover_remove(h, ofs->id, false, 0);
         }
         vmmob_msg_init(&msg, VMMOB_MSG_UPDATE);
         handover_take_effects(h, &effects, &msg);
@@ -250,7 +299,8 @@ handover_configure(struct handover *h, const struct vmmob_ofs *record,
  * nobody is to know of it any more; otherwise it is to be found again when the
  * switch is restarted. */
 void
-handover_remove(struct handover *h, uint64_t id, bool withdraw)
+handover_remove(struct handover *h, uint64_t id, bool withdraw,
+                long long int now)
 {
     struct handover_ofs *ofs = handover_find_ofs(h, id);
     struct handover_vmn *vmn;
@@ -262,12 +312,14 @@ handover_remove(struct handover *h, uint64_t id, bool withdraw)
 
     vmmob_table_remove_ofs(h->table, id);
     HMAP_FOR_EACH_SAFE (vmn, node, &ofs->vmns) {
-        remove_row(h, &vmn->row.key, id);
-        touch_vmn(h, &vmn->row.key, false);
+        const struct vmmob_key key = vmn->row.key;
+
+        remove_row(h, &key, id);
         if (withdraw) {
-            note_gone(h, &vmn->row.key, id);
+            note_gone(h, &key, id);
         }
         vmn_destroy(ofs, vmn);
+        settle(h, &key, now);
     }
     if (withdraw) {
         touch_ofs(h, id);
@@ -343,13 +395,13 @@ handover_sight(struct handover *h, struct handover_ofs *ofs,
         return SIGHTED_CONFLICT;
     }
 
-    if (!vmn || vmn->state == HANDOVER_LEFT) {
+    enum action action = decide(SEEN, vmn);
+    if (action == ARRIVE) {
         return (vmn_arrive(h, ofs, vmn, key, hoa, port, now)
                 ? SIGHTED_HERE : SIGHTED_NO_HOA);
     }
-
-    if (vmn->state == HANDOVER_DETACHED || vmn->port != port) {
-        if (vmn->state == HANDOVER_ATTACHED) {
+    if (action == ATTACH || vmn->port != port) {
+        if (action == NOTE_PORT) {
             damping_note_move(&ofs->damping, key, now);
         }
         vmn->port = port;
@@ -407,7 +459,7 @@ handover_port_gone(struct handover *h, struct handover_ofs *ofs,
     struct handover_vmn *vmn;
 
     HMAP_FOR_EACH (vmn, node, &ofs->vmns) {
-        if (vmn->state == HANDOVER_ATTACHED && vmn->port == port) {
+        if (decide(PORT_GONE, vmn) == DETACH && vmn->port == port) {
             vmn_set_state(ofs, vmn, HANDOVER_DETACHED, now);
             touch_vmn(h, &vmn->row.key, false);
         }
@@ -466,10 +518,10 @@ handover_release(struct handover *h, const struct vmmob_key *key,
         struct handover_vmn *vmn = handover_find_vmn(ofs, key);
         bool frozen = damping_release(&ofs->damping, key);
 
-        if (vmn) {
+        n += vmn || frozen;
+        if (decide(RELEASED, vmn) == FORGET) {
             vmn_forget(h, ofs, vmn, now);
         }
-        n += vmn || frozen;
     }
     return n;
 }
@@ -587,7 +639,9 @@ handover_run(struct handover *h, long long int now)
             if (vmn->expires > now) {
                 break;
             }
-            vmn_forget(h, ofs, vmn, now);
+            if (decide(EXPIRED, vmn) == FORGET) {
+                vmn_forget(h, ofs, vmn, now);
+            }
         }
         damping_run(&ofs->damping, now);
         if (pool_run(ofs->pool, now)) {
@@ -968,14 +1022,16 @@ static void
 vmn_forget(struct handover *h, struct handover_ofs *ofs,
            struct handover_vmn *vmn, long long int now)
 {
+    const struct vmmob_key key = vmn->row.key;
+
     for (size_t i = 0; i < vmn->row.n_pairs; i++) {
         pool_give_back(ofs->pool, &vmn->row.pairs[i].moa,
                        now + ofs->settings.quarantine_ms);
     }
-    remove_row(h, &vmn->row.key, ofs->id);
-    touch_vmn(h, &vmn->row.key, false);
-    note_gone(h, &vmn->row.key, ofs->id);
+    remove_row(h, &key, ofs->id);
+    note_gone(h, &key, ofs->id);
     vmn_destroy(ofs, vmn);
+    settle(h, &key, now);
 }
 
 static void
@@ -1211,7 +1267,8 @@ note_move(struct handover *h, const struct vmmob_key *key, long long int now)
 }
 
 /* The rows for the VMN 'key' changed: if its binding is not at an OFS of ours
- * where it was, it has left that one. */
+ * where it was, it has left that one; if it is at one that it had left, then
+ * whoever claimed it does so no more. */
 static void
 settle(struct handover *h, const struct vmmob_key *key, long long int now)
 {
@@ -1225,13 +1282,22 @@ settle(struct handover *h, const struct vmmob_key *key, long long int now)
     HMAP_FOR_EACH (ofs, node, &h->ofss) {
         struct handover_vmn *vmn = handover_find_vmn(ofs, key);
 
-        if (vmn && binding->ofs != ofs->id && vmn->state != HANDOVER_LEFT) {
+        enum action action = decide(binding->ofs == ofs->id
+                                    ? HERE_AGAIN : ELSEWHERE, vmn);
+
+        if (action == LEAVE) {
             VLOG_INFO("VMN "ETH_ADDR_FMT": left OFS "VMMOB_OFS_ID_FMT
                       " for OFS "VMMOB_OFS_ID_FMT,
                       ETH_ADDR_ARGS(key->mac), ofs->id, binding->ofs);
             vmn_set_state(ofs, vmn, HANDOVER_LEFT, now);
             /* Whom it talked to here will most likely go on. */
             key_set_add(&ofs->active, key);
+        } else if (action == DETACH) {
+            /* Perhaps it was here all the time. */
+            VLOG_INFO("VMN "ETH_ADDR_FMT": nobody else claims it any more, so "
+                      "it is back at OFS "VMMOB_OFS_ID_FMT,
+                      ETH_ADDR_ARGS(key->mac), ofs->id);
+            vmn_set_state(ofs, vmn, HANDOVER_DETACHED, now);
         }
     }
 }
@@ -1412,7 +1478,7 @@ restore(struct handover *h, struct handover_ofs *ofs,
 {
     struct handover_vmn *vmn = handover_find_vmn(ofs, &row->key);
 
-    if (!vmn) {
+    if (decide(EARLIER_ROW, vmn) == TAKE_UP) {
         vmn = vmn_create(ofs, &row->key);
         vmn->since = now;
     }

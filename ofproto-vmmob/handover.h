@@ -124,7 +124,8 @@ void handover_destroy(struct handover *);
 
 void handover_configure(struct handover *, const struct vmmob_ofs *,
                         const struct vmmob_settings *, long long int now);
-void handover_remove(struct handover *, uint64_t id, bool withdraw);
+void handover_remove(struct handover *, uint64_t id, bool withdraw,
+                     long long int now);
 void handover_reserve(struct handover *, uint64_t id, bool reserve);
 struct handover_ofs *handover_find_ofs(const struct handover *, uint64_t id);
 

@@ -596,7 +596,7 @@ bridge_disable(struct vmmob_bridge *b, bool withdraw, bool delete_flows)
     }
     bridge_forget_ports(b);
     rules_destroy(b->rules, delete_flows);
-    handover_remove(vmmob->handover, b->id, withdraw);
+    handover_remove(vmmob->handover, b->id, withdraw, time_msec());
     if (delete_flows) {
         ovs_mutex_lock(&ofproto_mutex);
         for (int i = VMMOB_TABLE_SOURCE; i <= VMMOB_TABLE_DESTINATION; i++) {

@@ -295,7 +295,7 @@ switch_configure(struct hypervisor *hyp, const struct ofs_conf *conf)
 
     if (!conf->enabled) {
         sim_trace("sw%d: removes ofs%d", hyp->number, conf->number);
-        handover_remove(hyp->handover, conf->id, true);
+        handover_remove(hyp->handover, conf->id, true, sim_now);
         sim_wake(&hyp->sw, sim_now);
         return;
     }
@@ -462,7 +462,7 @@ count_rows(const struct vmmob_table *table)
  *
  *   - No two VMNs have one MoA, and no MoA is taken that no VMN has.
  *
- *   - A VMN that is not where it was is LEFT there. */
+ *   - A VMN is LEFT if and only if its binding is elsewhere. */
 static void
 check_switch(struct hypervisor *hyp, const struct handover_effects *effects)
 {
@@ -516,12 +516,13 @@ check_switch(struct hypervisor *hyp, const struct handover_effects *effects)
             if (!told || !vmmob_vmn_equals(told, &vmn->row)) {
                 sim_fail("sw%d: vm%d is not as the agent was told", i, g);
             }
-            if ((binding->ofs == ofs->id)
-                == (vmn->state == HANDOVER_LEFT)) {
-                if (binding->ofs != ofs->id) {
-                    sim_fail("sw%d: vm%d is elsewhere and has not left",
-                             hyp->number, g);
-                }
+            if (binding->ofs == ofs->id && vmn->state == HANDOVER_LEFT) {
+                sim_fail("sw%d: vm%d has left and is not elsewhere",
+                         hyp->number, g);
+            }
+            if (binding->ofs != ofs->id && vmn->state != HANDOVER_LEFT) {
+                sim_fail("sw%d: vm%d is elsewhere and has not left",
+                         hyp->number, g);
             }
             for (size_t j = 0; j < vmn->row.n_pairs; j++) {
                 const struct in6_addr *moa = &vmn->row.pairs[j].moa;

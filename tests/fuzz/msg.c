@@ -203,7 +203,7 @@ handle_event(struct handover *h, const struct json_array *array,
     } else if (!strcmp(event, "configure") && (id == 1 || id == 2)) {
         configure(h, id, get_integer(array, 2) & 1, *now);
     } else if (!strcmp(event, "remove") && ofs) {
-        handover_remove(h, id, get_integer(array, 2) & 1);
+        handover_remove(h, id, get_integer(array, 2) & 1, *now);
     } else if (!strcmp(event, "release") && has_key) {
         handover_release(h, &key, *now);
     } else if (!strcmp(event, "gone") && ofs) {
