@@ -172,8 +172,8 @@ static struct sim_path paths[MAX_HYPS][MAX_SITES];
 static unsigned int next_port;
 
 /* Nothing happens that may make a VMN unknown once it is in a database:
- * databases do not lose transactions, OFSs are not removed, nothing is released
- * and no two VMNs want one home address. */
+ * databases do not lose transactions, OFSs are not removed, nothing is
+ * released, and no two VMNs want one home address. */
 static bool faithful;
 
 /* For the report of a failure. */
@@ -572,8 +572,8 @@ switch_apply(struct hypervisor *hyp)
     handover_effects_uninit(&effects);
 }
 
-/* What must hold at any time at the OFS that has just seen 'packet': the VMN is
- * attached there, and nobody knows better.  If not, there is a reason. */
+/* What must hold at any time at the OFS that has just seen 'packet': the VMN
+ * is attached there, and nobody knows better.  If not, there is a reason. */
 static void
 check_sighting(const struct hypervisor *hyp, const struct handover_ofs *ofs,
                const struct packet *packet, enum handover_sighting sighting)

@@ -45,6 +45,8 @@ static void tell_all(struct switch_link *, const struct vmmob_table *,
                      const struct ports *);
 static void put_all_ports(struct switch_link *, const struct ports *,
                           struct vmmob_msg *);
+static void tell_rows(struct switch_link *, const struct vmmob_table *,
+                      const struct vmmob_table *without, struct vmmob_msg *);
 static void tell_changes(struct switch_link *, const struct vmmob_table *,
                          const struct rowset *);
 static void send_if_full(struct switch_link *, struct vmmob_msg *);
@@ -409,7 +411,6 @@ tell_all(struct switch_link *link, const struct vmmob_table *known,
          const struct ports *ports)
 {
     const struct vmmob_ofs_entry *ofs_entry;
-    const struct vmmob_entry *entry;
     struct vmmob_msg msg;
 
     send_simple(link, VMMOB_MSG_BEGIN);
@@ -418,17 +419,33 @@ tell_all(struct switch_link *link, const struct vmmob_table *known,
         vmmob_msg_put_ofs(&msg, &ofs_entry->ofs);
         send_if_full(link, &msg);
     }
-    HMAP_FOR_EACH (entry, node, vmmob_table_entries(known)) {
-        const struct vmmob_row *row;
-
-        LIST_FOR_EACH (row, node, &entry->rows) {
-            vmmob_msg_put_vmn(&msg, &row->vmn);
-            send_if_full(link, &msg);
-        }
-    }
+    tell_rows(link, known, link->authored, &msg);
+    /* What the switch wrote in an earlier life may not have got into the
+     * database, or we may not know that it did. */
+    tell_rows(link, link->authored, NULL, &msg);
     put_all_ports(link, ports, &msg);
     send_rest(link, &msg);
     send_simple(link, VMMOB_MSG_END);
+}
+
+/* Adds the VMN rows of 'table' to 'msg', but for those of the OFSs that are in
+ * 'without', which may be null. */
+static void
+tell_rows(struct switch_link *link, const struct vmmob_table *table,
+          const struct vmmob_table *without, struct vmmob_msg *msg)
+{
+    const struct vmmob_entry *entry;
+
+    HMAP_FOR_EACH (entry, node, vmmob_table_entries(table)) {
+        const struct vmmob_row *row;
+
+        LIST_FOR_EACH (row, node, &entry->rows) {
+            if (!without || !vmmob_table_find_ofs(without, row->vmn.ofs)) {
+                vmmob_msg_put_vmn(msg, &row->vmn);
+                send_if_full(link, msg);
+            }
+        }
+    }
 }
 
 /* Adds all of 'ports' to 'msg', which is sent when it is full. */
