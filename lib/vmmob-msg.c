@@ -114,7 +114,8 @@ vmmob_msg_uninit(struct vmmob_msg *msg)
 bool
 vmmob_msg_is_empty(const struct vmmob_msg *msg)
 {
-    return msg->type == VMMOB_MSG_UPDATE && !vmmob_msg_n_rows(msg);
+    return (msg->type == VMMOB_MSG_UPDATE && !vmmob_msg_n_rows(msg)
+            && !msg->partial);
 }
 
 /* Returns the number of rows in 'msg', those to put and those to remove. */
@@ -259,6 +260,9 @@ vmmob_msg_encode(const struct vmmob_msg *msg)
                                json_string_create(msg->del_ports[i]));
             }
             json_object_put(update, "del_ports", del_ports);
+        }
+        if (msg->partial) {
+            json_object_put(update, "partial", json_boolean_create(true));
         }
         json_array_add(params, update);
     }
@@ -498,6 +502,8 @@ decode_update(const struct json *json, struct vmmob_msg *msg)
     del_ofss = object_get_rows(&object, "del_ofss");
     ports = object_get_rows(&object, "ports");
     del_ports = object_get_rows(&object, "del_ports");
+    msg->partial = (!object.error && shash_find(json->object, "partial")
+                    && object_get_boolean(&object, "partial"));
     if (object.error) {
         return object.error;
     }

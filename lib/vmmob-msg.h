@@ -11,7 +11,8 @@
  *
  *   - "begin" []           The whole state follows, in "update"s.
  *   - "update" [{...}]     Rows to put, rows to remove.
- *   - "end" []             What was not in an "update" since "begin" is gone.
+ *   - "end" []             What was not in an "update" since "begin" is gone,
+ *                          unless that was "partial".
  *
  * After "end", "update" carries just what changes.
  *
@@ -38,6 +39,12 @@
  *                      "macs": ["aa:..", ...]}
  *                                 ("" and 00:00:00:00:00:00 if not known)
  *   "del_ports": array of "name"
+ *
+ *   "partial": true              (default: false)
+ *
+ * "partial", between "begin" and "end", says that ovs-vmmobd has not read every
+ * site's database yet: then what it does not say of an OFS that it does not
+ * tell either is not gone.  Once it has read all, it begins anew.
  *
  * Ports are told by ovs-vmmobd only: what the Open_vSwitch database says of
  * this hypervisor's interfaces.  It tells them even before "begin", if it does
@@ -78,6 +85,7 @@ struct vmmob_msg {
     size_t n_ports, allocated_ports;
     char **del_ports;
     size_t n_del_ports, allocated_del_ports;
+    bool partial;
 };
 
 void vmmob_msg_init(struct vmmob_msg *, enum vmmob_msg_type);

@@ -161,6 +161,8 @@ static bool claim_hoa(struct handover *, struct handover_ofs *,
 static void ofs_fill(struct handover *, struct handover_ofs *);
 static void ofs_stop_waiting(struct handover *, struct handover_ofs *,
                              long long int now);
+static void ofs_stop_being_blind(struct handover *, struct handover_ofs *);
+static bool is_ofs_marked(const struct handover *, uint64_t id);
 static void ofs_reconsider(struct handover *, struct handover_ofs *,
                            long long int now);
 static void ofs_adopt(struct handover *, struct handover_ofs *,
@@ -261,6 +263,8 @@ handover_configure(struct handover *h, const struct vmmob_ofs *record,
         ofs->wait_until = (ofs->restored ? LLONG_MIN
                            : now + HANDOVER_WAIT_MS);
         created = true;
+        ofs->blind_until = (h->complete ? LLONG_MIN
+                            : now + HANDOVER_BLIND_MS);
     } else {
         changed = !vmmob_settings_equals(&ofs->settings, settings);
         if (changed) {
@@ -353,6 +357,20 @@ handover_reserve(struct handover *h, uint64_t id, bool reserve)
     } else if (!reserve && in) {
         hmap_remove(&h->reserved, &in->node);
         free(in);
+    }
+}
+
+/* Says whether there are other sites, of which the agent will tell. */
+void
+handover_set_peers(struct handover *h, bool has_peers)
+{
+    if (has_peers != h->has_peers) {
+        struct handover_ofs *ofs;
+
+        h->has_peers = has_peers;
+        HMAP_FOR_EACH (ofs, node, &h->ofss) {
+            touch_ofs(h, ofs->id);
+        }
     }
 }
 
@@ -538,10 +556,12 @@ handover_receive(struct handover *h, const struct vmmob_msg *msg,
         vmmob_table_mark(h->table);
         port_table_mark(&h->ports);
         h->receiving = true;
+        h->partial = false;
         break;
 
     case VMMOB_MSG_UPDATE:
         port_table_update(&h->ports, msg);
+        h->partial |= msg->partial;
         for (size_t i = 0; i < msg->n_ofss; i++) {
             const struct vmmob_ofs *row = &msg->ofss[i];
 
@@ -585,8 +605,10 @@ handover_receive(struct handover *h, const struct vmmob_msg *msg,
         }
         h->receiving = false;
         h->synced = true;
+        h->complete |= !h->partial;
 
-        /* Remove what the others do not say any more. */
+        /* Remove what the others do not say any more.  But keep what is known
+         * of an OFS, and from it, while its site's database was not read. */
         struct vmmob_msg gone;
         const struct vmmob_ofs_entry *oe;
         const struct vmmob_entry *entry;
@@ -596,13 +618,14 @@ handover_receive(struct handover *h, const struct vmmob_msg *msg,
             const struct vmmob_row *row;
 
             LIST_FOR_EACH (row, node, &entry->rows) {
-                if (row->marked) {
+                if (row->marked && !(h->partial
+                                     && is_ofs_marked(h, row->vmn.ofs))) {
                     vmmob_msg_del_vmn(&gone, &entry->key, row->vmn.ofs);
                 }
             }
         }
         HMAP_FOR_EACH (oe, node, vmmob_table_ofs_entries(h->table)) {
-            if (oe->marked) {
+            if (oe->marked && !h->partial) {
                 vmmob_msg_del_ofs(&gone, oe->ofs.id);
             }
         }
@@ -617,6 +640,9 @@ handover_receive(struct handover *h, const struct vmmob_msg *msg,
             /* If it did not wait that long, then others may have the MoAs of
              * those that were restored. */
             ofs_fill(h, ofs);
+            if (h->complete) {
+                ofs_stop_being_blind(h, ofs);
+            }
         }
         break;
     }
@@ -634,6 +660,9 @@ handover_run(struct handover *h, long long int now)
 
         if (handover_is_waiting(ofs) && now >= ofs->wait_until) {
             ofs_stop_waiting(h, ofs, now);
+        }
+        if (now >= ofs->blind_until) {
+            ofs_stop_being_blind(h, ofs);
         }
         LIST_FOR_EACH_SAFE (vmn, left, &ofs->left) {
             if (vmn->expires > now) {
@@ -661,6 +690,9 @@ handover_next_event(const struct handover *h)
     HMAP_FOR_EACH (ofs, node, &h->ofss) {
         if (handover_is_waiting(ofs)) {
             next = MIN(next, ofs->wait_until);
+        }
+        if (ofs->blind_until != LLONG_MIN) {
+            next = MIN(next, ofs->blind_until);
         }
         if (!ovs_list_is_empty(&ofs->left)) {
             struct handover_vmn *first = CONTAINER_OF(
@@ -731,6 +763,15 @@ handover_count_port(const struct handover_ofs *ofs, ofp_port_t port)
     const struct port_count *pc = find_port_count(ofs, port);
 
     return pc ? pc->n : 0;
+}
+
+/* Returns true if there may be VMNs and OFSs at other sites of which 'h' does
+ * not know yet, so that a packet from an unknown sender is perhaps not to be
+ * delivered as it is. */
+bool
+handover_is_blind(const struct handover *h, const struct handover_ofs *ofs)
+{
+    return h->has_peers && ofs->blind_until != LLONG_MIN;
 }
 
 bool
@@ -1399,6 +1440,32 @@ ofs_stop_waiting(struct handover *h, struct handover_ofs *ofs,
         }
     }
     ofs_fill(h, ofs);
+}
+
+/* The agent told all that is known, or it took too long for that. */
+static void
+ofs_stop_being_blind(struct handover *h, struct handover_ofs *ofs)
+{
+    if (ofs->blind_until != LLONG_MIN) {
+        ofs->blind_until = LLONG_MIN;
+        touch_ofs(h, ofs->id);
+    }
+}
+
+/* Returns true unless the agent has told about the OFS with the given 'id'
+ * since "begin". */
+static bool
+is_ofs_marked(const struct handover *h, uint64_t id)
+{
+    const struct vmmob_ofs_entry *oe;
+
+    HMAP_FOR_EACH_WITH_HASH (oe, node, hash_uint64(id),
+                             vmmob_table_ofs_entries(h->table)) {
+        if (oe->ofs.id == id) {
+            return oe->marked;
+        }
+    }
+    return true;
 }
 
 /* The settings of 'ofs' changed: takes from its VMNs the addresses that are

@@ -37,6 +37,10 @@ struct vmmob_msg;
  * known already, before it hands out its first MoA. */
 #define HANDOVER_WAIT_MS 1000
 
+/* How long an OFS that was just configured holds that an unknown sender can be
+ * a VMN at another site, until the agent told all that is known. */
+#define HANDOVER_BLIND_MS (30 * 1000)
+
 /* The state of a VMN at an OFS.  See handover.c for the state table. */
 enum handover_state {
     HANDOVER_ATTACHED,          /* Here, at a known port. */
@@ -95,6 +99,8 @@ struct handover_ofs {
     bool seek;                  /* It has just done so: whether the VMNs that
                                  * are detached are here is to be found out.
                                  * The user resets it. */
+    long long int blind_until;  /* Not all is known before that, or
+                                 * LLONG_MIN. */
 
     /* The latest conflicts, oldest first. */
     struct handover_conflict conflicts[HANDOVER_MAX_CONFLICTS];
@@ -109,6 +115,10 @@ struct handover {
     bool synced;                /* The agent told what is known. */
     bool receiving;             /* Between "begin" and "end". */
     struct hmap reserved;       /* Ids of bridges that will be OFSs. */
+    bool partial;               /* If so, what is not told is not gone. */
+    bool complete;              /* The agent has once told all of all
+                                 * sites. */
+    bool has_peers;             /* There are other sites. */
 
     /* Effects not taken yet. */
     struct hmap dirty_vmns;     /* Keys of VMNs. */
@@ -127,6 +137,7 @@ void handover_configure(struct handover *, const struct vmmob_ofs *,
 void handover_remove(struct handover *, uint64_t id, bool withdraw,
                      long long int now);
 void handover_reserve(struct handover *, uint64_t id, bool reserve);
+void handover_set_peers(struct handover *, bool has_peers);
 struct handover_ofs *handover_find_ofs(const struct handover *, uint64_t id);
 
 /* Result of handover_sight(). */
@@ -171,6 +182,7 @@ bool handover_is_active(const struct handover_ofs *, const struct vmmob_key *);
 bool handover_is_home(const struct handover_ofs *, const struct in6_addr *);
 bool handover_is_waiting(const struct handover_ofs *);
 size_t handover_count_port(const struct handover_ofs *, ofp_port_t);
+bool handover_is_blind(const struct handover *, const struct handover_ofs *);
 
 /* What has to be done about what happened. */
 struct handover_announcement {

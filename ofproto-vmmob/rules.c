@@ -53,7 +53,9 @@ VLOG_DEFINE_THIS_MODULE(vmmob_rules);
  *  251: a packet for a VMN here, by source; the port is in reg1.
  *    100 MoA of a VMN here, or of a remote one   rewrite source, output
  *     50 pool of another OFS                     punt
- *      0                                         output
+ *      0                                         output, or while not all of
+ *                                                the other sites is known,
+ *                                                punt
  *
  * A port that nothing is known of has no rules 164 and 162.
  */
@@ -595,7 +597,12 @@ base_rules(const struct rules_context *ctx, struct rule_list *list)
     }
 
     match_type(&m, ETH_TYPE_IP);
-    put_output_reg1(add(list, VMMOB_TABLE_SOURCE, 0, &m));
+    a = add(list, VMMOB_TABLE_SOURCE, 0, &m);
+    if (handover_is_blind(ctx->h, ctx->ofs)) {
+        put_punt(a);
+    } else {
+        put_output_reg1(a);
+    }
 }
 
 static void

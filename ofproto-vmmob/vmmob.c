@@ -227,11 +227,12 @@ vmmob_exit(void)
 }
 
 /* Configures the bridge named 'bridge', whose MAC address is 'mac', with what
- * its 'other_config' says.  To be called whenever that, a port of the bridge,
- * its MAC address or its datapath id may have changed. */
+ * its 'other_config' and the 'external_ids' of the whole switch say.  To be
+ * called whenever these, a port of the bridge, its MAC address or its datapath
+ * id may have changed. */
 void
 vmmob_configure(const char *bridge, const struct smap *other_config,
-                struct eth_addr mac)
+                const struct smap *external_ids, struct eth_addr mac)
 {
     bool wanted = vmmob_settings_wanted(other_config);
 
@@ -244,6 +245,8 @@ vmmob_configure(const char *bridge, const struct smap *other_config,
 
     ovs_mutex_lock(&vmmob_mutex);
     struct vmmob_bridge *b = bridge_find(bridge);
+    handover_set_peers(vmmob->handover,
+                       smap_get_def(external_ids, "vmmob-peers", "")[0]);
     if (wanted) {
         struct ofproto_dpif *ofproto = ofproto_dpif_lookup_by_name(bridge);
 
@@ -1469,6 +1472,23 @@ deliver_icmp_error(struct vmmob_bridge *b, struct event *event,
     bridge_output(b, packet, &vmn->port, 1);
 }
 
+/* Returns true if 'addr' is in a pool of any OFS that is known. */
+static bool
+is_in_pool(const struct in6_addr *addr)
+    OVS_REQUIRES(vmmob_mutex)
+{
+    const struct vmmob_ofs_entry *oe;
+
+    HMAP_FOR_EACH (oe, node, vmmob_table_ofs_entries(vmmob->handover->table)) {
+        for (size_t i = 0; i < oe->ofs.n_pools; i++) {
+            if (vmmob_prefix_contains(&oe->ofs.pools[i], addr)) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 /* A packet that came in by the uplink.  Returns true if 'event' was taken. */
 static bool
 process_uplink(struct vmmob_bridge *b, struct event *event,
@@ -1505,12 +1525,19 @@ process_uplink(struct vmmob_bridge *b, struct event *event,
         /* Fall through. */
     case FRAME_IP:
         if (event->table_id == VMMOB_TABLE_SOURCE) {
-            /* The source is a MoA of another OFS. */
+            /* The source is a MoA of another OFS, or may be. */
             ofp_port_t port = find_local_port(b, &frame->ip_dst);
 
             row = vmmob_table_find_by_moa(table, &frame->ip_src);
             if (row && row->ofs != b->id && port != OFPP_NONE) {
                 handover_talk(vmmob->handover, ofs, &row->key);
+                bridge_resume(b, event, VMMOB_TABLE_SOURCE, port);
+                return false;
+            }
+            if (!row && port != OFPP_NONE
+                && !handover_is_blind(vmmob->handover, ofs)
+                && !is_in_pool(&frame->ip_src)) {
+                /* It was held until all was known. */
                 bridge_resume(b, event, VMMOB_TABLE_SOURCE, port);
                 return false;
             }

@@ -77,7 +77,7 @@ enum {
 void vmmob_init(void);
 void vmmob_exit(void);
 void vmmob_configure(const char *bridge, const struct smap *other_config,
-                     struct eth_addr mac);
+                     const struct smap *external_ids, struct eth_addr mac);
 void vmmob_configured(void);
 void vmmob_ofproto_destruct(struct ofproto_dpif *, bool del);
 void vmmob_port_destruct(struct ofproto_dpif *, ofp_port_t);

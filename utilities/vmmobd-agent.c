@@ -350,7 +350,13 @@ run_switch(struct agent *a)
     /* A switch that has just started is to be told what it wrote in an earlier
      * life, so not before that is known. */
     if (sitedb_has_contents(a->dbs[0])) {
-        switch_link_tell(a->link, a->known.table, &a->news, &a->ports);
+        bool complete = true;
+
+        for (size_t i = 0; i < a->n_dbs; i++) {
+            complete = complete && sitedb_has_contents(a->dbs[i]);
+        }
+        switch_link_tell(a->link, a->known.table, &a->news, &a->ports,
+                         complete);
     }
     rowset_clear(&a->news);
 }

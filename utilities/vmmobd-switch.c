@@ -42,7 +42,7 @@ static void sweep_authored(struct switch_link *,
                            struct rowset *authored_changed);
 
 static void tell_all(struct switch_link *, const struct vmmob_table *,
-                     const struct ports *);
+                     const struct ports *, bool complete);
 static void put_all_ports(struct switch_link *, const struct ports *,
                           struct vmmob_msg *);
 static void tell_rows(struct switch_link *, const struct vmmob_table *,
@@ -107,20 +107,29 @@ switch_link_run(struct switch_link *link, struct rowset *authored_changed)
 }
 
 /* Tells the switch everything in 'known' and in 'ports', if that is to be
- * done, otherwise those rows of 'known' that 'known_changed' names. */
+ * done, otherwise those rows of 'known' that 'known_changed' names.  'complete'
+ * says whether all databases have been read: if not, then the switch is told
+ * after a moment all the same, and everything again later. */
 void
 switch_link_tell(struct switch_link *link, const struct vmmob_table *known,
                  const struct rowset *known_changed,
-                 const struct ports *ports)
+                 const struct ports *ports, bool complete)
 {
     size_t backlog;
 
-    if (!link->rpc) {
+    if (!link->rpc
+        || (!complete && !link->told && time_msec() < link->patience_end)) {
         return;
     }
 
     backlog = jsonrpc_get_backlog(link->rpc);
-    if (link->told) {
+    if (!backlog && (!link->told || (complete && !link->told_complete))) {
+        tell_all(link, known, ports, complete);
+        link->told = link->told_ports = true;
+        link->told_complete = complete;
+        link->backlog_limit = (jsonrpc_get_backlog(link->rpc)
+                               + SWITCH_MAX_BACKLOG);
+    } else if (link->told) {
         /* Telling everything may have taken more than changes are allowed, so
          * the limit goes down as that drains. */
         link->backlog_limit = MIN(link->backlog_limit,
@@ -129,15 +138,10 @@ switch_link_tell(struct switch_link *link, const struct vmmob_table *known,
             VLOG_WARN("%s: switch does not read, will tell it everything "
                       "when it does", link->remote);
             COVERAGE_INC(vmmobd_switch_overflow);
-            link->told = link->told_ports = false;
+            link->told = link->told_complete = link->told_ports = false;
         } else {
             tell_changes(link, known, known_changed);
         }
-    } else if (!backlog) {
-        tell_all(link, known, ports);
-        link->told = link->told_ports = true;
-        link->backlog_limit = (jsonrpc_get_backlog(link->rpc)
-                               + SWITCH_MAX_BACKLOG);
     }
 }
 
@@ -180,6 +184,9 @@ switch_link_wait(const struct switch_link *link)
     if (link->rpc) {
         jsonrpc_wait(link->rpc);
         jsonrpc_recv_wait(link->rpc);
+        if (!link->told && time_msec() < link->patience_end) {
+            poll_timer_wait_until(link->patience_end);
+        }
     } else if (link->stream) {
         stream_run_wait(link->stream);
         stream_connect_wait(link->stream);
@@ -240,7 +247,9 @@ connected(struct switch_link *link)
     link->rpc = jsonrpc_open(link->stream);
     link->stream = NULL;
     link->last_error = 0;
-    link->told = link->told_ports = link->hearing = link->heard = false;
+    link->told = link->told_complete = link->told_ports = false;
+    link->hearing = link->heard = false;
+    link->patience_end = time_msec() + SWITCH_PATIENCE;
 }
 
 /* Ends what there is of a connection because of 'error'. */
@@ -263,7 +272,8 @@ disconnect(struct switch_link *link, int error)
     link->rpc = NULL;
     stream_close(link->stream);
     link->stream = NULL;
-    link->told = link->told_ports = link->hearing = link->heard = false;
+    link->told = link->told_complete = link->told_ports = false;
+    link->hearing = link->heard = false;
 
     link->next_try = time_msec() + link->backoff;
     link->backoff = MIN(2 * link->backoff, SWITCH_MAX_BACKOFF);
@@ -408,13 +418,14 @@ sweep_authored(struct switch_link *link, struct rowset *authored_changed)
 
 static void
 tell_all(struct switch_link *link, const struct vmmob_table *known,
-         const struct ports *ports)
+         const struct ports *ports, bool complete)
 {
     const struct vmmob_ofs_entry *ofs_entry;
     struct vmmob_msg msg;
 
     send_simple(link, VMMOB_MSG_BEGIN);
     vmmob_msg_init(&msg, VMMOB_MSG_UPDATE);
+    msg.partial = !complete;
     HMAP_FOR_EACH (ofs_entry, node, vmmob_table_ofs_entries(known)) {
         vmmob_msg_put_ofs(&msg, &ofs_entry->ofs);
         send_if_full(link, &msg);

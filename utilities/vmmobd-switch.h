@@ -25,6 +25,10 @@ struct vmmob_table;
  * that, it gets the whole state later. */
 #define SWITCH_MAX_BACKLOG (4 * 1024 * 1024)
 
+/* How long to wait for the other sites' databases before the switch is told
+ * what is known, in ms.  Shorter than HANDOVER_WAIT_MS. */
+#define SWITCH_PATIENCE 300
+
 struct switch_link {
     char *remote;               /* As in stream_open(). */
     struct stream *stream;      /* While connecting, otherwise NULL. */
@@ -37,6 +41,9 @@ struct switch_link {
     /* What we tell. */
     bool told;                  /* The switch has the whole state? */
     bool told_ports;            /* It has all that is known of ports? */
+    bool told_complete;         /* That was of all databases? */
+    long long int patience_end; /* When to tell what is not complete, in
+                                 * ms. */
     size_t backlog_limit;       /* If there are more bytes than this in the
                                  * queue, then 'told' becomes false. */
 
@@ -52,7 +59,7 @@ void switch_link_destroy(struct switch_link *);
 bool switch_link_run(struct switch_link *, struct rowset *authored_changed);
 void switch_link_tell(struct switch_link *, const struct vmmob_table *known,
                       const struct rowset *known_changed,
-                      const struct ports *);
+                      const struct ports *, bool complete);
 void switch_link_tell_ports(struct switch_link *, const struct ports *);
 void switch_link_wait(const struct switch_link *);
 

@@ -216,6 +216,9 @@ class Switch:
         self._start(name, ["--remote=p" + socket, "--remote=" + remote,
                            "--unixctl=" + self._run_file(name + ".ctl"), db],
                     program="ovsdb-server")
+        process.wait_until("socket of " + name,
+                           lambda: os.path.exists(socket.split(":", 1)[1]),
+                           15)
 
     def _start(self, name, args, program=None):
         self.daemons[name] = Daemon(
