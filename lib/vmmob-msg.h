@@ -42,8 +42,8 @@
  *
  *   "partial": true              (default: false)
  *
- * "partial", between "begin" and "end", says that ovs-vmmobd has not read every
- * site's database yet: then what it does not say of an OFS that it does not
+ * "partial", between "begin" and "end", says that ovs-vmmobd has not read all
+ * sites' databases yet: then what it does not say of an OFS that it does not
  * tell either is not gone.  Once it has read all, it begins anew.
  *
  * Ports are told by ovs-vmmobd only: what the Open_vSwitch database says of

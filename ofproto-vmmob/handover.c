@@ -627,6 +627,13 @@ handover_receive(struct handover *h, const struct vmmob_msg *msg,
         HMAP_FOR_EACH (oe, node, vmmob_table_ofs_entries(h->table)) {
             if (oe->marked && !h->partial) {
                 vmmob_msg_del_ofs(&gone, oe->ofs.id);
+            } else if (oe->marked) {
+                struct vmmob_ofs stale;
+
+                vmmob_ofs_clone(&stale, &oe->ofs);
+                stale.stale = true;
+                vmmob_msg_put_ofs(&gone, &stale);
+                vmmob_ofs_destroy(&stale);
             }
         }
         handover_receive(h, &gone, now);
