@@ -7,7 +7,8 @@ Usage: ./boot.sh                Makes ./configure, for daily work:
                                   ./boot.sh && ./configure && make && make check
        ./boot.sh check          On Debian 12, as root: installs what is missing,
                                 builds, runs the tests, checks packets on the
-                                wire, migrates a real guest.
+                                wire, kills daemons while VMs move, migrates a
+                                real guest.
        ./boot.sh demo [ARG]...  Likewise, but runs tests/lab/vmmob-demo ARG...
        ./boot.sh --help
 
@@ -156,6 +157,9 @@ check() {
         TESTSUITEFLAGS="-j8 ${stock_tests[*]/#/-k !vmmob,}" || exit 1
     run wire "Checking every packet on the wire" lab vmmob-wire || exit 1
     tail -n 1 $logs/wire.log
+    run chaos "Killing daemons and cutting networks while VMs move" \
+        lab vmmob-chaos --seed 1 --seconds 30 || exit 1
+    grep 'rounds in' $logs/chaos.log
     run demo "Migrating a real guest" demo --runs 1 || exit 1
     cat $logs/demo.log
     echo "All is well, after $SECONDS s"
