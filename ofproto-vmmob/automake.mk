@@ -127,8 +127,8 @@ TESTSUITE_AT += \
 	tests/vmmob-lib.at \
 	tests/vmmob-peer.at \
 	tests/vmmob-sim.at
-EXTRA_DIST += tests/vmmob-frame.py tests/vmmob-switch.py
-FLAKE8_PYFILES += tests/vmmob-frame.py tests/vmmob-switch.py
+EXTRA_DIST += tests/vmmob-frame.py tests/vmmob-subscriber.py tests/vmmob-switch.py
+FLAKE8_PYFILES += tests/vmmob-frame.py tests/vmmob-subscriber.py tests/vmmob-switch.py
 tests_ovstest_SOURCES += tests/test-vmmob.c
 tests_ovstest_LDADD += ofproto-vmmob/libvmmob.la
 
