@@ -107,9 +107,10 @@ switch_link_run(struct switch_link *link, struct rowset *authored_changed)
 }
 
 /* Tells the switch everything in 'known' and in 'ports', if that is to be
- * done, otherwise those rows of 'known' that 'known_changed' names.  'complete'
- * says whether all databases have been read: if not, then the switch is told
- * after a moment all the same, and everything again later. */
+ * done, otherwise those rows of 'known' that 'known_changed' names.
+ *
+ * 'complete' says whether all databases have been read: if not, then the
+ * switch is told after a moment all the same, and everything again later. */
 void
 switch_link_tell(struct switch_link *link, const struct vmmob_table *known,
                  const struct rowset *known_changed,
