@@ -87,6 +87,8 @@ static const char *vmn_system_id(const struct publisher *,
                                  const struct sitedb *);
 static bool is_ours(const struct publisher *, const struct sitedb *,
                     uint64_t ofs);
+static bool is_our_vmn(const struct publisher *, const struct sitedb *,
+                       const struct row_name *);
 static bool is_of_other(const struct publisher *, const struct sitedb *,
                         uint64_t ofs);
 
@@ -182,7 +184,8 @@ publisher_note(struct publisher *p, const struct sitedb *db,
 
         /* Our own changes come by here as well, before the answer that ends
          * the transaction, so finish() will see to those. */
-        if (vmmob_table_find_ofs(p->wanted, name->ofs)
+        if ((vmmob_table_find_ofs(p->wanted, name->ofs)
+             || is_our_vmn(p, db, name))
             && !find_item(p, name) && differs(p, db, name)) {
             rowset_add(&p->repairs, name);
         }
@@ -261,6 +264,7 @@ reconcile(struct publisher *p, const struct sitedb *db)
     const struct sitedb_row *row;
 
     p->reconcile = false;
+    p->reconciled = true;
     add_all_wanted(p, &all);
     HMAP_FOR_EACH (row, name_node, &db->rows_by_name) {
         if (is_ours(p, db, row->name.ofs)) {
@@ -576,6 +580,21 @@ is_ours(const struct publisher *p, const struct sitedb *db, uint64_t ofs)
     }
     row = sitedb_find_ofs(db, &name);
     return row && p->system_id[0] && !strcmp(row->system_id, p->system_id);
+}
+
+/* Returns true if 'name' is that of a VMN row in 'db' which this hypervisor
+ * wrote, also if its OFS is gone: a server that answers before it tells what
+ * changed may show it only after it was to be removed. */
+static bool
+is_our_vmn(const struct publisher *p, const struct sitedb *db,
+           const struct row_name *name)
+{
+    const struct vmmobrec_vmn *row
+        = name->is_ofs ? NULL : sitedb_find_vmn(db, name);
+
+    return (row && p->reconciled && p->system_id[0]
+            && vmn_system_id(p, db)
+            && !strcmp(row->system_id, p->system_id));
 }
 
 /* Returns true if 'ofs' is, as far as 'db' knows, another hypervisor's. */

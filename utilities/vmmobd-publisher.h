@@ -49,6 +49,7 @@ struct publisher {
     struct ovs_list flights;    /* Contains "struct publisher_flight"s. */
     size_t n_flights;
     bool reconcile;             /* Look at all rows? */
+    bool reconciled;            /* Did so ever? */
 
     struct rowset repairs;      /* Rows that someone else changed. */
     long long int repair_time;  /* When to look at 'repairs', in ms. */
