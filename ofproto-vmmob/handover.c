@@ -22,7 +22,12 @@ VLOG_DEFINE_THIS_MODULE(vmmob_handover);
  *  port         | seqno + 1,   | port (*)     | port:        | seqno + 1,
  *               | take MoAs:   |              | ATTACHED     | MoAs again:
  *               | ATTACHED     |              |              | ATTACHED
- *  port gone    |              | DETACHED     |              |
+ *  said to be   |              |              | note the     |
+ *  at a port    |              |              | port:        |
+ *               |              |              | ATTACHED     |
+ *  not at its   |              | DETACHED     |              |
+ *  port, port   |              |              |              |
+ *  gone         |              |              |              |
  *  binding is   |              | redirect:    | redirect:    |
  *  elsewhere    |              | LEFT         | LEFT         |
  *  binding is   |              |              |              | redirect no
@@ -43,7 +48,8 @@ VLOG_DEFINE_THIS_MODULE(vmmob_handover);
 
 enum event {
     SEEN,
-    PORT_GONE,
+    SAID_AT_PORT,
+    NOT_AT_PORT,
     ELSEWHERE,
     HERE_AGAIN,
     EXPIRED,
@@ -69,7 +75,8 @@ enum action {
 static const enum action actions[N_EVENTS][4] = {
     /*                -        ATTACHED   DETACHED  LEFT */
     [SEEN] =        { ARRIVE,  NOTE_PORT, ATTACH,   ARRIVE  },
-    [PORT_GONE] =   { NOTHING, DETACH,    NOTHING,  NOTHING },
+    [SAID_AT_PORT] = { NOTHING, NOTHING,  ATTACH,   NOTHING },
+    [NOT_AT_PORT] = { NOTHING, DETACH,    NOTHING,  NOTHING },
     [ELSEWHERE] =   { NOTHING, LEAVE,     LEAVE,    NOTHING },
     [HERE_AGAIN] =  { NOTHING, NOTHING,   NOTHING,  DETACH  },
     [EXPIRED] =     { NOTHING, NOTHING,   NOTHING,  FORGET  },
@@ -449,7 +456,7 @@ handover_attach(struct handover *h, struct handover_ofs *ofs,
 {
     struct handover_vmn *vmn = handover_find_vmn(ofs, key);
 
-    if (vmn && vmn->state == HANDOVER_DETACHED) {
+    if (decide(SAID_AT_PORT, vmn) == ATTACH) {
         vmn->port = port;
         vmn_set_state(ofs, vmn, HANDOVER_ATTACHED, now);
         touch_vmn(h, key, false);
@@ -463,7 +470,7 @@ handover_detach(struct handover *h, struct handover_ofs *ofs,
 {
     struct handover_vmn *vmn = handover_find_vmn(ofs, key);
 
-    if (vmn && vmn->state == HANDOVER_ATTACHED) {
+    if (decide(NOT_AT_PORT, vmn) == DETACH) {
         vmn_set_state(ofs, vmn, HANDOVER_DETACHED, now);
         touch_vmn(h, key, false);
     }
@@ -477,7 +484,7 @@ handover_port_gone(struct handover *h, struct handover_ofs *ofs,
     struct handover_vmn *vmn;
 
     HMAP_FOR_EACH (vmn, node, &ofs->vmns) {
-        if (decide(PORT_GONE, vmn) == DETACH && vmn->port == port) {
+        if (decide(NOT_AT_PORT, vmn) == DETACH && vmn->port == port) {
             vmn_set_state(ofs, vmn, HANDOVER_DETACHED, now);
             touch_vmn(h, &vmn->row.key, false);
         }

@@ -1026,6 +1026,50 @@ guests_send(void)
     }
 }
 
+/* What the agent says of a port may be said before or after the guest is
+ * there, also if it is not. */
+static void
+ports_say(void)
+{
+    int g = sim_random(n_guests);
+    struct place p = sim_chance(70) ? guests[g].place : random_place();
+
+    if (p.hyp >= 0 && hyps[p.hyp].handover && find_ofs(&hyps[p.hyp], p.ofs)) {
+        struct hypervisor *hyp = &hyps[p.hyp];
+
+        if (sim_chance(70)) {
+            sim_trace("sw%d: vm%d is said to be at %s", p.hyp, g,
+                      place_name(&p));
+            handover_attach(hyp->handover, find_ofs(hyp, p.ofs),
+                            &guests[g].key, p.port, sim_now);
+        } else {
+            sim_trace("sw%d: vm%d is said not to be at its port", p.hyp, g);
+            handover_detach(hyp->handover, find_ofs(hyp, p.ofs),
+                            &guests[g].key, sim_now);
+        }
+        sim_wake(&hyp->sw, sim_now);
+    }
+}
+
+/* VMNs at an OFS begin to talk to one elsewhere, or have not talked to it for
+ * some time. */
+static void
+guests_talk(void)
+{
+    struct hypervisor *hyp = &hyps[sim_random(n_hyps)];
+    struct handover_ofs *ofs = find_ofs(hyp, sim_random(hyp->n_ofss));
+    const struct vmmob_key *key = &guests[sim_random(n_guests)].key;
+
+    if (ofs) {
+        if (sim_chance(70)) {
+            handover_talk(hyp->handover, ofs, key);
+        } else {
+            handover_quiet(hyp->handover, ofs, key);
+        }
+        sim_wake(&hyp->sw, sim_now);
+    }
+}
+
 /* Faults. */
 
 static void
@@ -1552,6 +1596,10 @@ run_schedule(void)
             guest_action(sim_random(n_guests));
         }
         guests_send();
+        guests_talk();
+        if (sim_chance(10)) {
+            ports_say();
+        }
         guests_note();
         sim_run_until(sim_now + sim_random(chance < 60 ? 30
                                            : chance < 80 ? 1000

@@ -725,6 +725,8 @@ client_create(struct sim_db *db, struct sim_conn *conn)
 /* Clients, seen from themselves: lib/ovsdb-cs.h. */
 
 struct ovsdb_cs {
+    const struct ovsdb_cs_ops *ops;
+    void *ops_aux;
     struct sim_proc *proc;
     struct sim_db *db;          /* NULL before it is told the remote. */
     struct sim_conn *conn;      /* NULL while disconnected. */
@@ -737,11 +739,12 @@ struct ovsdb_cs {
 
 struct ovsdb_cs *
 sim_cs_create(const char *database OVS_UNUSED, int max_version OVS_UNUSED,
-              const struct ovsdb_cs_ops *ops OVS_UNUSED,
-              void *ops_aux OVS_UNUSED)
+              const struct ovsdb_cs_ops *ops, void *ops_aux)
 {
     struct ovsdb_cs *cs = xzalloc(sizeof *cs);
 
+    cs->ops = ops;
+    cs->ops_aux = ops_aux;
     cs->proc = sim_current;
     return cs;
 }
@@ -785,6 +788,43 @@ add_event(struct ovs_list *events, enum ovsdb_cs_event_type type)
     return event;
 }
 
+/* Adds to 'schema' the names of the columns of 'table'. */
+static void
+add_table(struct json *schema, const char *table, const char *columns)
+{
+    struct json *members = json_object_create();
+    struct json *json = json_object_create();
+    char *copy = xstrdup(columns);
+    char *save_ptr = NULL;
+
+    for (char *s = strtok_r(copy, " ", &save_ptr); s;
+         s = strtok_r(NULL, " ", &save_ptr)) {
+        json_object_put(members, s, json_object_create());
+    }
+    free(copy);
+    json_object_put(json, "columns", members);
+    json_object_put(schema, table, json);
+}
+
+/* Tells the IDL which columns there are in the databases. */
+static void
+cs_tell_schema(struct ovsdb_cs *cs)
+{
+    struct json *schema = json_object_create();
+    struct json *tables = json_object_create();
+
+    add_table(tables, "Open_vSwitch", "external_ids");
+    add_table(tables, "VM_Mobility", "connections external_ids");
+    add_table(tables, "Connection", "target read_only external_ids");
+    add_table(tables, "OFS", "datapath_id system_id site uplink_prefix "
+              "uplink_mac gateway gateway_mac pools");
+    add_table(tables, "VMN", "tenant mac ofs sequence state addresses "
+              "system_id");
+    json_object_put(schema, "tables", tables);
+    json_destroy(cs->ops->compose_monitor_requests(schema, cs->ops_aux));
+    json_destroy(schema);
+}
+
 void
 sim_cs_run(struct ovsdb_cs *cs, struct ovs_list *events)
 {
@@ -816,6 +856,10 @@ sim_cs_run(struct ovsdb_cs *cs, struct ovs_list *events)
         }
         switch (msg->type) {
         case SIM_CONTENTS:
+            if (!cs->has_last) {
+                cs_tell_schema(cs);
+            }
+            /* Fall through. */
         case SIM_UPDATE:
             cs->has_last = true;
             cs->last_id = msg->id;
