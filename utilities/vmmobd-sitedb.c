@@ -132,6 +132,9 @@ sitedb_configure(struct sitedb *db, const char *name,
     }
     limits_destroy(&db->limits);
     limits_clone(&db->limits, limits);
+    if (db->cut_until != LLONG_MIN) {
+        db->cut_until = time_msec();
+    }
 
     /* There may be a lower limit now. */
     HMAP_FOR_EACH (row, uuid_node, &db->rows_by_uuid) {
