@@ -23,6 +23,10 @@ struct vmmob_vm_port {
     char *name;
     bool marked;                /* While ports are looked for. */
     bool policed;               /* There are rules for its MAC addresses. */
+    bool blocked;               /* Everything from there is dropped... */
+    long long int blocked_until;    /* ...until then, in ms, or longer. */
+    unsigned long long int n_excess;    /* What was too much, when that was
+                                         * last counted. */
 
     /* Statistics, since the port is there. */
     unsigned long long int n_forged;    /* Frames with another sender that
@@ -30,6 +34,8 @@ struct vmmob_vm_port {
                                          * by rules that are gone. */
     unsigned long long int n_reported;  /* How many forged ones were logged. */
     unsigned long long int n_refused;   /* Frames of VMNs over the limit. */
+    unsigned long long int n_blocked;   /* Dropped while it was blocked
+                                         * before. */
 };
 
 /* A bridge that is configured for VM mobility, rightly or not. */
@@ -61,6 +67,7 @@ struct vmmob_bridge {
     long long int next_probe;   /* When to ask for it, in ms, or LLONG_MAX. */
     long long int next_sweep;   /* When to look for idle rules, in ms. */
     long long int next_report;  /* When to log forged frames, in ms. */
+    long long int next_count;   /* When to look for floods, in ms. */
 
     /* Statistics, since the bridge was enabled. */
     unsigned long long int n_punted;    /* Packets looked at. */
@@ -84,6 +91,9 @@ struct vmmob *vmmob_get(void) OVS_REQUIRES(vmmob_mutex);
 /* About a port of 'bridge'. */
 unsigned long long int vmmob_count_forged(const struct vmmob_bridge *,
                                           const struct vmmob_vm_port *)
+    OVS_REQUIRES(vmmob_mutex);
+unsigned long long int vmmob_count_blocked(const struct vmmob_bridge *,
+                                           const struct vmmob_vm_port *)
     OVS_REQUIRES(vmmob_mutex);
 void vmmob_get_punt_stats(const struct vmmob_bridge *, ofp_port_t,
                           struct fairq_stats *)

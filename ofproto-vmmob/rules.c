@@ -22,6 +22,7 @@ VLOG_DEFINE_THIS_MODULE(vmmob_rules);
  * resubmit(,0), "home" is the home subnet.
  *
  *  252: where packets start.
+ *    250 port whose guest floods                 drop
  *    210 uplink, ARP request for the pool        punt
  *    205 uplink, ARP from the gateway            punt, user
  *    200 uplink, ICMP error to the pool          punt
@@ -90,13 +91,14 @@ enum owner_type {
     OWNER_OFS,
     OWNER_VMN,
     OWNER_PORT,
+    OWNER_BLOCK,
 };
 
 struct owner {
     enum owner_type type;
     uint64_t ofs;               /* OWNER_OFS. */
     struct vmmob_key vmn;       /* OWNER_VMN. */
-    ofp_port_t port;            /* OWNER_PORT. */
+    ofp_port_t port;            /* OWNER_PORT and OWNER_BLOCK. */
 };
 
 /* What an owner has installed. */
@@ -126,6 +128,10 @@ static void port_rules(ofp_port_t, const struct vmmob_port *,
                        struct rule_list *);
 
 static struct rule_set *find_set(const struct rules *, const struct owner *);
+static unsigned long long int count_dropped(const struct rules *,
+                                            enum owner_type, ofp_port_t);
+static struct ofpbuf *add(struct rule_list *, uint8_t table_id, int priority,
+                          const struct match *);
 static bool get_stats(const struct rules *, const struct rule_spec *,
                       struct pkt_stats *, long long int *used);
 static void remove_unwanted(struct rules *, const struct owner *,
@@ -237,7 +243,42 @@ rules_update_port(struct rules *rules, ofp_port_t port,
 unsigned long long int
 rules_count_forged(const struct rules *rules, ofp_port_t port)
 {
-    const struct owner owner = { .type = OWNER_PORT, .port = port };
+    return count_dropped(rules, OWNER_PORT, port);
+}
+
+/* Has everything be dropped that comes in by 'port', or not any longer. */
+void
+rules_update_block(struct rules *rules, ofp_port_t port, bool block)
+{
+    struct owner owner = { .type = OWNER_BLOCK, .port = port };
+    struct rule_list wanted = { .n = 0 };
+
+    if (block) {
+        struct match m;
+
+        /* Matches nothing else, so that one datapath flow is enough whatever
+         * comes. */
+        match_init_catchall(&m);
+        match_set_in_port(&m, port);
+        add(&wanted, VMMOB_TABLE_ENTRY, 250, &m);
+    }
+    update(rules, &owner, &wanted);
+}
+
+/* Returns the number of packets that were dropped for that. */
+unsigned long long int
+rules_count_blocked(const struct rules *rules, ofp_port_t port)
+{
+    return count_dropped(rules, OWNER_BLOCK, port);
+}
+
+/* Returns the number of packets that the rules of the given type for 'port'
+ * dropped. */
+static unsigned long long int
+count_dropped(const struct rules *rules, enum owner_type type,
+              ofp_port_t port)
+{
+    const struct owner owner = { .type = type, .port = port };
     const struct rule_set *set = find_set(rules, &owner);
     unsigned long long int n = 0;
 
@@ -840,6 +881,7 @@ owner_hash(const struct owner *owner)
     case OWNER_VMN:
         return vmmob_key_hash(&owner->vmn, owner->type);
     case OWNER_PORT:
+    case OWNER_BLOCK:
         return hash_int(ofp_to_u16(owner->port), owner->type);
     case OWNER_BASE:
     default:

@@ -46,6 +46,8 @@ void rules_update_vmns(struct rules *, const struct rules_context *,
 void rules_update_port(struct rules *, ofp_port_t,
                        const struct vmmob_port *);
 unsigned long long int rules_count_forged(const struct rules *, ofp_port_t);
+void rules_update_block(struct rules *, ofp_port_t, bool block);
+unsigned long long int rules_count_blocked(const struct rules *, ofp_port_t);
 void rules_collect_idle(struct rules *, const struct rules_context *,
                         long long int since, struct vmmob_key **idle,
                         size_t *n_idle);

@@ -17,6 +17,7 @@
 #define DEFAULT_MAX_VMNS 64
 #define DEFAULT_PUNT_RATE 200
 #define DEFAULT_PUNT_BURST 200
+#define DEFAULT_FLOOD_RATE 5000
 
 /* RFC 7432 section 15.1. */
 #define DEFAULT_MAX_MOVES 5
@@ -58,6 +59,7 @@ vmmob_settings_parse(const struct smap *other_config,
         "vmmob-gateway-mac", "vmmob-redirect-time", "vmmob-quarantine",
         "vmmob-max-moves", "vmmob-move-window", "vmmob-max-vmns",
         "vmmob-punt-rate", "vmmob-punt-burst",
+        "vmmob-flood-rate",
     };
     struct smap_node *node;
     char *error = NULL;
@@ -157,6 +159,11 @@ vmmob_settings_parse(const struct smap *other_config,
             error = xstrdup("0: nothing would ever be looked at");
         }
     }
+    if (!error) {
+        key = "vmmob-flood-rate";
+        error = parse_count(other_config, key, DEFAULT_FLOOD_RATE, 100000000,
+                            &s->flood_rate);
+    }
     if (error) {
         char *reason = error;
         error = xasprintf("other_config:%s: %s", key, reason);
@@ -204,6 +211,7 @@ vmmob_settings_equals(const struct vmmob_settings *a,
         || a->max_vmns != b->max_vmns
         || a->punt_rate != b->punt_rate
         || a->punt_burst != b->punt_burst
+        || a->flood_rate != b->flood_rate
         || a->max_moves != b->max_moves
         || a->move_window_ms != b->move_window_ms
         || a->n_pools != b->n_pools) {

@@ -25,6 +25,8 @@ struct vmmob_settings {
     size_t punt_rate;           /* Packets a second from a port that the
                                  * module looks at; 0: any number. */
     size_t punt_burst;          /* Likewise, at once. */
+    size_t flood_rate;          /* Packets a second above that, or forged, for
+                                 * which a port is blocked; 0: never. */
     size_t max_moves;           /* A VMN that moves so often... */
     long long int move_window_ms;   /* ...in so long is frozen; 0: never. */
 };

@@ -404,10 +404,16 @@ ports_to_text(const struct vmmob *vmmob, const struct vmmob_bridge *b,
             }
         }
         ds_put_format(s, "; %"PRIuSIZE" VMNs; ignored: %llu forged, %llu over "
-                      "the rate, %llu over the number of VMNs\n",
+                      "the rate, %llu over the number of VMNs",
                       handover_count_port(ofs, port->number),
                       vmmob_count_forged(b, port),
                       stats.n_limited + stats.n_overflow, port->n_refused);
+        if (vmmob_count_blocked(b, port) || port->blocked) {
+            ds_put_format(s, ", %llu in floods%s",
+                          vmmob_count_blocked(b, port),
+                          port->blocked ? "; blocked" : "");
+        }
+        ds_put_char(s, '\n');
     }
     free(ports);
     vmmob_get_punt_stats(b, b->uplink, &stats);
@@ -446,6 +452,10 @@ ports_to_json(const struct vmmob *vmmob, const struct vmmob_bridge *b,
                         json_integer_create(stats.n_overflow));
         json_object_put(json, "forged", json_integer_create(
                             vmmob_count_forged(b, port)));
+        json_object_put(json, "blocked",
+                        json_boolean_create(port->blocked));
+        json_object_put(json, "n_blocked", json_integer_create(
+                            vmmob_count_blocked(b, port)));
         json_object_put(json, "refused",
                         json_integer_create(port->n_refused));
         json_array_add(array, json);

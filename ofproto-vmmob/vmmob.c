@@ -40,6 +40,7 @@ COVERAGE_DEFINE(vmmob_punt);
 COVERAGE_DEFINE(vmmob_punt_limited);
 COVERAGE_DEFINE(vmmob_punt_overflow);
 COVERAGE_DEFINE(vmmob_bad_frame);
+COVERAGE_DEFINE(vmmob_flood);
 COVERAGE_DEFINE(vmmob_forged);
 COVERAGE_DEFINE(vmmob_port_full);
 COVERAGE_DEFINE(vmmob_unknown_port);
@@ -75,6 +76,11 @@ COVERAGE_DEFINE(vmmob_refresh_late);
 
 /* Forged frames are reported this often, in ms. */
 #define REPORT_MS 5000
+
+/* Floods are looked for this often, in ms, and a port stays blocked for so
+ * long after its flood has ended. */
+#define COUNT_MS 1000
+#define BLOCK_MS 3000
 
 /* How long a packet is held, in ms. */
 #define HOLD_MS 1000
@@ -442,6 +448,7 @@ vmmob_main(void *arg OVS_UNUSED)
                 bridge_run(b, now);
                 next = MIN(next, MIN(b->next_probe, b->next_sweep));
                 next = MIN(next, MIN(b->next_ask, b->next_report));
+                next = MIN(next, b->next_count);
             }
         }
         LIST_FOR_EACH_SAFE (event, node, &held) {
@@ -667,6 +674,7 @@ static void
 vm_port_destroy(struct vmmob_bridge *b, struct vmmob_vm_port *port)
 {
     rules_update_port(b->rules, port->number, NULL);
+    rules_update_block(b->rules, port->number, false);
     hmap_remove(&b->vm_ports, &port->node);
     free(port->name);
     free(port);
@@ -846,6 +854,13 @@ vmmob_count_forged(const struct vmmob_bridge *b,
     return port->n_forged + rules_count_forged(b->rules, port->number);
 }
 
+unsigned long long int
+vmmob_count_blocked(const struct vmmob_bridge *b,
+                    const struct vmmob_vm_port *port)
+{
+    return port->n_blocked + rules_count_blocked(b->rules, port->number);
+}
+
 void
 vmmob_get_punt_stats(const struct vmmob_bridge *b, ofp_port_t port,
                      struct fairq_stats *stats)
@@ -922,6 +937,7 @@ bridge_configure(struct vmmob_bridge *b, const struct smap *other_config,
         b->gateway_mac = eth_addr_zero;
         b->next_sweep = now + SWEEP_MS;
         b->next_report = now + REPORT_MS;
+        b->next_count = now + COUNT_MS;
         b->next_ask = LLONG_MAX;
         b->n_punted = b->n_answered = b->n_bad = b->n_unresolved = 0;
 
@@ -1155,6 +1171,51 @@ bridge_report_forged(struct vmmob_bridge *b)
     }
 }
 
+/* Blocks those VM ports of 'b' that send so much which is too much that it
+ * costs others, and lets those through again that have stopped.
+ *
+ * What is too much is refused at little cost, but on the userspace datapath it
+ * takes the time of the thread that forwards for all: above all because each
+ * new sender needs a datapath flow of its own. */
+static void
+bridge_block_floods(struct vmmob_bridge *b, long long int now)
+    OVS_REQUIRES(vmmob_mutex)
+{
+    static struct vlog_rate_limit flood_rl = VLOG_RATE_LIMIT_INIT(5, 20);
+    size_t rate = bridge_ofs(b)->settings.flood_rate;
+    struct vmmob_vm_port *port;
+
+    HMAP_FOR_EACH (port, node, &b->vm_ports) {
+        struct fairq_stats stats;
+
+        vmmob_get_punt_stats(b, port->number, &stats);
+        unsigned long long int n = (stats.n_limited + stats.n_overflow
+                                    + vmmob_count_forged(b, port)
+                                    + vmmob_count_blocked(b, port));
+        bool floods = rate && n - port->n_excess > rate * COUNT_MS / 1000;
+
+        port->n_excess = n;
+        if (floods) {
+            port->blocked_until = now + BLOCK_MS;
+        }
+        if (floods && !port->blocked) {
+            COVERAGE_INC(vmmob_flood);
+            VLOG_WARN_RL(&flood_rl, "bridge %s: blocking port %s, which "
+                         "floods; see vmmob-flood-rate", b->name, port->name);
+            rules_update_block(b->rules, port->number, true);
+            port->blocked = true;
+            seq_change(b->ofproto->ams_seq);
+        } else if (port->blocked && (!rate || now >= port->blocked_until)) {
+            VLOG_INFO("bridge %s: port %s does not flood any more", b->name,
+                      port->name);
+            port->n_blocked = vmmob_count_blocked(b, port);
+            rules_update_block(b->rules, port->number, false);
+            port->blocked = false;
+            seq_change(b->ofproto->ams_seq);
+        }
+    }
+}
+
 /* After the agent told what is known: attaches the VMNs of an earlier life to
  * the ports that are said to be theirs, and has the others be asked. */
 static void
@@ -1201,6 +1262,10 @@ bridge_run(struct vmmob_bridge *b, long long int now)
     }
     if (now >= b->next_ask) {
         bridge_ask_lost(b, now);
+    }
+    if (now >= b->next_count) {
+        bridge_block_floods(b, now);
+        b->next_count = now + COUNT_MS;
     }
     if (now >= b->next_report) {
         bridge_report_forged(b);
