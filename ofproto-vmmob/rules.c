@@ -517,7 +517,8 @@ add(struct rule_list *list, uint8_t table_id, int priority,
     spec->table_id = table_id;
     spec->priority = priority;
     minimatch_init(&spec->match, match);
-    ofpbuf_init(&spec->ofpacts, 0);
+    /* Not empty, so that 'data' is not null where there is no action. */
+    ofpbuf_init(&spec->ofpacts, 64);
     return &spec->ofpacts;
 }
 
