@@ -381,6 +381,7 @@ sort_vm_ports(const struct vmmob_bridge *b)
 static void
 ports_to_text(const struct vmmob *vmmob, const struct vmmob_bridge *b,
               const struct handover_ofs *ofs, struct ds *s)
+    OVS_REQUIRES(vmmob_mutex)
 {
     const struct vmmob_vm_port **ports = sort_vm_ports(b);
     struct fairq_stats stats;
@@ -426,6 +427,7 @@ ports_to_text(const struct vmmob *vmmob, const struct vmmob_bridge *b,
 static struct json *
 ports_to_json(const struct vmmob *vmmob, const struct vmmob_bridge *b,
               const struct handover_ofs *ofs)
+    OVS_REQUIRES(vmmob_mutex)
 {
     const struct vmmob_vm_port **ports = sort_vm_ports(b);
     struct json *array = json_array_create_empty();
@@ -467,6 +469,7 @@ ports_to_json(const struct vmmob *vmmob, const struct vmmob_bridge *b,
 static void
 bridge_to_text(const struct vmmob *vmmob, const struct vmmob_bridge *b,
                struct ds *s)
+    OVS_REQUIRES(vmmob_mutex)
 {
     ds_put_format(s, "bridge %s: %s\n", b->name, b->enabled ? "on" : "off");
     if (b->error) {
@@ -551,6 +554,7 @@ bridge_to_text(const struct vmmob *vmmob, const struct vmmob_bridge *b,
 
 static struct json *
 bridge_to_json(const struct vmmob *vmmob, const struct vmmob_bridge *b)
+    OVS_REQUIRES(vmmob_mutex)
 {
     struct json *json = json_object_create();
 
