@@ -6,9 +6,11 @@ usage() {
 Usage: ./boot.sh                Makes ./configure, for daily work:
                                   ./boot.sh && ./configure && make && make check
        ./boot.sh check          On Debian 12, as root: installs what is missing,
-                                builds, runs the tests, checks packets on the
-                                wire, kills daemons while VMs move, migrates a
-                                real guest.
+                                builds, runs the tests, also with sanitizers,
+                                checks packets on the wire, kills daemons while
+                                VMs move, migrates a real guest.
+       ./boot.sh check PART...  Likewise, but only these parts:
+                                  ${parts[*]}
        ./boot.sh demo [ARG]...  Likewise, but runs tests/lab/vmmob-demo ARG...
        ./boot.sh --help
 
@@ -22,7 +24,7 @@ logs=boot.logs
 # To build; to run Open vSwitch's testsuite; to run the lab.
 packages=(
     build-essential autoconf automake libtool pkg-config patch
-    libcap-ng-dev libssl-dev openvswitch-source python3
+    libcap-ng-dev libssl-dev openvswitch-source python3 clang
 
     ethtool iproute2 iputils-ping netcat-openbsd openssl procps
     python3-scapy python3-sortedcontainers
@@ -31,6 +33,9 @@ packages=(
 )
 # The guest's kernel, which the lab downloads and does not install.
 kernel_package=linux-image-cloud-amd64
+
+# What "check" does, in this order.
+parts=(style vmmob stock asan tsan wire chaos demo)
 
 # Stock Open vSwitch's tests of the parts that we change, by keyword.
 stock_tests=(ofproto ofproto-dpif bridge learn in-band fail-open)
@@ -79,12 +84,12 @@ stop_progress() {
     fi
 }
 
-# Runs "make check" with arguments $3..., and adds to the totals.  In the
-# output of a test that was run again, the last result counts.
+# Runs "make" with arguments $3..., and adds to the totals.  In the output of a
+# test that was run again, the last result counts.
 passed=0 failed=0 skipped=0 tests_ran=
 run_tests() {
     local log=$logs/$1.log status counts
-    run "$1" "$2" make check "${@:3}"
+    run "$1" "$2" make "${@:3}"
     status=$?
     counts=$(awk '/^ *[0-9]+: / {
                       n = $1 + 0
@@ -145,24 +150,63 @@ build() {
     run make "Building Open vSwitch with vmmob" make || exit 1
 }
 
+# check [PART]...
 check() {
+    local part
+    [ $# != 0 ] || set -- "${parts[@]}"
+    for part; do
+        [[ " ${parts[*]} " = *" $part "* ]] ||
+            die "\"$part\" is none of: ${parts[*]}"
+    done
     install_packages
     build --enable-Werror
-    run checkpatch "Checking coding style" make checkpatch || exit 1
-    run_tests vmmob "Running the tests of vmmob" \
-        TESTSUITEFLAGS='-k vmmob -j4' || exit 1
-    # Mostly waiting, hence -j8.  Some fail now and then in stock Open vSwitch
-    # as well, hence the second try.
-    run_tests stock "Running tests of stock Open vSwitch" RECHECK=yes \
-        TESTSUITEFLAGS="-j8 ${stock_tests[*]/#/-k !vmmob,}" || exit 1
-    run wire "Checking every packet on the wire" lab vmmob-wire || exit 1
-    tail -n 1 $logs/wire.log
-    run chaos "Killing daemons and cutting networks while VMs move" \
-        lab vmmob-chaos --seed 1 --seconds 30 || exit 1
-    grep 'rounds in' $logs/chaos.log
-    run demo "Migrating a real guest" demo --runs 1 || exit 1
-    cat $logs/demo.log
+    for part; do
+        check_"$part" || exit 1
+    done
     echo "All is well, after $SECONDS s"
+}
+
+check_style() {
+    run checkpatch "Checking coding style" make checkpatch &&
+        run clang "Checking our files with clang" make clang-check
+}
+
+check_vmmob() {
+    run_tests vmmob "Running the tests of vmmob" check \
+        TESTSUITEFLAGS='-k vmmob -j4'
+}
+
+# Mostly waiting, hence -j8.  Some fail now and then in stock Open vSwitch as
+# well, hence the second try.
+check_stock() {
+    run_tests stock "Running tests of stock Open vSwitch" check RECHECK=yes \
+        TESTSUITEFLAGS="-j8 ${stock_tests[*]/#/-k !vmmob,}"
+}
+
+check_asan() {
+    run_tests asan "Running the tests of vmmob with ASan and UBSan" \
+        check-asan TESTSUITEFLAGS='-k vmmob -j4'
+}
+
+# The rest has just one thread.
+check_tsan() {
+    run_tests tsan "Running the tests of ovs-vswitchd with TSan" check-tsan \
+        TESTSUITEFLAGS='-k vmmob-switch -k vmmob-handover -j4'
+}
+
+check_wire() {
+    run wire "Checking every packet on the wire" lab vmmob-wire &&
+        tail -n 1 $logs/wire.log
+}
+
+check_chaos() {
+    run chaos "Killing daemons and cutting networks while VMs move" \
+        lab vmmob-chaos --seed 1 --seconds 30 &&
+        grep 'rounds in' $logs/chaos.log
+}
+
+check_demo() {
+    run demo "Migrating a real guest" demo --runs 1 && cat $logs/demo.log
 }
 
 # lab PROGRAM [ARG]...
@@ -180,7 +224,7 @@ case $1 in
         ;;
     check)
         trap finish EXIT
-        check
+        check "${@:2}"
         ;;
     demo)
         trap finish EXIT

@@ -166,6 +166,26 @@ vmmob-fuzzers: $(VMMOB_FUZZERS)
 .PHONY: vmmob-built-sources
 vmmob-built-sources: $(BUILT_SOURCES)
 
+# Looks at our files with $(CLANG), whatever compiler the build uses.
+CLANG = clang
+VMMOB_C_FILES = $(wildcard $(addprefix $(srcdir)/, ofproto-vmmob/*.c \
+	lib/*vmmob*.c utilities/*vmmob*.c tests/*vmmob*.c tests/fuzz/*.c))
+VMMOB_CLANG_FLAGS = -Wno-unknown-warning-option -Wthread-safety -Werror
+.PHONY: vmmob-clang-check
+vmmob-clang-check: $(addsuffix .clang-check, $(VMMOB_C_FILES))
+%.c.clang-check: %.c vmmob-built-sources
+	$(AM_V_at)$(CLANG) -fsyntax-only $(DEFS) $(DEFAULT_INCLUDES) \
+		$(INCLUDES) $(AM_CPPFLAGS) $(CPPFLAGS) $(AM_CFLAGS) \
+		$(if $(findstring vmmob-sim, $<), \
+		     -include $(srcdir)/tests/vmmob-sim-fakes.h) \
+		-DFUZZ_FUNC=fuzz_msg $(VMMOB_CLANG_FLAGS) $<
+
+# What our tests run.
+.PHONY: vmmob-tested
+vmmob-tested: $(bin_PROGRAMS) $(sbin_PROGRAMS) $(noinst_PROGRAMS) \
+	$(bin_SCRIPTS) $(scripts_SCRIPTS) $(scripts_DATA) \
+	$(check_SCRIPTS) $(check_DATA) $(TESTSUITE)
+
 tests_fuzz_fuzz_agent_settings_SOURCES = tests/fuzz/engine.c
 tests_fuzz_fuzz_agent_settings_CPPFLAGS = $(AM_CPPFLAGS) -DFUZZ_FUNC=fuzz_agent_settings
 tests_fuzz_fuzz_agent_settings_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
