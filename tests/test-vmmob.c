@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /* Tests of lib/vmmob-binding.c, lib/vmmob-csum.c, lib/vmmob-msg.c,
- * lib/vmmob-table.c, ofproto-vmmob/damping.c, ofproto-vmmob/flow-index.c.
+ * lib/vmmob-table.c, ofproto-vmmob/damping.c, ofproto-vmmob/flow-index.c,
+ * utilities/vmmobd-limits.c.
  *
  * Tests that take a SEED do the same each time for the same SEED.  They print
  * the seed of the case that failed, with which, and 1 for the number of cases,
@@ -34,6 +35,7 @@
 #include "timeval.h"
 #include "util.h"
 #include "uuid.h"
+#include "utilities/vmmobd-limits.h"
 
 /* Number of failures so far. */
 static unsigned int n_failures;
@@ -2647,6 +2649,110 @@ test_flow_index(struct ovs_cmdl_context *ctx)
     }
 }
 
+/* Limits. */
+
+/* Makes 'ofs' one with random pools in 10.0.0.0/24 or, now and then, IPv6. */
+static void
+random_pools(struct vmmob_ofs *ofs)
+{
+    ofs->n_pools = range(0, 3);
+    ofs->pools = xcalloc(3, sizeof *ofs->pools);
+    for (size_t i = 0; i < ofs->n_pools; i++) {
+        bool v6 = !range(0, 5);
+        int host_bits = range(0, 5);
+        uint32_t addr = range(0, 255) >> host_bits << host_bits;
+        char *text = (v6
+                      ? xasprintf("2001:db8::%x/%d", addr, 128 - host_bits)
+                      : xasprintf("10.0.0.%"PRIu32"/%d", addr,
+                                  32 - host_bits));
+        char *error = vmmob_prefix_parse(text, &ofs->pools[i], NULL);
+
+        if (error) {
+            fail("%s: %s", text, error);
+            free(error);
+        }
+        free(text);
+    }
+}
+
+/* Compares what own_ofss_check() and limits_check_ofs() say with what looking
+ * at each pair of pools says. */
+static void
+random_limits(void)
+{
+    struct vmmob_table *tables[] = { vmmob_table_create(),
+                                     vmmob_table_create() };
+    struct own_ofss own = OWN_OFSS_INITIALIZER;
+    struct limits limits;
+    struct vmmob_ofs ofs, other;
+    bool is_own = false, overlaps = false, allowed = true;
+    char *error;
+
+    vmmob_ofs_init(&other, range(1, 12));
+    random_pools(&other);
+    limits_init(&limits);
+    for (uint32_t n = range(0, 6); n > 0; n--) {
+        vmmob_ofs_init(&ofs, range(1, 12));
+        random_pools(&ofs);
+        if (!vmmob_table_find_ofs(tables[n % 2], ofs.id)) {
+            vmmob_table_put_ofs(tables[n % 2], &ofs);
+            is_own |= ofs.id == other.id;
+            for (size_t i = 0; i < ofs.n_pools; i++) {
+                for (size_t j = 0; j < other.n_pools; j++) {
+                    overlaps |= vmmob_prefix_overlaps(&ofs.pools[i],
+                                                      &other.pools[j]);
+                }
+                prefix_limit_add(&limits.pools, &ofs.pools[i]);
+            }
+        }
+        vmmob_ofs_destroy(&ofs);
+    }
+
+    own_ofss_set(&own, tables[0], tables[1]);
+    if (own_ofss_set(&own, tables[0], tables[1])) {
+        fail("the same is different");
+    }
+    error = own_ofss_check(&own, &other);
+    if (!error != (!is_own && !overlaps)) {
+        fail("own %d, overlaps %d: %s", is_own, overlaps, error);
+    }
+    free(error);
+
+    for (size_t j = 0; j < other.n_pools; j++) {
+        bool within = !limits.pools.limited;
+
+        for (size_t i = 0; i < limits.pools.n; i++) {
+            within |= (limits.pools.prefixes[i].plen <= other.pools[j].plen
+                       && vmmob_prefix_overlaps(&limits.pools.prefixes[i],
+                                                &other.pools[j]));
+        }
+        allowed &= within;
+    }
+    error = limits_check_ofs(&limits, &other);
+    if (!error != allowed) {
+        fail("allowed %d: %s", allowed, error);
+    }
+    free(error);
+
+    limits_destroy(&limits);
+    vmmob_ofs_destroy(&other);
+    own_ofss_destroy(&own);
+    vmmob_table_destroy(tables[0]);
+    vmmob_table_destroy(tables[1]);
+}
+
+static void
+test_limits(struct ovs_cmdl_context *ctx)
+{
+    uint32_t seed, n;
+
+    parse_seed(ctx, &seed, &n);
+    for (uint32_t i = 0; i < n && !n_failures; i++) {
+        start_case(seed, i);
+        random_limits();
+    }
+}
+
 static const struct ovs_cmdl_command commands[] = {
     { "compare", NULL, 0, 0, test_compare, OVS_RO },
     { "pairs", NULL, 0, 0, test_pairs, OVS_RO },
@@ -2661,6 +2767,7 @@ static const struct ovs_cmdl_command commands[] = {
     { "fairq", "SEED N", 2, 2, test_fairq, OVS_RO },
     { "benchmark", "N", 1, 1, test_benchmark, OVS_RO },
     { "damping", "SEED N", 2, 2, test_damping, OVS_RO },
+    { "limits", "SEED N", 2, 2, test_limits, OVS_RO },
     { "flow-index", "SEED N", 2, 2, test_flow_index, OVS_RO },
     { NULL, NULL, 0, 0, NULL, OVS_RO },
 };
