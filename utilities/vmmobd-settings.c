@@ -39,7 +39,9 @@ static char *check_inet(char *, bool passive);
 static bool is_plain(const char *remote);
 static bool is_loopback(const char *host);
 static void warn_if_plain(struct settings *, const char *key,
-                          const char *remotes);
+                          const char *remote);
+static void warn_if_any_plain(struct settings *, const char *key,
+                              const char *database);
 static const char *find_common_remote(const char *a, const char *b);
 static void split_words(const char *, struct svec *);
 static void add_problem(struct settings *, const char *key, const char *value,
@@ -130,7 +132,7 @@ parse_db(struct settings *s, const char *value, const char *old)
     if (!problem) {
         free(s->db);
         s->db = xstrdup(value);
-        warn_if_plain(s, "vmmob-db", value);
+        warn_if_any_plain(s, "vmmob-db", value);
         return;
     }
 
@@ -141,7 +143,7 @@ parse_db(struct settings *s, const char *value, const char *old)
         if (!old_problem) {
             free(s->db);
             s->db = xstrdup(old);
-            warn_if_plain(s, "vmmob-db", old);
+            warn_if_any_plain(s, "vmmob-db", old);
         }
         free(old_problem);
     }
@@ -165,7 +167,7 @@ parse_peers(struct settings *s, const char *value)
         if (problem) {
             add_problem(s, "vmmob-peers", word, problem);
         } else {
-            warn_if_plain(s, "vmmob-peers", peer.remote);
+            warn_if_any_plain(s, "vmmob-peers", peer.remote);
             add_peer(s, peer);
         }
     }
@@ -510,24 +512,33 @@ is_loopback(const char *host)
     return !strcmp(host, "localhost");
 }
 
-/* 'remotes' is one or several separated by commas, all well-formed. */
+/* 'remote' is a single one, well-formed. */
 static void
-warn_if_plain(struct settings *s, const char *key, const char *remotes)
+warn_if_plain(struct settings *s, const char *key, const char *remote)
 {
-    char *copy = xstrdup(remotes);
-    char *next = copy;
-    char *remote;
-
-    while ((remote = strsep(&next, ",")) != NULL) {
-        if (is_plain(remote)) {
-            svec_add_nocopy(&s->warnings, xasprintf(
-                                "external_ids:%s \"%s\": TCP is neither "
-                                "encrypted nor authenticated, so whoever is "
-                                "on the way can redirect VMs' traffic",
-                                key, remote));
-        }
+    if (is_plain(remote)) {
+        svec_add_nocopy(&s->warnings, xasprintf(
+                            "external_ids:%s \"%s\": TCP is neither "
+                            "encrypted nor authenticated, so whoever is "
+                            "on the way can redirect VMs' traffic",
+                            key, remote));
     }
-    free(copy);
+}
+
+/* 'database' is one remote or several separated by commas, all well-formed. */
+static void
+warn_if_any_plain(struct settings *s, const char *key, const char *database)
+{
+    struct svec remotes = SVEC_EMPTY_INITIALIZER;
+    struct uuid cid;
+    const char *remote;
+    size_t i;
+
+    ovsdb_session_parse_remote(database, &remotes, &cid);
+    SVEC_FOR_EACH (i, remote, &remotes) {
+        warn_if_plain(s, key, remote);
+    }
+    svec_destroy(&remotes);
 }
 
 /* Returns a remote, part of 'b', that is part of 'a' as well, or NULL if there
