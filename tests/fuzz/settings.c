@@ -49,6 +49,10 @@ format_settings(const struct vmmob_settings *s, struct smap *smap)
     smap_add_format(smap, "vmmob-redirect-time", "%lld", s->redirect_ms);
     smap_add_format(smap, "vmmob-quarantine", "%lld", s->quarantine_ms);
     smap_add_format(smap, "vmmob-max-moves", "%"PRIuSIZE, s->max_moves);
+    smap_add_format(smap, "vmmob-max-vmns", "%"PRIuSIZE, s->max_vmns);
+    smap_add_format(smap, "vmmob-punt-rate", "%"PRIuSIZE, s->punt_rate);
+    smap_add_format(smap, "vmmob-punt-burst", "%"PRIuSIZE, s->punt_burst);
+    smap_add_format(smap, "vmmob-flood-rate", "%"PRIuSIZE, s->flood_rate);
     smap_add_format(smap, "vmmob-move-window", "%lld", s->move_window_ms);
 }
 
