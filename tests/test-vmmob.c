@@ -2,7 +2,7 @@
 
 /* Tests of lib/vmmob-binding.c, lib/vmmob-csum.c, lib/vmmob-msg.c,
  * lib/vmmob-table.c, ofproto-vmmob/damping.c, ofproto-vmmob/flow-index.c,
- * utilities/vmmobd-limits.c.
+ * ofproto-vmmob/handover.c, utilities/vmmobd-limits.c.
  *
  * Tests that take a SEED do the same each time for the same SEED.  They print
  * the seed of the case that failed, with which, and 1 for the number of cases,
@@ -27,11 +27,14 @@
 #include "ofproto-vmmob/damping.h"
 #include "ofproto-vmmob/fairq.h"
 #include "ofproto-vmmob/flow-index.h"
+#include "ofproto-vmmob/handover.h"
 #include "openvswitch/dynamic-string.h"
 #include "openvswitch/json.h"
+#include "openvswitch/vlog.h"
 #include "ovstest.h"
 #include "packets.h"
 #include "random.h"
+#include "smap.h"
 #include "timeval.h"
 #include "util.h"
 #include "uuid.h"
@@ -2408,6 +2411,244 @@ test_csum(struct ovs_cmdl_context *ctx)
     }
 }
 
+/* What an OFS makes of what others write: the same, in whatever order their
+ * messages come, and how often. */
+
+/* What an author writes, one after the other. */
+struct history {
+    struct vmmob_msg msgs[8];
+    size_t n;
+    size_t n_sent;
+};
+
+static struct handover *
+create_handover(void)
+{
+    struct vmmob_settings settings;
+    struct handover *h = handover_create();
+    struct vmmob_ofs ofs;
+    struct smap smap;
+    struct vmmob_msg msg;
+
+    smap_init(&smap);
+    smap_add(&smap, "vmmob-uplink", "eth0");
+    smap_add(&smap, "vmmob-home", "10.0.0.0/24");
+    smap_add(&smap, "vmmob-home-gateway", "10.0.0.254");
+    smap_add(&smap, "vmmob-pool", "192.0.2.128/25");
+    smap_add(&smap, "vmmob-gateway", "192.0.2.1/24");
+    smap_add(&smap, "vmmob-max-moves", "0");
+    check_error("settings", vmmob_settings_parse(&smap, &settings), NULL);
+    smap_destroy(&smap);
+
+    vmmob_ofs_init(&ofs, 3);
+    ofs.uplink = settings.network;
+    ofs.gateway = settings.gateway;
+    ofs.mac = (struct eth_addr) ETH_ADDR_C(02,00,00,00,00,03);
+    handover_configure(h, &ofs, &settings, 0);
+    vmmob_ofs_destroy(&ofs);
+    vmmob_settings_destroy(&settings);
+
+    vmmob_msg_init(&msg, VMMOB_MSG_BEGIN);
+    handover_receive(h, &msg, 0);
+    vmmob_msg_init(&msg, VMMOB_MSG_END);
+    handover_receive(h, &msg, 0);
+    return h;
+}
+
+static struct in6_addr
+nth_home(unsigned int n)
+{
+    struct in6_addr a;
+
+    in6_addr_set_mapped_ipv4(&a, htonl(0x0a000001 + n));
+    return a;
+}
+
+/* Has some VMNs be seen at the OFS of 'h': those in 'here'. */
+static void
+sight_some(struct handover *h, unsigned int here)
+{
+    struct handover_ofs *ofs = handover_find_ofs(h, 3);
+
+    for (unsigned int i = 0; i < N_KEYS; i++) {
+        struct vmmob_key key = key_nth(i);
+        struct in6_addr hoa = nth_home(i);
+
+        if (here & (1u << i)) {
+            handover_sight(h, ofs, &key, OFP_PORT_C(2), &hoa, 0);
+        }
+    }
+}
+
+static void
+random_history(struct history *history, uint64_t author)
+{
+    history->n = range(1, ARRAY_SIZE(history->msgs));
+    history->n_sent = 0;
+    for (size_t i = 0; i < history->n; i++) {
+        struct vmmob_msg *msg = &history->msgs[i];
+
+        vmmob_msg_init(msg, VMMOB_MSG_UPDATE);
+        for (unsigned int k = 0; k < N_KEYS; k++) {
+            struct vmmob_key key = key_nth(k);
+
+            switch (range(0, 5)) {
+            case 0:
+                vmmob_msg_del_vmn(msg, &key, author);
+                break;
+            case 1:
+            case 2: {
+                struct in6_addr hoa = nth_home(k);
+                struct vmmob_vmn vmn;
+
+                vmmob_vmn_init(&vmn, &key, author);
+                vmn.seqno = range(0, 4);
+                vmn.state = range(0, 3) ? VMMOB_ACTIVE : VMMOB_PREPARED;
+                vmmob_vmn_set_pair(&vmn, &hoa, &in6addr_any);
+                vmmob_msg_put_vmn(msg, &vmn);
+                vmmob_vmn_destroy(&vmn);
+                break;
+            }
+            }
+        }
+    }
+}
+
+/* Has 'h' receive all of the 'n' 'histories', each in its order but mixed at
+ * random, and some of it again. */
+static void
+receive_histories(struct handover *h, struct history *histories, size_t n)
+{
+    size_t left = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        histories[i].n_sent = 0;
+        left += histories[i].n;
+    }
+    while (left) {
+        struct history *history = &histories[range(0, n - 1)];
+
+        if (history->n_sent < history->n) {
+            const struct vmmob_msg *msg = &history->msgs[history->n_sent++];
+
+            do {
+                handover_receive(h, msg, 0);
+            } while (!range(0, 3));
+            left--;
+        }
+    }
+}
+
+/* Has 'h' be told all that there is in the end, from 'begin' to 'end'. */
+static void
+receive_snapshot(struct handover *h, const struct handover *other)
+{
+    const struct vmmob_entry *entry;
+    struct vmmob_msg msg;
+
+    vmmob_msg_init(&msg, VMMOB_MSG_BEGIN);
+    handover_receive(h, &msg, 0);
+    vmmob_msg_init(&msg, VMMOB_MSG_UPDATE);
+    HMAP_FOR_EACH (entry, node, vmmob_table_entries(other->table)) {
+        const struct vmmob_row *row;
+
+        LIST_FOR_EACH (row, node, &entry->rows) {
+            if (row->vmn.ofs != 3) {
+                vmmob_msg_put_vmn(&msg, &row->vmn);
+            }
+        }
+    }
+    handover_receive(h, &msg, 0);
+    vmmob_msg_uninit(&msg);
+    vmmob_msg_init(&msg, VMMOB_MSG_END);
+    handover_receive(h, &msg, 0);
+}
+
+/* Adds to 's' all that 'h' knows of VMNs. */
+static void
+describe_handover(const struct handover *h, struct ds *s)
+{
+    const struct vmmob_entry **entries = vmmob_table_sort_entries(h->table);
+
+    for (size_t i = 0; i < vmmob_table_n_vmns(h->table); i++) {
+        const struct handover_vmn *vmn = handover_find_vmn(
+            handover_find_ofs(h, 3), &entries[i]->key);
+        const struct vmmob_row *row;
+
+        LIST_FOR_EACH (row, node, &entries[i]->rows) {
+            struct json *json = vmmob_vmn_to_json(&row->vmn);
+
+            json_to_ds(json, JSSF_SORT, s);
+            json_destroy(json);
+        }
+        if (vmn) {
+            /* The port of one that left tells just where it was. */
+            ds_put_format(s, " %s %"PRIu32,
+                          handover_state_to_string(vmn->state),
+                          vmn->state == HANDOVER_LEFT ? 0 : vmn->port);
+        }
+        ds_put_char(s, '\n');
+    }
+    free(entries);
+}
+
+static void
+random_handover(void)
+{
+    unsigned int here = range(0, (1u << N_KEYS) - 1);
+    struct ds a = DS_EMPTY_INITIALIZER;
+    struct ds b = DS_EMPTY_INITIALIZER;
+    struct history histories[3];
+    struct handover *h[2];
+
+    for (size_t i = 0; i < ARRAY_SIZE(histories); i++) {
+        /* Some have a higher, some a lower id than the OFS here. */
+        random_history(&histories[i], i + 2 + (i > 0));
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(h); i++) {
+        h[i] = create_handover();
+        sight_some(h[i], here);
+        receive_histories(h[i], histories, ARRAY_SIZE(histories));
+    }
+    describe_handover(h[0], &a);
+    describe_handover(h[1], &b);
+    if (strcmp(ds_cstr(&a), ds_cstr(&b))) {
+        fail("in one order:\n%s\nin another:\n%s", ds_cstr(&a), ds_cstr(&b));
+    }
+
+    /* To say all once more changes nothing. */
+    receive_snapshot(h[1], h[0]);
+    ds_clear(&b);
+    describe_handover(h[1], &b);
+    if (strcmp(ds_cstr(&a), ds_cstr(&b))) {
+        fail("before:\n%s\nafter a snapshot:\n%s", ds_cstr(&a), ds_cstr(&b));
+    }
+
+    for (size_t i = 0; i < ARRAY_SIZE(h); i++) {
+        handover_destroy(h[i]);
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(histories); i++) {
+        for (size_t j = 0; j < histories[i].n; j++) {
+            vmmob_msg_uninit(&histories[i].msgs[j]);
+        }
+    }
+    ds_destroy(&a);
+    ds_destroy(&b);
+}
+
+static void
+test_handover(struct ovs_cmdl_context *ctx)
+{
+    uint32_t seed, n;
+
+    vlog_set_levels(NULL, VLF_ANY_DESTINATION, VLL_OFF);
+    parse_seed(ctx, &seed, &n);
+    for (uint32_t i = 0; i < n && !n_failures; i++) {
+        start_case(seed, i);
+        random_handover();
+    }
+}
+
 /* Damping of MAC moves, against a list of all moves. */
 
 static void
@@ -2767,6 +3008,7 @@ static const struct ovs_cmdl_command commands[] = {
     { "fairq", "SEED N", 2, 2, test_fairq, OVS_RO },
     { "benchmark", "N", 1, 1, test_benchmark, OVS_RO },
     { "damping", "SEED N", 2, 2, test_damping, OVS_RO },
+    { "handover", "SEED N", 2, 2, test_handover, OVS_RO },
     { "limits", "SEED N", 2, 2, test_limits, OVS_RO },
     { "flow-index", "SEED N", 2, 2, test_flow_index, OVS_RO },
     { NULL, NULL, 0, 0, NULL, OVS_RO },
