@@ -18,7 +18,11 @@
  *     thread, and what becomes of each packet.
  *   - handover.[ch]: what is decided, without packets, flows or sockets.
  *   - pool.[ch], settings.[ch]: mobile addresses; other_config.
+ *   - damping.[ch]: what moves too often.
+ *   - port-table.[ch], fairq.[ch]: whose a port is; the queue between the
+ *     handlers and the module's thread.
  *   - rules.[ch]: OpenFlow rules for what was decided.
+ *   - flow-index.[ch]: which datapath flows have to follow them at once.
  *   - frame.[ch]: ARP, RARP and ICMP frames, read and written.
  *   - agent.[ch]: the connection to ovs-vmmobd.
  *   - show.[ch]: ovs-appctl vmmob/...
@@ -35,8 +39,9 @@
  * packet to a bounded queue.  One thread of the module's own takes packets
  * from there and does everything else.
  *
- * 'vmmob_mutex' guards all the state but the queue, which has a lock of its
- * own.  Lock order: vmmob_mutex, ofproto_mutex.  Whoever holds vmmob_mutex
+ * 'vmmob_mutex' guards all the state but the queue and the index of datapath
+ * flows, which have locks of their own.  Lock order: vmmob_mutex,
+ * ofproto_mutex; vmmob_mutex, the mutex of a ukey.  Whoever holds vmmob_mutex
  * must not wait for RCU, because the module's thread does not quiesce while it
  * waits for the mutex.
  *
