@@ -31,8 +31,8 @@ static char *parse_prefixes(struct prefix_limit *, const char *);
 static void peer_destroy(struct settings_peer *);
 static struct settings_peer *find_peer(const struct settings *,
                                        const char *name);
-static void parse_listen(struct settings *, const char *);
-static void parse_listen_hvs(struct settings *, const char *);
+static void parse_listen(struct settings *, const char *key, const char *,
+                         bool tls_only, struct svec *targets);
 static char *check_database(const struct settings *, const char *);
 static char *check_remote(const struct settings *, const char *, bool passive);
 static char *check_inet(char *, bool passive);
@@ -115,9 +115,12 @@ settings_parse(struct settings *s, const struct smap *external_ids,
     parse_limits(s, "vmmob-peer-max-vmns",
                  smap_get_def(external_ids, "vmmob-peer-max-vmns", ""),
                  parse_max_vmns);
-    parse_listen(s, smap_get_def(external_ids, "vmmob-listen", ""));
-    parse_listen_hvs(s, smap_get_def(external_ids, "vmmob-listen-hypervisors",
-                                     ""));
+    parse_listen(s, "vmmob-listen",
+                 smap_get_def(external_ids, "vmmob-listen", ""), false,
+                 &s->listen);
+    parse_listen(s, "vmmob-listen-hypervisors",
+                 smap_get_def(external_ids, "vmmob-listen-hypervisors", ""),
+                 true, &s->listen_hvs);
 }
 
 static void
@@ -334,8 +337,11 @@ find_peer(const struct settings *s, const char *name)
     return NULL;
 }
 
+/* Adds the remotes in 'value', that of 'key', to 'targets', one of the two
+ * lists in 's'. */
 static void
-parse_listen(struct settings *s, const char *value)
+parse_listen(struct settings *s, const char *key, const char *value,
+             bool tls_only, struct svec *targets)
 {
     struct svec words = SVEC_EMPTY_INITIALIZER;
     const char *word;
@@ -345,31 +351,7 @@ parse_listen(struct settings *s, const char *value)
     SVEC_FOR_EACH (i, word, &words) {
         char *problem = check_remote(s, word, true);
 
-        if (!problem && svec_contains_unsorted(&s->listen, word)) {
-            problem = xstrdup("it is listed twice");
-        }
-        if (problem) {
-            add_problem(s, "vmmob-listen", word, problem);
-        } else {
-            warn_if_plain(s, "vmmob-listen", word);
-            svec_add(&s->listen, word);
-        }
-    }
-    svec_destroy(&words);
-}
-
-static void
-parse_listen_hvs(struct settings *s, const char *value)
-{
-    struct svec words = SVEC_EMPTY_INITIALIZER;
-    const char *word;
-    size_t i;
-
-    split_words(value, &words);
-    SVEC_FOR_EACH (i, word, &words) {
-        char *problem = check_remote(s, word, true);
-
-        if (!problem && strncmp(word, "pssl:", 5)) {
+        if (!problem && tls_only && strncmp(word, "pssl:", 5)) {
             problem = xstrdup("this must be \"pssl:\", as hypervisors are "
                               "told apart by their certificates");
         }
@@ -378,9 +360,10 @@ parse_listen_hvs(struct settings *s, const char *value)
             problem = xstrdup("it is listed twice");
         }
         if (problem) {
-            add_problem(s, "vmmob-listen-hypervisors", word, problem);
+            add_problem(s, key, word, problem);
         } else {
-            svec_add(&s->listen_hvs, word);
+            warn_if_plain(s, key, word);
+            svec_add(targets, word);
         }
     }
     svec_destroy(&words);
