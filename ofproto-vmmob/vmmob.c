@@ -671,8 +671,11 @@ vm_port_find(const struct vmmob_bridge *b, ofp_port_t number)
 }
 
 static void
-vm_port_destroy(struct vmmob_bridge *b, struct vmmob_vm_port *port)
+vm_port_destroy(struct vmmob_bridge *b, struct vmmob_vm_port *port,
+                long long int now)
+    OVS_REQUIRES(vmmob_mutex)
 {
+    handover_port_gone(vmmob->handover, bridge_ofs(b), port->number, now);
     rules_update_port(b->rules, port->number, NULL);
     rules_update_block(b->rules, port->number, false);
     hmap_remove(&b->vm_ports, &port->node);
@@ -723,6 +726,20 @@ bridge_find_mac(const struct vmmob_bridge *b, const struct eth_addr mac)
     return found;
 }
 
+/* Attaches 'vmn' to the VM port of 'b' that is said to be for it, if any. */
+static void
+bridge_reattach(struct vmmob_bridge *b, const struct handover_vmn *vmn,
+                long long int now)
+    OVS_REQUIRES(vmmob_mutex)
+{
+    ofp_port_t number = bridge_find_mac(b, vmn->row.key.mac);
+
+    if (number != OFPP_NONE) {
+        handover_attach(vmmob->handover, bridge_ofs(b), &vmn->row.key, number,
+                        now);
+    }
+}
+
 /* Puts in force what is known of the VM ports of 'b' whose names are in
  * 'names', or of all if that is NULL. */
 static void
@@ -766,11 +783,25 @@ bridge_police(struct vmmob_bridge *b, const struct sset *names,
             }
         }
         if (vmn->state == HANDOVER_DETACHED) {
-            ofp_port_t number = bridge_find_mac(b, mac);
+            bridge_reattach(b, vmn, now);
+        }
+    }
+}
 
-            if (number != OFPP_NONE) {
-                handover_attach(h, ofs, &vmn->row.key, number, now);
-            }
+/* 'number' is not the port that it was.  The VMNs that were there may have
+ * been attached to what is there now already, or to another port. */
+static void
+bridge_port_gone(struct vmmob_bridge *b, ofp_port_t number, long long int now)
+    OVS_REQUIRES(vmmob_mutex)
+{
+    struct handover *h = vmmob->handover;
+    struct handover_ofs *ofs = bridge_ofs(b);
+    struct handover_vmn *vmn;
+
+    HMAP_FOR_EACH (vmn, node, &ofs->vmns) {
+        if (vmn->state == HANDOVER_ATTACHED && vmn->port == number) {
+            handover_detach(h, ofs, &vmn->row.key, now);
+            bridge_reattach(b, vmn, now);
         }
     }
 }
@@ -797,7 +828,7 @@ bridge_find_ports(struct vmmob_bridge *b, const struct vmmob_settings *s,
 
         port = vm_port_find(b, ofport->ofp_port);
         if (port && strcmp(port->name, name)) {
-            vm_port_destroy(b, port);
+            vm_port_destroy(b, port, now);
             port = NULL;
         }
         if (!port) {
@@ -812,7 +843,7 @@ bridge_find_ports(struct vmmob_bridge *b, const struct vmmob_settings *s,
     }
     HMAP_FOR_EACH_SAFE (port, node, &b->vm_ports) {
         if (port->marked) {
-            vm_port_destroy(b, port);
+            vm_port_destroy(b, port, now);
         }
     }
 
@@ -1832,8 +1863,7 @@ process_event(struct event *event, long long int now)
     }
 
     if (!event->packet) {
-        handover_port_gone(vmmob->handover, bridge_ofs(found),
-                           event->in_port, now);
+        bridge_port_gone(found, event->in_port, now);
         goto out;
     }
 
