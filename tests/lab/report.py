@@ -48,19 +48,28 @@ def _cell(value):
     return str(value)
 
 
+def machine(build):
+    """What someone needs to know of 'build' and this machine to compare
+    figures with others."""
+    return {"ovs": build.version(),
+            "host_kernel": platform.release(),
+            "cores": len(os.sched_getaffinity(0)),
+            "load_average": os.getloadavg()[0],
+            "cpu": _cpu_model()}
+
+
 def environment(build, guest_kernel, accel, way, **others):
-    """What someone needs to know to compare the figures with others."""
-    return dict({
-        "ovs": build.version(),
-        "host_kernel": platform.release(),
-        "guest_kernel": guest_kernel,
-        "qemu": process.run(["qemu-system-x86_64",
-                             "--version"]).splitlines()[0],
-        "accel": accel,
-        "migration": way,
-        "cores": len(os.sched_getaffinity(0)),
-        "load_average": os.getloadavg()[0],
-        "cpu": _cpu_model()}, **others)
+    """Likewise, with what was migrated and how."""
+    return dict(machine(build), **guest(guest_kernel, accel, way), **others)
+
+
+def guest(guest_kernel, accel, way):
+    """Likewise, of the guest."""
+    return {"guest_kernel": guest_kernel,
+            "qemu": process.run(["qemu-system-x86_64",
+                                 "--version"]).splitlines()[0],
+            "accel": accel,
+            "migration": way}
 
 
 def write_json(name, document):

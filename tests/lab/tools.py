@@ -6,6 +6,8 @@ import shutil
 
 import process
 
+HERE = os.path.dirname(os.path.abspath(__file__))
+
 NEEDED = {"ip": "iproute2", "ethtool": "ethtool", "ping": "iputils-ping",
           "gcc": "gcc", "cpio": "cpio", "dpkg-deb": "dpkg",
           "busybox": "busybox-static", "qemu-system-x86_64":
@@ -17,16 +19,22 @@ def check():
     if os.geteuid():
         raise process.LabError("the lab makes network namespaces: run it as "
                                "root")
-    missing = ["%s (package %s)" % item for item in NEEDED.items()
-               if not shutil.which(item[0])]
+    check_programs(NEEDED)
+
+
+def check_programs(names):
+    """Raises LabError unless all programs 'names', which are in NEEDED, are
+    installed."""
+    missing = ["%s (package %s)" % (name, NEEDED[name]) for name in names
+               if not shutil.which(name)]
     if missing:
         raise process.LabError("missing: " + ", ".join(missing))
 
 
-def build(name, directory, flags=()):
-    """Compiles tests/lab/NAME.c into 'directory', returns the program."""
-    source = os.path.join(os.path.dirname(os.path.abspath(__file__)),
-                          name + ".c")
+def build(name, directory, flags=(), source=HERE):
+    """Compiles NAME.c of directory 'source' (default: tests/lab) into
+    'directory', returns the program."""
+    source = os.path.join(source, name + ".c")
     program = os.path.join(directory, name)
     if not os.path.exists(program):
         process.run(["gcc", "-O2", "-Wall", "-D_GNU_SOURCE", "-pthread",

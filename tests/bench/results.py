@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the parts of the benchmark share, and what becomes of their samples:
+tables, goals, JSON, plots."""
+
+import os
+import sys
+import time
+
+import plot
+import process
+import report
+import tools
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+
+def percentile(values, p):
+    """The nearest-rank percentile 'p' (0 to 100) of 'values', which must not
+    be empty."""
+    values = sorted(values)
+    return values[max(0, -(-len(values) * p // 100) - 1)]
+
+
+class Case:
+    """The samples of one line of a table.  None as a sample is one that was
+    lost: the thing measured did not happen."""
+
+    def __init__(self, part, name, unit):
+        self.part = part
+        self.name = name
+        self.unit = unit
+        self.samples = []
+        self.floor = None       # What no system can be better than, or None.
+        self.note = ""
+
+    @property
+    def values(self):
+        return [sample for sample in self.samples if sample is not None]
+
+    def p(self, p):
+        """Percentile 'p', or None without samples."""
+        return percentile(self.values, p) if self.values else None
+
+    def row(self):
+        return {"case": self.name, "unit": self.unit, "n": len(self.values),
+                "lost": len(self.samples) - len(self.values),
+                "min": _short(self.p(0)), "p50": _short(self.p(50)),
+                "p99": _short(self.p(99)), "max": _short(self.p(100)),
+                "floor": _short(self.floor), "note": self.note}
+
+
+class Context:
+    """What a part's run() gets.
+
+    'build' is a switch.Build, 'directory' an empty directory for scratch
+    files, 'quick' asks for few samples: just that all still works."""
+
+    def __init__(self, build, directory, quick=False):
+        self.build = build
+        self.directory = directory
+        self.quick = quick
+        self.environment = {}   # Of the measurement; a part may add to it.
+        self.cases = {}         # Case by (part, name), in order.
+        self.goals = []         # Dictionaries, as goal() makes them.
+        self._start = time.monotonic()
+
+    def record(self, part, case, samples, unit="ms", floor=None, note=""):
+        """Adds 'samples' (numbers, or None for a lost one) to the line 'case'
+        of the table of 'part'.  Returns the Case."""
+        it = self.cases.setdefault((part, case), Case(part, case, unit))
+        if it.unit != unit:
+            raise ValueError("%s: %s is in %s, not in %s"
+                             % (part, case, it.unit, unit))
+        it.samples += samples
+        it.floor = it.floor if floor is None else floor
+        it.note = note or it.note
+        return it
+
+    def goal(self, text, measured, met, note=""):
+        """Says that goal 'text' was 'met' or not; 'measured' is text or a
+        number, 'note' says for instance by how much it was missed."""
+        self.goals.append({"goal": text, "measured": measured,
+                           "met": bool(met), "note": note})
+
+    def program(self, name):
+        """Returns the program made of tests/bench/NAME.c."""
+        return tools.build(name, self.directory, source=HERE)
+
+    def say(self, text):
+        """Tells the person who waits what goes on."""
+        print("%8.1f s  %s" % (time.monotonic() - self._start, text),
+              file=sys.stderr, flush=True)
+
+    def tables(self):
+        """Returns all results as text."""
+        text = []
+        for part in dict.fromkeys(part for part, _ in self.cases):
+            rows = [case.row() for case in self.cases.values()
+                    if case.part == part]
+            columns = [("case", "case"), ("n", "n"), ("lost", "lost"),
+                       ("min", "min"), ("p50", "p50"), ("p99", "p99"),
+                       ("max", "max"), ("floor", "floor"), ("unit", "unit"),
+                       ("", "note")]
+            text += [part, report.table(
+                [(heading, key) for heading, key in columns
+                 if key not in ("floor", "note")
+                 or any(row[key] not in (None, "") for row in rows)], rows),
+                ""]
+        if self.goals:
+            text += ["goals", report.table(
+                [("goal", "goal"), ("measured", "measured"), ("met", "met"),
+                 ("", "note")], self.goals), ""]
+        return "\n".join(text)
+
+    def write(self, directory):
+        """Writes samples.json and the plots into 'directory'.  Returns the
+        names of the files."""
+        os.makedirs(directory, exist_ok=True)
+        parts = {}
+        for case in self.cases.values():
+            parts.setdefault(case.part, {})[case.name] = {
+                "unit": case.unit, "samples": case.samples,
+                "floor": case.floor, "note": case.note}
+        names = [os.path.join(directory, "samples.json")]
+        report.write_json(names[0], {
+            "environment": dict(report.machine(self.build),
+                                quick=self.quick, **self.environment),
+            "parts": parts, "goals": self.goals})
+        for part in parts:
+            units = {case["unit"] for case in parts[part].values()}
+            for unit in sorted(units):
+                name = os.path.join(
+                    directory, "%s-%s.svg" % (_file_name(part),
+                                              _file_name(unit)))
+                svg = plot.strips(part, unit, [
+                    (case.name, case.values, case.floor)
+                    for case in self.cases.values()
+                    if case.part == part and case.unit == unit
+                    and case.values])
+                if svg:
+                    with open(name, "w") as output:
+                        output.write(svg)
+                    names.append(name)
+        return names
+
+
+def _short(value):
+    """Four digits that matter, for a table."""
+    if isinstance(value, float):
+        return round(value, 3 if abs(value) < 10 else 1)
+    return value
+
+
+def _file_name(text):
+    return "".join(c if c.isalnum() else "-" for c in text.lower())
+
+
+def check_tools():
+    """Raises LabError unless the benchmark can run on this machine."""
+    if os.geteuid():
+        raise process.LabError("the benchmark makes network namespaces: run "
+                               "it as root")
+    tools.check_programs(("ip", "ethtool", "ping", "gcc"))

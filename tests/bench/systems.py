@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The systems that the benchmark compares.  Each has three sites, A, B and C,
+each with an IP network of its own and a router between them; VMNs move between
+A and B, and their correspondent is at C."""
+
+import contextlib
+import os
+
+import netns
+import process
+import topology
+
+# Simulated VMNs have their home addresses in there.
+HOME = "10.100.0.0/14"
+
+
+class System:
+    """One system, as a context manager that starts it and takes it away.
+
+    'directory' is a name for an empty directory of its own, which it makes.
+    What handover-probe needs are the places "NS:IF" where it stands for the
+    VMNs ('a', 'b') and for their correspondent ('cn')."""
+
+    name = None                 # For the tables.
+
+    def __init__(self, ctx, directory):
+        self.ctx = ctx
+        self.directory = directory
+        self.cn = self.a = self.b = None
+        self._stack = contextlib.ExitStack()
+
+    def __enter__(self):
+        os.mkdir(self.directory)
+        try:
+            self.start()
+        except BaseException:
+            self._stack.close()
+            raise
+        return self
+
+    def __exit__(self, *exc_info):
+        self._stack.close()
+
+    def start(self):
+        """Starts all; what is to be undone at the end goes to on_close()."""
+        raise NotImplementedError
+
+    def on_close(self, function):
+        """Has 'function' called at the end, before what is older goes."""
+        self._stack.callback(function)
+
+    def probe_options(self):
+        """Returns more options for handover-probe."""
+        return []
+
+    def reset(self):
+        """Called before each round of moves: has it forget what belongs to
+        earlier traffic, and waits until it is idle."""
+
+
+class Vmmob(System):
+    """vmmob: tests/lab's three hypervisors, with a port for handover-probe on
+    each."""
+
+    name = "vmmob"
+
+    def start(self):
+        def adjust(hv, bridge, open_vswitch):
+            bridge["home"] = HOME
+
+        directory = os.path.join(self.directory, "lab")
+        os.mkdir(directory)
+        self.lab = self._stack.enter_context(
+            topology.Lab(self.ctx.build, directory, adjust=adjust))
+        self.probe = self.lab.add_namespace("probe")
+        for site, hv in self.lab.hypervisors.items():
+            netns.add_veth(self.probe, site, hv.ns, "vms")
+            hv.switch.vsctl("add-port", "br0", "vms")
+        self.a, self.b, self.cn = ("%s:%s" % (self.probe.name, site)
+                                   for site in "ABC")
+        for hv in self.lab.hypervisors.values():
+            show = self._show(hv)
+            process.wait_until("gateway of %s" % hv.name,
+                               lambda: "(learned)" in show(), 15)
+            process.wait_until("agent of %s" % hv.name,
+                               lambda: "agent: connected" in show(), 15)
+
+    @staticmethod
+    def _show(hv):
+        return lambda: hv.switch.appctl("vmmob/show")
