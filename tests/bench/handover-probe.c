@@ -1,0 +1,935 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Moves simulated VMNs between two places, and measures how long packets take
+ * to follow them.
+ *
+ *     handover-probe --cn NS:IF --a NS:IF[,NS:IF...] --b NS:IF[,NS:IF...]
+ *                    [--moves N] [--batch N] [--interval US]
+ *                    [--interval-cn US] [--pause US] [--timeout MS]
+ *                    [--tap NAME=NS:IF:KIND]...
+ *
+ * A VMN is nothing but frames that this program sends and receives at network
+ * device IF in namespace NS, at one of the devices of its place, "a" or "b".
+ * Every 'interval' the correspondent at "cn" sends a probe to each VMN, and
+ * every 'interval-cn' each VMN one to the correspondent: UDP, from home address to home address
+ * and from MAC to MAC, as inside one L2 network.  All start at "a".  A move:
+ *
+ *     - t0: the RARP of the VMN, as QEMU sends it, is written to a device of
+ *       the new place, and after it a probe to the correspondent.
+ *     - t1: the first probe from the correspondent arrives there;
+ *       t1_direct: the first that was not redirected, as its TTL tells.
+ *     - t2: the first probe of the VMN sent since t0 arrives at "cn".
+ *
+ * Where a VMN has no t1 or t2 yet, the RARP is repeated when QEMU repeats it.
+ * With --batch N, the RARPs of N VMNs are sent at once.  A move that is not
+ * over within 'timeout' is lost.  After each move there is a pause, and no
+ * move starts before probes arrive at all VMNs and from all VMNs.
+ *
+ * A tap stamps for each move and VMN the first frame received at a device that
+ * is, by KIND:
+ *
+ *     garp      a gratuitous ARP (which does not tell for which VMN it is, so
+ *               the nth counts for VMN n)
+ *     to-vmn    a probe to the VMN with another destination than before t0
+ *     to-cn     a probe to the correspondent with another source
+ *     tcp=ADDR  a TCP segment with data from ADDR (for all VMNs the first)
+ *
+ * Writes one line of JSON for each move and VMN to stdout, times in us after
+ * the VMN's own t0, null if it did not happen:
+ *
+ *     {"move": 0, "to": "b", "vmn": 0, "start": 0.0, "t1": 512.3, ...}
+ *
+ * 'start' is the VMN's t0, counted from that of the first VMN of the batch.
+ * 'sent' are the probes to the VMN since those of the move before; 'lost' of
+ * these those that arrived neither at the old place before t0 nor at the new
+ * place; 'old' those that arrived at the old place after t0 (also lost, unless
+ * they came to the new place as well); 'duplicates' is what arrived once more.
+ * Times of arrival are the kernel's. */
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <netinet/ip.h>
+#include <netinet/tcp.h>
+#include <netinet/udp.h>
+#include <sched.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#ifndef PACKET_IGNORE_OUTGOING
+#define PACKET_IGNORE_OUTGOING 23
+#endif
+
+#define NSEC 1000000000ll
+#define MSEC 1000000ll
+#define USEC 1000ll
+
+#define MAX_PORTS 64            /* Of one place. */
+#define MAX_TAPS 8
+#define BATCH 32                /* Frames received at once. */
+#define BUFFER_BYTES (16 << 20)
+#define MAX_BEHIND 64           /* Probes sent at once to catch up. */
+
+/* How long, in ns, we sleep at most; how often VMNs that are not known yet
+ * send an ARP request; and how long we wait until they are. */
+#define MAX_SLEEP (1 * MSEC)
+#define ARP_INTERVAL (100 * MSEC)
+#define SETTLE_TIMEOUT (30 * NSEC)
+
+/* When QEMU announces a VM that was resumed. */
+static const int64_t announcements[] = {
+    0, 50 * MSEC, 200 * MSEC, 450 * MSEC, 800 * MSEC
+};
+#define N_ANNOUNCEMENTS (sizeof announcements / sizeof *announcements)
+
+#define MAGIC 0x766d6d62        /* "vmmb" */
+#define PORT_CN 7001
+#define PORT_VMN 7002
+
+#define CN_HOA 0x0a640002       /* 10.100.0.2 */
+#define VMN_HOA 0x0a640100      /* 10.100.1.0, for the first. */
+
+struct payload {
+    uint32_t magic;
+    uint32_t vmn;
+    uint64_t seq;
+    uint64_t sent;              /* For people who read captures. */
+} __attribute__((packed));
+
+struct arp {
+    uint16_t hrd, pro;
+    uint8_t hln, pln;
+    uint16_t op;
+    uint8_t sha[6];
+    uint32_t spa;
+    uint8_t tha[6];
+    uint32_t tpa;
+} __attribute__((packed));
+
+struct frame {
+    struct ethhdr eth;
+    union {
+        struct arp arp;
+        struct {
+            struct iphdr ip;
+            union {
+                struct {
+                    struct udphdr udp;
+                    struct payload payload;
+                } __attribute__((packed));
+                struct tcphdr tcp;
+            };
+        } __attribute__((packed));
+        uint8_t padding[46];
+    };
+} __attribute__((packed));
+
+enum kind { CN, PLACE, TAP };
+enum tap_kind { TAP_GARP, TAP_TO_VMN, TAP_TO_CN, TAP_TCP };
+
+/* A device where frames are sent and received. */
+struct port {
+    enum kind kind;
+    int fd;
+    int place;                  /* PLACE: 0 or 1. */
+    struct tap *tap;            /* TAP. */
+};
+
+struct tap {
+    struct port port;
+    const char *name;
+    enum tap_kind kind;
+    uint32_t addr;              /* TAP_TCP, network byte order. */
+    size_t n;                   /* TAP_GARP: how many came since t0. */
+};
+
+/* What became of a probe to a VMN. */
+#define ARRIVED 1               /* Where the VMN was. */
+#define LATE 2                  /* At the old place, after t0. */
+
+struct vmn {
+    uint8_t mac[6];
+    uint32_t hoa;               /* Network byte order. */
+    int place;
+    int64_t t0;                 /* Of the move, or 0 before the first one. */
+    int64_t t1, t1_direct, t2;  /* When, or 0. */
+    size_t n_announced;
+    int64_t last_rx[2];         /* When a probe last came to its place, and
+                                 * from there to the correspondent. */
+    uint64_t seq;               /* Of the next probe to it. */
+    uint64_t evaluated;         /* Probes before that are in the results of
+                                 * earlier moves. */
+    uint64_t evaluate;          /* Probes before that are to be in those of
+                                 * this move. */
+    uint8_t *fate;              /* Of the latest 'n_fates' probes. */
+    unsigned int duplicates;
+    uint64_t vmn_seq;           /* Of its next probe... */
+    uint64_t vmn_seq0;          /* ...and of the first one since t0. */
+    int ttl;                    /* Of probes to it that take no detour. */
+    uint32_t outer[MAX_TAPS];   /* The address last seen by each tap, ... */
+    int64_t tapped[MAX_TAPS];   /* ...and when it was seen to be another. */
+};
+
+/* Sends a probe for one VMN after the other, at even times. */
+struct schedule {
+    bool from_vmn;              /* To the correspondent? */
+    int64_t interval;           /* For each VMN, in ns. */
+    int64_t next;
+    size_t vmn;
+};
+
+static const uint8_t cn_mac[6] = { 0x0a, 0xff, 0, 0, 0, 1 };
+static const uint8_t broadcast[6] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
+
+static struct port cn = { .kind = CN };
+static struct port ports[2][MAX_PORTS];
+static size_t n_ports[2];
+static struct tap taps[MAX_TAPS];
+static size_t n_taps;
+
+static struct vmn *vmns;
+static size_t n_vmns = 1;
+static size_t n_moves = 100;
+static int64_t n_fates;
+static int64_t pause_time = 20 * MSEC;
+static int64_t timeout = 5 * NSEC;
+
+static struct schedule to_vmns = { .interval = 100 * USEC };
+static struct schedule to_cn = { .interval = 1 * MSEC, .from_vmn = true };
+
+static void parse_options(int argc, char *argv[]);
+static void open_port(struct port *, char *where);
+static void settle(void);
+static void move(size_t number);
+static bool moved(void);
+static void run(int64_t until);
+static void print_move(size_t number);
+
+static void
+fatal(const char *what)
+{
+    fprintf(stderr, "handover-probe: %s: %s\n", what, strerror(errno));
+    exit(EXIT_FAILURE);
+}
+
+/* The clock of the kernel's time stamps. */
+static int64_t
+now_ns(void)
+{
+    struct timespec ts;
+
+    clock_gettime(CLOCK_REALTIME, &ts);
+    return ts.tv_sec * NSEC + ts.tv_nsec;
+}
+
+int
+main(int argc, char *argv[])
+{
+    struct sched_param priority = { .sched_priority = 10 };
+
+    parse_options(argc, argv);
+
+    /* As many as are sent in twice the longest move. */
+    n_fates = 1024;
+    while (n_fates < 2 * (timeout + NSEC) / to_vmns.interval) {
+        n_fates *= 2;
+    }
+    vmns = calloc(n_vmns, sizeof *vmns);
+    for (size_t i = 0; vmns && i < n_vmns; i++) {
+        struct vmn *vmn = &vmns[i];
+        uint32_t n = htonl(i + 1);
+
+        vmn->mac[0] = 0x0a;
+        memcpy(vmn->mac + 2, &n, sizeof n);
+        vmn->hoa = htonl(VMN_HOA + i);
+        vmn->fate = calloc(n_fates, 1);
+        if (!vmn->fate) {
+            fatal("calloc");
+        }
+    }
+
+    /* Best effort: without it a busy machine adds some noise. */
+    sched_setscheduler(0, SCHED_FIFO, &priority);
+
+    to_vmns.next = now_ns();
+    to_cn.next = to_vmns.next;
+    for (size_t i = 0; i < n_moves; i++) {
+        settle();
+        move(i);
+        print_move(i);
+    }
+    return EXIT_SUCCESS;
+}
+
+static void
+usage(void)
+{
+    fprintf(stderr, "usage: handover-probe --cn NS:IF --a NS:IF[,NS:IF...] "
+            "--b NS:IF[,NS:IF...] [--moves N] [--batch N] [--interval US] "
+            "[--interval-cn US] [--pause US] [--timeout MS] "
+            "[--tap NAME=NS:IF:KIND]...\n");
+    exit(EXIT_FAILURE);
+}
+
+static void
+parse_tap(char *s)
+{
+    struct tap *tap = &taps[n_taps++];
+    char *where = strchr(s, '=');
+    char *kind = where ? strchr(where, ':') : NULL;
+
+    kind = kind ? strchr(kind + 1, ':') : NULL;
+    if (!kind || n_taps > MAX_TAPS) {
+        usage();
+    }
+    *where++ = *kind++ = '\0';
+    tap->name = s;
+    if (!strcmp(kind, "garp")) {
+        tap->kind = TAP_GARP;
+    } else if (!strcmp(kind, "to-vmn")) {
+        tap->kind = TAP_TO_VMN;
+    } else if (!strcmp(kind, "to-cn")) {
+        tap->kind = TAP_TO_CN;
+    } else if (!strncmp(kind, "tcp=", 4)) {
+        tap->kind = TAP_TCP;
+        if (inet_pton(AF_INET, kind + 4, &tap->addr) != 1) {
+            usage();
+        }
+    } else {
+        usage();
+    }
+    tap->port.kind = TAP;
+    tap->port.tap = tap;
+    open_port(&tap->port, where);
+}
+
+static void
+parse_options(int argc, char *argv[])
+{
+    enum { OPT_CN = 1, OPT_A, OPT_B, OPT_MOVES, OPT_BATCH, OPT_INTERVAL,
+           OPT_INTERVAL_CN, OPT_PAUSE, OPT_TIMEOUT, OPT_TAP };
+    static const struct option options[] = {
+        { "cn", required_argument, NULL, OPT_CN },
+        { "a", required_argument, NULL, OPT_A },
+        { "b", required_argument, NULL, OPT_B },
+        { "moves", required_argument, NULL, OPT_MOVES },
+        { "batch", required_argument, NULL, OPT_BATCH },
+        { "interval", required_argument, NULL, OPT_INTERVAL },
+        { "interval-cn", required_argument, NULL, OPT_INTERVAL_CN },
+        { "pause", required_argument, NULL, OPT_PAUSE },
+        { "timeout", required_argument, NULL, OPT_TIMEOUT },
+        { "tap", required_argument, NULL, OPT_TAP },
+        { NULL, 0, NULL, 0 },
+    };
+    int option;
+
+    while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
+        switch (option) {
+        case OPT_CN:
+            open_port(&cn, optarg);
+            break;
+
+        case OPT_A:
+        case OPT_B: {
+            int place = option == OPT_B;
+
+            for (char *where = strtok(optarg, ","); where;
+                 where = strtok(NULL, ",")) {
+                struct port *port = &ports[place][n_ports[place]++];
+
+                if (n_ports[place] > MAX_PORTS) {
+                    usage();
+                }
+                port->kind = PLACE;
+                port->place = place;
+                open_port(port, where);
+            }
+            break;
+        }
+
+        case OPT_MOVES:
+            n_moves = strtoull(optarg, NULL, 10);
+            break;
+
+        case OPT_BATCH:
+            n_vmns = strtoull(optarg, NULL, 10);
+            break;
+
+        case OPT_INTERVAL:
+            to_vmns.interval = strtoll(optarg, NULL, 10) * USEC;
+            break;
+
+        case OPT_INTERVAL_CN:
+            to_cn.interval = strtoll(optarg, NULL, 10) * USEC;
+            break;
+
+        case OPT_PAUSE:
+            pause_time = strtoll(optarg, NULL, 10) * USEC;
+            break;
+
+        case OPT_TIMEOUT:
+            timeout = strtoll(optarg, NULL, 10) * MSEC;
+            break;
+
+        case OPT_TAP:
+            parse_tap(optarg);
+            break;
+
+        default:
+            usage();
+        }
+    }
+    if (optind < argc || !cn.fd || !n_ports[0] || n_ports[0] != n_ports[1]
+        || !n_vmns || n_vmns > 50000 || to_vmns.interval <= 0
+        || to_cn.interval <= 0 || pause_time < 0 || timeout <= 0) {
+        usage();
+    }
+}
+
+/* Opens the port at 'where', which is "NS:IF". */
+static void
+open_port(struct port *port, char *where)
+{
+    int home = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+    struct sockaddr_ll sll = { .sll_family = AF_PACKET,
+                               .sll_protocol = htons(ETH_P_ALL) };
+    int on = 1, bytes = BUFFER_BYTES;
+    char *device = strchr(where, ':');
+    char path[256];
+    int ns;
+
+    if (!device) {
+        usage();
+    }
+    *device++ = '\0';
+    snprintf(path, sizeof path, "/run/netns/%s", where);
+    ns = open(path, O_RDONLY | O_CLOEXEC);
+    if (home < 0 || ns < 0 || setns(ns, CLONE_NEWNET)) {
+        fatal(where);
+    }
+    sll.sll_ifindex = if_nametoindex(device);
+    port->fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (!sll.sll_ifindex || port->fd < 0) {
+        fatal(device);
+    }
+    if (setsockopt(port->fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, &on,
+                   sizeof on)
+        || setsockopt(port->fd, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof on)
+        || setsockopt(port->fd, SOL_SOCKET, SO_RCVBUFFORCE, &bytes,
+                      sizeof bytes)
+        || bind(port->fd, (struct sockaddr *) &sll, sizeof sll)) {
+        fatal(device);
+    }
+    if (setns(home, CLONE_NEWNET)) {
+        fatal("setns");
+    }
+    close(ns);
+    close(home);
+}
+
+/* Frames. */
+
+static void
+send_frame(struct port *port, const struct frame *f, size_t size)
+{
+    /* A frame that could not leave is lost, as any other. */
+    while (send(port->fd, f, size, 0) < 0 && errno == EINTR) {
+        continue;
+    }
+}
+
+static struct port *
+vmn_port(const struct vmn *vmn)
+{
+    return &ports[vmn->place][(vmn - vmns) % n_ports[vmn->place]];
+}
+
+static uint32_t
+sum16(const void *data_, size_t n, uint32_t sum)
+{
+    const uint8_t *data = data_;
+
+    for (size_t i = 0; i + 1 < n; i += 2) {
+        sum += data[i] << 8 | data[i + 1];
+    }
+    return sum;
+}
+
+static uint16_t
+finish_sum(uint32_t sum)
+{
+    while (sum >> 16) {
+        sum = (sum & 0xffff) + (sum >> 16);
+    }
+    return htons(~sum);
+}
+
+static void
+send_probe(struct vmn *vmn, bool from_vmn)
+{
+    struct frame f;
+    size_t udp_len = sizeof f.udp + sizeof f.payload;
+
+    memset(&f, 0, sizeof f);
+    memcpy(f.eth.h_dest, from_vmn ? cn_mac : vmn->mac, ETH_ALEN);
+    memcpy(f.eth.h_source, from_vmn ? vmn->mac : cn_mac, ETH_ALEN);
+    f.eth.h_proto = htons(ETH_P_IP);
+    f.ip.version = 4;
+    f.ip.ihl = 5;
+    f.ip.tot_len = htons(sizeof f.ip + udp_len);
+    f.ip.ttl = 64;
+    f.ip.protocol = IPPROTO_UDP;
+    f.ip.saddr = from_vmn ? vmn->hoa : htonl(CN_HOA);
+    f.ip.daddr = from_vmn ? htonl(CN_HOA) : vmn->hoa;
+    f.ip.check = finish_sum(sum16(&f.ip, sizeof f.ip, 0));
+    f.udp.source = htons(from_vmn ? PORT_VMN : PORT_CN);
+    f.udp.dest = htons(from_vmn ? PORT_CN : PORT_VMN);
+    f.udp.len = htons(udp_len);
+    f.payload.magic = htonl(MAGIC);
+    f.payload.vmn = htonl(vmn - vmns);
+    f.payload.seq = from_vmn ? vmn->vmn_seq++ : vmn->seq++;
+    f.payload.sent = now_ns();
+    f.udp.check = finish_sum(sum16(&f.ip.saddr, 8, IPPROTO_UDP + udp_len)
+                             + sum16(&f.udp, udp_len, 0));
+    if (!from_vmn) {
+        vmn->fate[f.payload.seq % n_fates] = 0;
+    }
+    send_frame(from_vmn ? vmn_port(vmn) : &cn, &f,
+               sizeof f.eth + sizeof f.ip + udp_len);
+}
+
+static void
+send_arp(struct port *port, uint16_t protocol, uint16_t op,
+         const uint8_t dst[6], const uint8_t sha[6], uint32_t spa,
+         const uint8_t tha[6], uint32_t tpa)
+{
+    struct frame f;
+
+    memset(&f, 0, sizeof f);
+    memcpy(f.eth.h_dest, dst, ETH_ALEN);
+    memcpy(f.eth.h_source, sha, ETH_ALEN);
+    f.eth.h_proto = htons(protocol);
+    f.arp.hrd = htons(1);
+    f.arp.pro = htons(ETH_P_IP);
+    f.arp.hln = 6;
+    f.arp.pln = 4;
+    f.arp.op = htons(op);
+    memcpy(f.arp.sha, sha, sizeof f.arp.sha);
+    f.arp.spa = spa;
+    if (tha) {
+        memcpy(f.arp.tha, tha, sizeof f.arp.tha);
+    }
+    f.arp.tpa = tpa;
+    send_frame(port, &f, sizeof f.eth + sizeof f.padding);
+}
+
+static void
+send_rarp(struct vmn *vmn)
+{
+    send_arp(vmn_port(vmn), ETH_P_RARP, 3, broadcast, vmn->mac, 0, vmn->mac,
+             0);
+}
+
+/* Receiving. */
+
+static void
+handle_arp(struct port *port, const struct arp *arp)
+{
+    uint32_t n = ntohl(arp->tpa) - VMN_HOA;
+
+    if (arp->op != htons(1)) {
+        return;
+    }
+    if (port->kind == CN && arp->tpa == htonl(CN_HOA)) {
+        send_arp(port, ETH_P_ARP, 2, arp->sha, cn_mac, arp->tpa, arp->sha,
+                 arp->spa);
+    } else if (port->kind == PLACE && n < n_vmns
+               && vmn_port(&vmns[n]) == port
+               && memcmp(arp->sha, vmns[n].mac, ETH_ALEN)) {
+        send_arp(port, ETH_P_ARP, 2, arp->sha, vmns[n].mac, arp->tpa,
+                 arp->sha, arp->spa);
+    }
+}
+
+/* A probe to 'vmn' arrived at 'port'. */
+static void
+handle_probe_to_vmn(struct vmn *vmn, const struct port *port,
+                    const struct frame *f, int64_t now)
+{
+    uint8_t *fate = &vmn->fate[f->payload.seq % n_fates];
+    bool here = vmn_port(vmn) == port;
+
+    if (f->payload.seq >= vmn->seq || vmn->seq - f->payload.seq > (uint64_t) n_fates) {
+        return;
+    }
+    if (here) {
+        vmn->last_rx[0] = now;
+        if (vmn->t0 && now >= vmn->t0) {
+            if (!vmn->t1) {
+                vmn->t1 = now;
+            }
+            if (!vmn->t1_direct && f->ip.ttl >= vmn->ttl) {
+                vmn->t1_direct = now;
+            }
+        }
+        if (f->ip.ttl > vmn->ttl) {
+            vmn->ttl = f->ip.ttl;
+        }
+    }
+    if (here || (vmn->t0 && now < vmn->t0)) {
+        vmn->duplicates += *fate & ARRIVED;
+        *fate |= ARRIVED;
+    } else {
+        *fate |= LATE;
+    }
+}
+
+static void
+handle_probe(struct port *port, const struct frame *f, int64_t now)
+{
+    uint32_t n = ntohl(f->payload.vmn);
+    struct vmn *vmn = &vmns[n];
+
+    if (n >= n_vmns) {
+        return;
+    }
+    if (port->kind == PLACE && f->udp.dest == htons(PORT_VMN)
+        && f->ip.saddr == htonl(CN_HOA) && f->ip.daddr == vmn->hoa
+        && !memcmp(f->eth.h_dest, vmn->mac, ETH_ALEN)) {
+        handle_probe_to_vmn(vmn, port, f, now);
+    } else if (port->kind == CN && f->udp.dest == htons(PORT_CN)
+               && f->ip.saddr == vmn->hoa && f->ip.daddr == htonl(CN_HOA)
+               && !memcmp(f->eth.h_dest, cn_mac, ETH_ALEN)) {
+        vmn->last_rx[1] = now;
+        if (!vmn->t2 && vmn->t0 && f->payload.seq >= vmn->vmn_seq0) {
+            vmn->t2 = now;
+        }
+    }
+}
+
+static void
+handle_tapped(struct tap *tap, const struct frame *f, int64_t now)
+{
+    bool ip = f->eth.h_proto == htons(ETH_P_IP) && f->ip.ihl == 5;
+    bool probe = (ip && f->ip.protocol == IPPROTO_UDP
+                  && f->payload.magic == htonl(MAGIC)
+                  && ntohl(f->payload.vmn) < n_vmns);
+    size_t i = tap - taps;
+    struct vmn *vmn = probe ? &vmns[ntohl(f->payload.vmn)] : NULL;
+
+    switch (tap->kind) {
+    case TAP_GARP:
+        if (f->eth.h_proto == htons(ETH_P_ARP) && f->arp.spa
+            && f->arp.spa == f->arp.tpa && tap->n < n_vmns
+            && vmns[tap->n].t0 && now >= vmns[tap->n].t0) {
+            vmns[tap->n++].tapped[i] = now;
+        }
+        break;
+
+    case TAP_TO_VMN:
+    case TAP_TO_CN:
+        if (probe && f->udp.dest == htons(tap->kind == TAP_TO_VMN ? PORT_VMN
+                                          : PORT_CN)) {
+            uint32_t addr = (tap->kind == TAP_TO_VMN ? f->ip.daddr
+                             : f->ip.saddr);
+
+            if (!vmn->t0 || now < vmn->t0) {
+                vmn->outer[i] = addr;
+            } else if (!vmn->tapped[i] && addr != vmn->outer[i]) {
+                vmn->tapped[i] = now;
+            }
+        }
+        break;
+
+    case TAP_TCP:
+        if (ip && f->ip.protocol == IPPROTO_TCP && f->ip.saddr == tap->addr
+            && ntohs(f->ip.tot_len) > sizeof f->ip + f->tcp.doff * 4) {
+            for (vmn = vmns; vmn < vmns + n_vmns; vmn++) {
+                if (!vmn->tapped[i] && vmn->t0 && now >= vmn->t0) {
+                    vmn->tapped[i] = now;
+                }
+            }
+        }
+        break;
+    }
+}
+
+static void
+handle_frame(struct port *port, const struct frame *f, size_t size,
+             int64_t now)
+{
+    if (port->kind == TAP) {
+        handle_tapped(port->tap, f, now);
+    } else if (f->eth.h_proto == htons(ETH_P_ARP)) {
+        handle_arp(port, &f->arp);
+    } else if (f->eth.h_proto == htons(ETH_P_IP) && f->ip.ihl == 5
+               && f->ip.protocol == IPPROTO_UDP
+               && size >= (sizeof f->eth + sizeof f->ip + sizeof f->udp
+                           + sizeof f->payload)
+               && f->payload.magic == htonl(MAGIC)) {
+        handle_probe(port, f, now);
+    }
+}
+
+/* Handles all that has arrived at 'port'. */
+static void
+receive(struct port *port)
+{
+    static struct frame frames[BATCH];
+    static uint8_t control[BATCH][CMSG_SPACE(sizeof(struct timespec))];
+    struct mmsghdr msgs[BATCH];
+    struct iovec iov[BATCH];
+    int n;
+
+    do {
+        for (int i = 0; i < BATCH; i++) {
+            memset(&frames[i], 0, sizeof frames[i]);
+            iov[i] = (struct iovec) { &frames[i], sizeof frames[i] };
+            msgs[i].msg_hdr = (struct msghdr) {
+                .msg_iov = &iov[i],
+                .msg_iovlen = 1,
+                .msg_control = control[i],
+                .msg_controllen = sizeof control[i],
+            };
+        }
+        n = recvmmsg(port->fd, msgs, BATCH, MSG_DONTWAIT, NULL);
+        for (int i = 0; i < n; i++) {
+            struct cmsghdr *cmsg = CMSG_FIRSTHDR(&msgs[i].msg_hdr);
+            struct timespec ts;
+
+            if (cmsg && cmsg->cmsg_level == SOL_SOCKET
+                && cmsg->cmsg_type == SO_TIMESTAMPNS) {
+                memcpy(&ts, CMSG_DATA(cmsg), sizeof ts);
+                handle_frame(port, &frames[i], msgs[i].msg_len,
+                             ts.tv_sec * NSEC + ts.tv_nsec);
+            }
+        }
+    } while (n == BATCH);
+}
+
+static void
+receive_all(void)
+{
+    receive(&cn);
+    for (int place = 0; place < 2; place++) {
+        for (size_t i = 0; i < n_ports[place]; i++) {
+            receive(&ports[place][i]);
+        }
+    }
+    for (size_t i = 0; i < n_taps; i++) {
+        receive(&taps[i].port);
+    }
+}
+
+/* Moves. */
+
+/* Sends what is due by 's'. */
+static void
+schedule_run(struct schedule *s)
+{
+    int64_t step = s->interval / n_vmns;
+    int64_t now = now_ns();
+
+    if (s->next + MAX_BEHIND * step < now) {
+        /* This machine was not fast enough. */
+        s->next = now;
+    }
+    for (; s->next <= now; s->next += step) {
+        send_probe(&vmns[s->vmn], s->from_vmn);
+        s->vmn = (s->vmn + 1) % n_vmns;
+    }
+}
+
+/* Sends and receives what is due, and sleeps until 'until' or until there is
+ * more to send. */
+static void
+run(int64_t until)
+{
+    struct timespec at;
+    int64_t next;
+
+    schedule_run(&to_vmns);
+    schedule_run(&to_cn);
+    receive_all();
+
+    /* Stamped by the kernel, what arrives can wait. */
+    next = to_vmns.next < to_cn.next ? to_vmns.next : to_cn.next;
+    if (next > now_ns() + MAX_SLEEP) {
+        next = now_ns() + MAX_SLEEP;
+    }
+    if (next > until) {
+        next = until;
+    }
+    at = (struct timespec) { next / NSEC, next % NSEC };
+    clock_nanosleep(CLOCK_REALTIME, TIMER_ABSTIME, &at, NULL);
+}
+
+static bool
+vmn_is_settled(const struct vmn *vmn, int64_t since)
+{
+    return vmn->last_rx[0] >= since && vmn->last_rx[1] >= since;
+}
+
+/* Waits until all VMNs are known to be where they are. */
+static void
+settle(void)
+{
+    int64_t start = now_ns(), next_arp = 0;
+
+    for (;;) {
+        int64_t now = now_ns();
+        size_t n = 0;
+
+        for (struct vmn *vmn = vmns; vmn < vmns + n_vmns; vmn++) {
+            n += vmn_is_settled(vmn, start);
+        }
+        if (n == n_vmns) {
+            return;
+        }
+        if (now - start > SETTLE_TIMEOUT) {
+            fprintf(stderr, "handover-probe: only %zu of %zu VMNs are "
+                    "reached\n", n, n_vmns);
+            exit(EXIT_FAILURE);
+        }
+        if (now >= next_arp) {
+            /* Not at once: without a move before, probes do not need it. */
+            if (next_arp || !vmns[0].last_rx[0]) {
+                send_arp(&cn, ETH_P_ARP, 1, broadcast, cn_mac, htonl(CN_HOA),
+                         NULL, vmns[0].hoa);
+                for (struct vmn *vmn = vmns; vmn < vmns + n_vmns; vmn++) {
+                    if (!vmn_is_settled(vmn, start)) {
+                        send_arp(vmn_port(vmn), ETH_P_ARP, 1, broadcast,
+                                 vmn->mac, vmn->hoa, NULL, htonl(CN_HOA));
+                    }
+                }
+            }
+            next_arp = now + ARP_INTERVAL + to_vmns.interval;
+        }
+        run(now + MAX_SLEEP);
+    }
+}
+
+/* Moves all VMNs. */
+static void
+move(size_t number)
+{
+    size_t n_announced = 1;
+    int64_t start, end;
+
+    receive_all();
+    for (struct vmn *vmn = vmns; vmn < vmns + n_vmns; vmn++) {
+        memset(vmn->tapped, 0, sizeof vmn->tapped);
+        vmn->t1 = vmn->t1_direct = vmn->t2 = 0;
+        vmn->duplicates = 0;
+        vmn->n_announced = 1;
+    }
+    for (size_t i = 0; i < n_taps; i++) {
+        taps[i].n = 0;
+    }
+
+    start = now_ns();
+    for (struct vmn *vmn = vmns; vmn < vmns + n_vmns; vmn++) {
+        if (number == 0) {
+            /* Not what was sent before they were all known. */
+            vmn->evaluated = vmn->seq;
+        }
+        vmn->place = !vmn->place;
+        vmn->vmn_seq0 = vmn->vmn_seq;
+        vmn->t0 = now_ns();
+        send_rarp(vmn);
+        send_probe(vmn, true);
+    }
+    while (!moved() && now_ns() < start + timeout) {
+        if (n_announced < N_ANNOUNCEMENTS
+            && now_ns() >= start + announcements[n_announced]) {
+            n_announced++;
+            for (struct vmn *vmn = vmns; vmn < vmns + n_vmns; vmn++) {
+                if (!vmn->t1 || !vmn->t2) {
+                    vmn->n_announced++;
+                    send_rarp(vmn);
+                }
+            }
+        }
+        run(INT64_MAX);
+    }
+
+    /* What was sent in the first half of the pause has time to arrive. */
+    end = now_ns() + pause_time / 2;
+    while (now_ns() < end) {
+        run(end);
+    }
+    for (struct vmn *vmn = vmns; vmn < vmns + n_vmns; vmn++) {
+        vmn->evaluate = vmn->seq;
+    }
+    end = now_ns() + pause_time / 2;
+    while (now_ns() < end) {
+        run(end);
+    }
+    receive_all();
+}
+
+static bool
+moved(void)
+{
+    for (const struct vmn *vmn = vmns; vmn < vmns + n_vmns; vmn++) {
+        if (!vmn->t1 || !vmn->t2) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Results. */
+
+static void
+print_time(const char *name, int64_t t, int64_t t0)
+{
+    if (t) {
+        printf(", \"%s\": %.1f", name, (t - t0) / 1e3);
+    } else {
+        printf(", \"%s\": null", name);
+    }
+}
+
+static void
+print_move(size_t number)
+{
+    for (size_t i = 0; i < n_vmns; i++) {
+        struct vmn *vmn = &vmns[i];
+        unsigned int lost = 0, old = 0;
+
+        for (uint64_t seq = vmn->evaluated; seq < vmn->evaluate; seq++) {
+            uint8_t fate = vmn->fate[seq % n_fates];
+
+            lost += !(fate & ARRIVED);
+            old += (fate & LATE) != 0;
+        }
+        printf("{\"move\": %zu, \"to\": \"%c\", \"vmn\": %zu", number,
+               "ab"[vmn->place], i);
+        printf(", \"start\": %.1f", (vmn->t0 - vmns[0].t0) / 1e3);
+        print_time("t1", vmn->t1, vmn->t0);
+        print_time("t1_direct", vmn->t1_direct, vmn->t0);
+        print_time("t2", vmn->t2, vmn->t0);
+        printf(", \"sent\": %llu, \"lost\": %u, \"old\": %u, "
+               "\"duplicates\": %u, \"announced\": %zu",
+               (unsigned long long) (vmn->evaluate - vmn->evaluated), lost,
+               old, vmn->duplicates, vmn->n_announced);
+        for (size_t j = 0; j < n_taps; j++) {
+            print_time(taps[j].name, vmn->tapped[j], vmn->t0);
+        }
+        printf("}\n");
+        vmn->evaluated = vmn->evaluate;
+    }
+    fflush(stdout);
+}
