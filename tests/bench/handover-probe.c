@@ -266,6 +266,15 @@ main(int argc, char *argv[])
     to_cn.next = to_vmns.next;
     for (size_t i = 0; i < n_moves; i++) {
         settle();
+        if (i == 0) {
+            /* EVPN's first frames are flooded, and so arrive before it knows
+             * where the VMNs are. */
+            int64_t end = now_ns() + pause_time;
+
+            while (now_ns() < end) {
+                run(end);
+            }
+        }
         move(i);
         print_move(i);
     }
