@@ -6,7 +6,7 @@
  *     handover-probe --cn NS:IF --a NS:IF[,NS:IF...] --b NS:IF[,NS:IF...]
  *                    [--moves N] [--batch N] [--interval US]
  *                    [--interval-cn US] [--pause US] [--timeout MS]
- *                    [--tap NAME=NS:IF:KIND]...
+ *                    [--hurry] [--tap NAME=NS:IF:KIND]...
  *
  * A VMN is nothing but frames that this program sends and receives at network
  * device IF in namespace NS, at one of the devices of its place, "a" or "b".
@@ -22,24 +22,31 @@
  *
  * Where a VMN has no t1 or t2 yet, the RARP is repeated when QEMU repeats it.
  * With --batch N, the RARPs of N VMNs are sent at once.  A move that is not
- * over within 'timeout' is lost.  After each move there is a pause, and no
+ * over within 'timeout' is lost.  After each move there is a pause, of random
+ * length within one interval so that moves and probes are not in step, and no
  * move starts before probes arrive at all VMNs and from all VMNs.
+ *
+ * With --hurry, a VMN that a probe has reached has no more of them until the
+ * move is over, and the others more, at most one in HURRY_US: so few probes
+ * tell well when the last VMN is reached, but not how many would be lost.
  *
  * A tap stamps for each move and VMN the first frame received at a device that
  * is, by KIND:
  *
  *     garp      a gratuitous ARP (which does not tell for which VMN it is, so
  *               the nth counts for VMN n)
- *     to-vmn    a probe to the VMN with another destination than before t0
- *     to-cn     a probe to the correspondent with another source
+ *     to-vmn    a probe to the VMN with another destination than the last
+ *               one before t0
+ *     to-cn     a probe of the VMN to the correspondent sent since t0
  *     tcp=ADDR  a TCP segment with data from ADDR (for all VMNs the first)
  *
  * Writes one line of JSON for each move and VMN to stdout, times in us after
  * the VMN's own t0, null if it did not happen:
  *
- *     {"move": 0, "to": "b", "vmn": 0, "start": 0.0, "t1": 512.3, ...}
+ *     {"move": 0, "to": "b", "vmn": 0, "at": 1e9, "start": 0.0, ...}
  *
- * 'start' is the VMN's t0, counted from that of the first VMN of the batch.
+ * 'at' is the VMN's t0 in seconds of real time, 'start' the same in us after
+ * that of the first VMN of the batch.
  * 'sent' are the probes to the VMN since those of the move before; 'lost' of
  * these those that arrived neither at the old place before t0 nor at the new
  * place; 'old' those that arrived at the old place after t0 (also lost, unless
@@ -81,16 +88,21 @@
 #define BUFFER_BYTES (16 << 20)
 #define MAX_BEHIND 64           /* Probes sent at once to catch up. */
 
-/* How long, in ns, we sleep at most; how often VMNs that are not known yet
- * send an ARP request; and how long we wait until they are. */
+/* How long, in ns, we sleep at most; how long after the last VMN that is not
+ * known yet sent an ARP request the first one sends another, and how long
+ * after each other they do; and how long we wait until all are known. */
 #define MAX_SLEEP (1 * MSEC)
 #define ARP_INTERVAL (100 * MSEC)
+#define ARP_SPACING (1 * MSEC)
 #define SETTLE_TIMEOUT (30 * NSEC)
 
 /* When QEMU announces a VM that was resumed. */
 static const int64_t announcements[] = {
     0, 50 * MSEC, 200 * MSEC, 450 * MSEC, 800 * MSEC
 };
+/* See --hurry. */
+#define HURRY_US 1000
+
 #define N_ANNOUNCEMENTS (sizeof announcements / sizeof *announcements)
 
 #define MAGIC 0x766d6d62        /* "vmmb" */
@@ -165,6 +177,7 @@ struct vmn {
     int64_t t0;                 /* Of the move, or 0 before the first one. */
     int64_t t1, t1_direct, t2;  /* When, or 0. */
     size_t n_announced;
+    int64_t last_tx;            /* When a probe was last sent to it. */
     int64_t last_rx[2];         /* When a probe last came to its place, and
                                  * from there to the correspondent. */
     uint64_t seq;               /* Of the next probe to it. */
@@ -177,8 +190,9 @@ struct vmn {
     uint64_t vmn_seq;           /* Of its next probe... */
     uint64_t vmn_seq0;          /* ...and of the first one since t0. */
     int ttl;                    /* Of probes to it that take no detour. */
-    uint32_t outer[MAX_TAPS];   /* The address last seen by each tap, ... */
-    int64_t tapped[MAX_TAPS];   /* ...and when it was seen to be another. */
+    uint32_t outer[MAX_TAPS];   /* TAP_TO_VMN: the destination last seen, ... */
+    uint32_t outer0[MAX_TAPS];  /* ...and before t0. */
+    int64_t tapped[MAX_TAPS];   /* When it was seen, or 0. */
 };
 
 /* Sends a probe for one VMN after the other, at even times. */
@@ -204,6 +218,8 @@ static size_t n_moves = 100;
 static int64_t n_fates;
 static int64_t pause_time = 20 * MSEC;
 static int64_t timeout = 5 * NSEC;
+static bool hurry;
+static bool moving;             /* Between t0 and the end of a move? */
 
 static struct schedule to_vmns = { .interval = 100 * USEC };
 static struct schedule to_cn = { .interval = 1 * MSEC, .from_vmn = true };
@@ -214,6 +230,7 @@ static void settle(void);
 static void move(size_t number);
 static bool moved(void);
 static void run(int64_t until);
+static void hurry_to_vmn(struct schedule *, int64_t now);
 static void print_move(size_t number);
 
 static void
@@ -286,7 +303,7 @@ usage(void)
 {
     fprintf(stderr, "usage: handover-probe --cn NS:IF --a NS:IF[,NS:IF...] "
             "--b NS:IF[,NS:IF...] [--moves N] [--batch N] [--interval US] "
-            "[--interval-cn US] [--pause US] [--timeout MS] "
+            "[--interval-cn US] [--pause US] [--timeout MS] [--hurry] "
             "[--tap NAME=NS:IF:KIND]...\n");
     exit(EXIT_FAILURE);
 }
@@ -327,7 +344,7 @@ static void
 parse_options(int argc, char *argv[])
 {
     enum { OPT_CN = 1, OPT_A, OPT_B, OPT_MOVES, OPT_BATCH, OPT_INTERVAL,
-           OPT_INTERVAL_CN, OPT_PAUSE, OPT_TIMEOUT, OPT_TAP };
+           OPT_INTERVAL_CN, OPT_PAUSE, OPT_TIMEOUT, OPT_HURRY, OPT_TAP };
     static const struct option options[] = {
         { "cn", required_argument, NULL, OPT_CN },
         { "a", required_argument, NULL, OPT_A },
@@ -338,6 +355,7 @@ parse_options(int argc, char *argv[])
         { "interval-cn", required_argument, NULL, OPT_INTERVAL_CN },
         { "pause", required_argument, NULL, OPT_PAUSE },
         { "timeout", required_argument, NULL, OPT_TIMEOUT },
+        { "hurry", no_argument, NULL, OPT_HURRY },
         { "tap", required_argument, NULL, OPT_TAP },
         { NULL, 0, NULL, 0 },
     };
@@ -389,6 +407,10 @@ parse_options(int argc, char *argv[])
 
         case OPT_TIMEOUT:
             timeout = strtoll(optarg, NULL, 10) * MSEC;
+            break;
+
+        case OPT_HURRY:
+            hurry = true;
             break;
 
         case OPT_TAP:
@@ -513,6 +535,7 @@ send_probe(struct vmn *vmn, bool from_vmn)
                              + sum16(&f.udp, udp_len, 0));
     if (!from_vmn) {
         vmn->fate[f.payload.seq % n_fates] = 0;
+        vmn->last_tx = f.payload.sent;
     }
     send_frame(from_vmn ? vmn_port(vmn) : &cn, &f,
                sizeof f.eth + sizeof f.ip + udp_len);
@@ -647,17 +670,22 @@ handle_tapped(struct tap *tap, const struct frame *f, int64_t now)
         break;
 
     case TAP_TO_VMN:
-    case TAP_TO_CN:
-        if (probe && f->udp.dest == htons(tap->kind == TAP_TO_VMN ? PORT_VMN
-                                          : PORT_CN)) {
-            uint32_t addr = (tap->kind == TAP_TO_VMN ? f->ip.daddr
-                             : f->ip.saddr);
-
-            if (!vmn->t0 || now < vmn->t0) {
-                vmn->outer[i] = addr;
-            } else if (!vmn->tapped[i] && addr != vmn->outer[i]) {
-                vmn->tapped[i] = now;
+        if (probe && f->udp.dest == htons(PORT_VMN)) {
+            vmn->outer[i] = f->ip.daddr;
+            if (vmn->t0 && now >= vmn->t0) {
+                if (!vmn->tapped[i] && f->ip.daddr != vmn->outer0[i]) {
+                    vmn->tapped[i] = now;
+                }
+            } else {
+                vmn->outer0[i] = f->ip.daddr;
             }
+        }
+        break;
+
+    case TAP_TO_CN:
+        if (probe && f->udp.dest == htons(PORT_CN) && !vmn->tapped[i]
+            && vmn->t0 && f->payload.seq >= vmn->vmn_seq0) {
+            vmn->tapped[i] = now;
         }
         break;
 
@@ -755,8 +783,27 @@ schedule_run(struct schedule *s)
         s->next = now;
     }
     for (; s->next <= now; s->next += step) {
-        send_probe(&vmns[s->vmn], s->from_vmn);
+        if (hurry && moving && !s->from_vmn) {
+            hurry_to_vmn(s, now);
+        } else {
+            send_probe(&vmns[s->vmn], s->from_vmn);
+            s->vmn = (s->vmn + 1) % n_vmns;
+        }
+    }
+}
+
+/* Sends a probe to the next VMN that was not reached yet. */
+static void
+hurry_to_vmn(struct schedule *s, int64_t now)
+{
+    for (size_t i = 0; i < n_vmns; i++) {
+        struct vmn *vmn = &vmns[s->vmn];
+
         s->vmn = (s->vmn + 1) % n_vmns;
+        if (!vmn->t1 && now - vmn->last_tx >= HURRY_US * USEC) {
+            send_probe(vmn, false);
+            return;
+        }
     }
 }
 
@@ -794,8 +841,14 @@ vmn_is_settled(const struct vmn *vmn, int64_t since)
 static void
 settle(void)
 {
-    int64_t start = now_ns(), next_arp = 0;
+    int64_t start = now_ns();
+    int64_t next_arp = start;
+    size_t asking = 0;
 
+    if (vmns[0].last_rx[0]) {
+        /* After a move, probes do without, or are to have some time. */
+        next_arp += ARP_INTERVAL + 2 * to_vmns.interval + 2 * to_cn.interval;
+    }
     for (;;) {
         int64_t now = now_ns();
         size_t n = 0;
@@ -812,18 +865,19 @@ settle(void)
             exit(EXIT_FAILURE);
         }
         if (now >= next_arp) {
-            /* Not at once: without a move before, probes do not need it. */
-            if (next_arp || !vmns[0].last_rx[0]) {
+            struct vmn *vmn = &vmns[asking];
+
+            /* One after the other, so as not to be a flood. */
+            if (!asking) {
                 send_arp(&cn, ETH_P_ARP, 1, broadcast, cn_mac, htonl(CN_HOA),
-                         NULL, vmns[0].hoa);
-                for (struct vmn *vmn = vmns; vmn < vmns + n_vmns; vmn++) {
-                    if (!vmn_is_settled(vmn, start)) {
-                        send_arp(vmn_port(vmn), ETH_P_ARP, 1, broadcast,
-                                 vmn->mac, vmn->hoa, NULL, htonl(CN_HOA));
-                    }
-                }
+                         NULL, vmn->hoa);
             }
-            next_arp = now + ARP_INTERVAL + to_vmns.interval;
+            if (!vmn_is_settled(vmn, start)) {
+                send_arp(vmn_port(vmn), ETH_P_ARP, 1, broadcast, vmn->mac,
+                         vmn->hoa, NULL, htonl(CN_HOA));
+            }
+            asking = (asking + 1) % n_vmns;
+            next_arp = now + (asking ? ARP_SPACING : ARP_INTERVAL);
         }
         run(now + MAX_SLEEP);
     }
@@ -839,6 +893,7 @@ move(size_t number)
     receive_all();
     for (struct vmn *vmn = vmns; vmn < vmns + n_vmns; vmn++) {
         memset(vmn->tapped, 0, sizeof vmn->tapped);
+        memcpy(vmn->outer0, vmn->outer, sizeof vmn->outer0);
         vmn->t1 = vmn->t1_direct = vmn->t2 = 0;
         vmn->duplicates = 0;
         vmn->n_announced = 1;
@@ -848,6 +903,7 @@ move(size_t number)
     }
 
     start = now_ns();
+    moving = true;
     for (struct vmn *vmn = vmns; vmn < vmns + n_vmns; vmn++) {
         if (number == 0) {
             /* Not what was sent before they were all known. */
@@ -873,8 +929,10 @@ move(size_t number)
         run(INT64_MAX);
     }
 
+    moving = false;
+
     /* What was sent in the first half of the pause has time to arrive. */
-    end = now_ns() + pause_time / 2;
+    end = now_ns() + pause_time / 2 + drand48() * to_vmns.interval;
     while (now_ns() < end) {
         run(end);
     }
@@ -926,6 +984,8 @@ print_move(size_t number)
         }
         printf("{\"move\": %zu, \"to\": \"%c\", \"vmn\": %zu", number,
                "ab"[vmn->place], i);
+        printf(", \"at\": %lld.%09lld", (long long) (vmn->t0 / NSEC),
+               (long long) (vmn->t0 % NSEC));
         printf(", \"start\": %.1f", (vmn->t0 - vmns[0].t0) / 1e3);
         print_time("t1", vmn->t1, vmn->t0);
         print_time("t1_direct", vmn->t1_direct, vmn->t0);

@@ -4,6 +4,7 @@ each with an IP network of its own and a router between them; VMNs move between
 A and B, and their correspondent is at C."""
 
 import contextlib
+import ipaddress
 import os
 
 import netns
@@ -12,6 +13,12 @@ import topology
 
 # Simulated VMNs have their home addresses in there.
 HOME = "10.100.0.0/14"
+
+# With pools for thousands of VMNs.
+SITES = tuple(topology.Site(name, ipaddress.ip_network(network))
+              for name, network in (("A", "172.16.0.0/18"),
+                                    ("B", "172.16.64.0/18"),
+                                    ("C", "172.16.128.0/18")))
 
 
 class System:
@@ -71,7 +78,8 @@ class Vmmob(System):
         directory = os.path.join(self.directory, "lab")
         os.mkdir(directory)
         self.lab = self._stack.enter_context(
-            topology.Lab(self.ctx.build, directory, adjust=adjust))
+            topology.Lab(self.ctx.build, directory, sites=SITES,
+                         adjust=adjust))
         self.probe = self.lab.add_namespace("probe")
         for site, hv in self.lab.hypervisors.items():
             netns.add_veth(self.probe, site, hv.ns, "vms")
