@@ -80,6 +80,14 @@ class Vmmob(System):
         self.lab = self._stack.enter_context(
             topology.Lab(self.ctx.build, directory, sites=SITES,
                          adjust=adjust))
+        for site in SITES:
+            # The router keeps no neighbor for each MoA, of which Linux has
+            # room for 1,024 on the whole machine.
+            pool, device = site.pool, "site" + site.name
+            self.lab.network.ip("route add %s via %s dev %s onlink"
+                                % (pool, pool[0], device))
+            self.lab.network.ip("neigh add %s lladdr %s dev %s nud permanent"
+                                % (pool[0], site.uplink_mac, device))
         self.probe = self.lab.add_namespace("probe")
         for site, hv in self.lab.hypervisors.items():
             netns.add_veth(self.probe, site, hv.ns, "vms")
