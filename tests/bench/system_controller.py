@@ -74,7 +74,9 @@ class Lab(topology.Lab):
                 "set-controller", switch.BRIDGE,
                 "tcp:%s:%d" % (hv.site.router, OPENFLOW_PORT), "--",
                 "set", "controller", switch.BRIDGE, "inactivity_probe=0",
-                "max_backoff=1000")
+                "max_backoff=1000",
+                # As large as can be, for many VMNs at once.
+                "controller_queue_size=512")
         for hv in self.hypervisors.values():
             process.wait_until("flows from the controller",
                                lambda: "priority=60" in self.flows(hv), 20,
