@@ -1,11 +1,172 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Part latency: what a handover takes, without a guest."""
+"""Part latency: what a handover takes, without a guest.
+
+t1 is from the RARP at the new place until the first packet of the
+correspondent arrives there, t2 until the first packet of the VMN arrives at
+the correspondent."""
 
 import os
 
+import handover
+import load
+import results
+import system_controller
+import system_evpn
 import systems
+
+PART = "latency"
+VMNS = (1, 1000, 10000, 100000)
+MEGAFLOWS = (0, 10000, 100000)
+CORNERS = ((1000, 0), (100000, 100000))
+BATCH = 100
+BATCH_INTERVAL = 10000          # Between probes to one of many, in us.
 
 
 def run(ctx):
-    with systems.Vmmob(ctx, os.path.join(ctx.directory, "vmmob")):
-        ctx.say("up")
+    names = {"vmmob": systems.Vmmob, "controller":
+             system_controller.Controller, "evpn": system_evpn.Evpn}
+    started = {name: cls(ctx, os.path.join(ctx.directory, name))
+               for name, cls in names.items()}
+    with started["vmmob"] as vmmob:
+        with started["controller"], started["evpn"]:
+            ctx.say("all three systems are up")
+            _compare(ctx, started.values())
+            _compare_batch(ctx, (vmmob, started["controller"]))
+        _breakdown(ctx, vmmob)
+        _scale(ctx, vmmob)
+
+
+def _compare(ctx, compared):
+    """One VMN, all systems in turn."""
+    rounds, moves = (2, 10) if ctx.quick else (10, 100)
+    p50 = {}
+    for i in range(rounds):
+        for system in compared:
+            system.reset()
+            _record(ctx, system.name + ", 1 VMN",
+                    handover.measure(ctx, system, moves))
+        ctx.say("side by side: round %d of %d" % (i + 1, rounds))
+    for system in compared:
+        p50[system.name] = _case(ctx, system.name + ", 1 VMN", "t1").p(50)
+    _goal_ratio(ctx, "controller design: at least 4 times quicker (median)",
+                p50["controller"], p50["vmmob"], 4)
+    _goal_ratio(ctx, "EVPN: at least 50 times quicker (median)", p50["EVPN"],
+                p50["vmmob"], 50)
+
+
+def _compare_batch(ctx, compared):
+    """Many VMNs at once."""
+    rounds, moves = (1, 2) if ctx.quick else (5, 4)
+    p50 = {}
+    compared[0].limit(False)
+    for i in range(rounds):
+        for system in compared:
+            system.reset()
+            case = "%s, %d VMNs at once" % (system.name, BATCH)
+            moved = handover.measure(ctx, system, moves, BATCH,
+                                     BATCH_INTERVAL, BATCH_INTERVAL * 5,
+                                     pause=200000, hurry=True)
+            _record(ctx, case, moved)
+            last = ctx.record(PART, case + ", t1 of the last",
+                              handover.last(moved, "t1"))
+            p50[system.name] = last.p(50)
+    compared[0].limit(True)
+    _goal_ratio(ctx, "controller design, %d moves at once: at least 10 times "
+                "quicker (until the last is reached)" % BATCH,
+                p50["controller"], p50["vmmob"], 10)
+
+
+def _breakdown(ctx, vmmob):
+    """Where the time goes, by frames on the way."""
+    taps = []
+    for place in "ab":
+        site = vmmob.lab.hypervisors[place.upper()].site
+        uplink = "%s:%s-uplink" % (vmmob.lab.network.name, site.name)
+        taps += ["garp-%s=%s:garp" % (place, uplink),
+                 "out-%s=%s:to-cn" % (place, uplink),
+                 "news-%s=%s:mgmt:tcp=%s"
+                 % (place, vmmob.lab.hypervisors["C"].ns.name,
+                    site.management)]
+    taps.append("rewritten=%s:C-uplink:to-vmn" % vmmob.lab.network.name)
+    vmmob.reset()
+    moved = handover.measure(ctx, vmmob, 10 if ctx.quick else 200, taps=taps)
+    case = "vmmob, step by step: "
+    for key, text in (
+            ("garp", "gratuitous ARP on the uplink"),
+            ("out", "first packet of the VMN on the uplink"),
+            ("news", "the database's news reaches the correspondent's site"),
+            ("rewritten", "first packet to the new MoA on its uplink"),
+            ("t1", "that packet arrives at the VMN")):
+        ctx.record(PART, case + text,
+                   [_ms(each[key + "-" + each["to"]
+                             if key in ("garp", "out", "news") else key])
+                    for each in moved])
+
+
+def _scale(ctx, vmmob):
+    """More and more known VMNs and megaflows."""
+    hvs = vmmob.lab.hypervisors
+    known = load.Known(hvs["A"])
+    megaflows = [load.Megaflows(hv) for hv in hvs.values()]
+    for vmns in VMNS:
+        if vmns > 1:
+            known.add(vmns)
+        for n in MEGAFLOWS:
+            if ctx.quick and (vmns, n) not in ((1, 10000), (1000, 0)):
+                continue
+            for each in megaflows:
+                each.make(n)
+            vmmob.reset()
+            case = "vmmob, %s VMNs known, %s megaflows" % (
+                _thousands(vmns), _thousands(n))
+            corner = (vmns, n) in CORNERS
+            moves = 10 if ctx.quick else 1000 if corner else 200
+            moved = handover.measure(ctx, vmmob, moves)
+            have = min(each.count() for each in megaflows)
+            note = ""
+            if n:
+                note = "%d or more megaflows at the end" % have
+            _record(ctx, case, moved, note)
+            ctx.say(case)
+            if have < n * 0.95:
+                ctx.say("note: only %d megaflows are left" % have)
+    _goals_scale(ctx)
+
+
+def _goals_scale(ctx):
+    for (vmns, n), limits in zip(CORNERS, ((1, 3), (None, 10))):
+        name = "vmmob, %s VMNs known, %s megaflows" % (_thousands(vmns),
+                                                       _thousands(n))
+        if (PART, name + ", t1") not in ctx.cases:
+            continue
+        for which in "t1", "t2":
+            case = _case(ctx, name, which)
+            for p, limit in zip((50, 99), limits):
+                if limit:
+                    ctx.goal_below("%s: %s, p%d below %d ms"
+                                   % (name, which, p, limit), case.p(p),
+                                   limit, "ms")
+
+
+def _record(ctx, case, moved, note=""):
+    for which in "t1", "t2":
+        ctx.record(PART, "%s, %s" % (case, which),
+                   [_ms(each[which]) for each in moved], note=note)
+
+
+def _case(ctx, name, which):
+    return ctx.cases[PART, "%s, %s" % (name, which)]
+
+
+def _goal_ratio(ctx, text, other, ours, factor):
+    ratio = other / ours if other and ours else None
+    ctx.goal(text, "%.1f times" % ratio if ratio else "not measured",
+             ratio is not None and ratio >= factor)
+
+
+def _ms(us):
+    return None if us is None else us / 1000
+
+
+def _thousands(n):
+    return "{:,}".format(n)

@@ -82,6 +82,15 @@ class Context:
         self.goals.append({"goal": text, "measured": measured,
                            "met": bool(met), "note": note})
 
+    def goal_below(self, text, measured, limit, unit):
+        """Says that goal 'text' was met if 'measured', a number or None, is
+        below 'limit'."""
+        met = measured is not None and measured < limit
+        self.goal(text, "nothing" if measured is None
+                  else "%.2f %s" % (measured, unit), met,
+                  "" if met or measured is None
+                  else "missed by %.2f %s" % (measured - limit, unit))
+
     def program(self, name):
         """Returns the program made of tests/bench/NAME.c."""
         return tools.build(name, self.directory, source=HERE)
@@ -98,13 +107,14 @@ class Context:
             rows = [case.row() for case in self.cases.values()
                     if case.part == part]
             columns = [("case", "case"), ("n", "n"), ("lost", "lost"),
-                       ("min", "min"), ("p50", "p50"), ("p99", "p99"),
-                       ("max", "max"), ("floor", "floor"), ("unit", "unit"),
+                       ("%9s" % "min", "min"), ("%9s" % "p50", "p50"),
+                       ("%9s" % "p99", "p99"), ("%9s" % "max", "max"),
+                       ("%9s" % "floor", "floor"), ("unit", "unit"),
                        ("", "note")]
             text += [part, report.table(
                 [(heading, key) for heading, key in columns
                  if key not in ("floor", "note")
-                 or any(row[key] not in (None, "") for row in rows)], rows),
+                 or any(row[key].strip(" -") for row in rows)], rows),
                 ""]
         if self.goals:
             text += ["goals", report.table(
@@ -145,10 +155,10 @@ class Context:
 
 
 def _short(value):
-    """Four digits that matter, for a table."""
-    if isinstance(value, float):
-        return round(value, 3 if abs(value) < 10 else 1)
-    return value
+    """'value' for a table, to the right."""
+    if value is None:
+        return "%9s" % "-"
+    return "%9.3f" % value if isinstance(value, float) else "%9d" % value
 
 
 def _file_name(text):

@@ -74,6 +74,8 @@ class Vmmob(System):
     def start(self):
         def adjust(hv, bridge, open_vswitch):
             bridge["home"] = HOME
+            # Many VMNs are behind one port here.
+            bridge["max-vmns"] = "0"
 
         directory = os.path.join(self.directory, "lab")
         os.mkdir(directory)
@@ -100,6 +102,15 @@ class Vmmob(System):
                                lambda: "(learned)" in show(), 15)
             process.wait_until("agent of %s" % hv.name,
                                lambda: "agent: connected" in show(), 15)
+
+    def limit(self, on):
+        """Turns the limits of what the switch looks at from a port on or off:
+        many VMNs behind one port look like a flood."""
+        for hv in self.lab.hypervisors.values():
+            for key in "vmmob-punt-rate", "vmmob-flood-rate":
+                hv.switch.vsctl(*(
+                    ["remove", "bridge", "br0", "other_config", key] if on
+                    else ["set", "bridge", "br0", "other_config:%s=0" % key]))
 
     @staticmethod
     def _show(hv):
