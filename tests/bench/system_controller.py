@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The paper's own design as a System: controller.py and stock Open vSwitch."""
 
-import ipaddress
 import json
 import os
 
@@ -14,12 +13,6 @@ import topology
 HERE = os.path.dirname(os.path.abspath(__file__))
 
 OPENFLOW_PORT = 6653
-
-# Large enough for all VMNs of the benchmark.
-SITES = tuple(topology.Site(name, ipaddress.ip_network(network))
-              for name, network in (("A", "10.1.0.0/16"),
-                                    ("B", "10.2.0.0/16"),
-                                    ("C", "10.3.0.0/16")))
 
 
 def stock_build(build):
@@ -43,9 +36,6 @@ class Lab(topology.Lab):
         rows = []
         for hv in self.hypervisors.values():
             site = hv.site
-            # The router keeps no neighbor for each MoA.
-            self.network.ip("route add %s via %s dev site%s onlink"
-                            % (site.pool, site.pool[0], site.name))
             ofport = hv.switch.vsctl("get", "interface", switch.UPLINK,
                                      "ofport")
             rows.append({
@@ -96,7 +86,8 @@ class Controller(systems.System):
         directory = os.path.join(self.directory, "lab")
         os.mkdir(directory)
         self.lab = self._stack.enter_context(
-            Lab(stock_build(self.ctx.build), directory, sites=SITES))
+            Lab(stock_build(self.ctx.build), directory, sites=systems.SITES))
+        systems.route_pools(self.lab)
         probe = self.lab.add_namespace("probe")
         for site, hv in self.lab.hypervisors.items():
             netns.add_veth(probe, site, hv.ns, "vms")

@@ -132,7 +132,8 @@ class Evpn(systems.System):
             raise process.LabError("missing: bgpd (package frr)")
         directory = os.path.join(self.directory, "lab")
         os.mkdir(directory)
-        self.lab = self._stack.enter_context(Lab(self.ctx.build, directory))
+        self.lab = self._stack.enter_context(
+            Lab(self.ctx.build, directory, sites=systems.SITES))
         probe = self.lab.add_namespace("probe")
         for site, hv in self.lab.hypervisors.items():
             netns.add_veth(probe, site, hv.ns, PORT)

@@ -21,6 +21,17 @@ SITES = tuple(topology.Site(name, ipaddress.ip_network(network))
                                     ("C", "172.16.128.0/18")))
 
 
+def route_pools(lab):
+    """Has the router of 'lab' keep no neighbor for each MoA, of which Linux
+    has room for 1,024 on the whole machine."""
+    for site in lab.sites:
+        pool, device = site.pool, "site" + site.name
+        lab.network.ip("route add %s via %s dev %s onlink"
+                       % (pool, pool[0], device))
+        lab.network.ip("neigh add %s lladdr %s dev %s nud permanent"
+                       % (pool[0], site.uplink_mac, device))
+
+
 class System:
     """One system, as a context manager that starts it and takes it away.
 
@@ -82,14 +93,7 @@ class Vmmob(System):
         self.lab = self._stack.enter_context(
             topology.Lab(self.ctx.build, directory, sites=SITES,
                          adjust=adjust))
-        for site in SITES:
-            # The router keeps no neighbor for each MoA, of which Linux has
-            # room for 1,024 on the whole machine.
-            pool, device = site.pool, "site" + site.name
-            self.lab.network.ip("route add %s via %s dev %s onlink"
-                                % (pool, pool[0], device))
-            self.lab.network.ip("neigh add %s lladdr %s dev %s nud permanent"
-                                % (pool[0], site.uplink_mac, device))
+        route_pools(self.lab)
         self.probe = self.lab.add_namespace("probe")
         for site, hv in self.lab.hypervisors.items():
             netns.add_veth(self.probe, site, hv.ns, "vms")
