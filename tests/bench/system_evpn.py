@@ -146,7 +146,7 @@ class Evpn(systems.System):
         moves back before the one that moved it here was looked at at the
         other end, both share that time, and the second seems quicker than
         any move alone can be (30 ms instead of 51 ms)."""
-        return ["--pause", "120000"]
+        return ["--pause", "80000"]
 
     def reset(self):
         self.lab.check()
