@@ -53,6 +53,7 @@ class Guest:
         self.downtime_limit = downtime_limit
         self.hypervisor = None          # Where it is.
         self._qemu = None
+        self._next = None               # The QEMU that waits for it.
         self._n_qemus = 0
         self._ram = _ram_file(lab, name)
         lab.on_close(self.stop)
@@ -65,15 +66,21 @@ class Guest:
                            lambda: image.READY in qemu.console(), 60,
                            processes=[qemu.process])
 
-    def migrate(self, target, settle=0.5):
-        """Moves the guest to hypervisor 'target' and returns a Migration.
+    def prepare(self, target, announce=True):
+        """Has hypervisor 'target' wait for the guest: its port is there, and,
+        as libvirt does it, with the guest's MAC in its external_ids, unless
+        'announce' is false."""
+        self._next = self._start(target, incoming=True, announce=announce)
 
-        As libvirt does it: the port at the target is there, with the guest's
-        MAC in its external_ids, before anything moves, and the port at the
-        source goes as soon as the guest has left."""
+    def migrate(self, target, settle=0.5, announce=True):
+        """Moves the guest to hypervisor 'target', 'settle' seconds after
+        prepare() if that was not called before, and returns a Migration.  The
+        port at the source goes as soon as the guest has left."""
+        if not self._next:
+            self.prepare(target, announce)
+            time.sleep(settle)
         source, home = self._qemu, self.hypervisor
-        destination = self._start(target, incoming=True)
-        time.sleep(settle)
+        destination, self._next = self._next, None
 
         started = time.time()
         source.qmp.command("migrate", uri=destination.migration)
@@ -113,9 +120,10 @@ class Guest:
         if os.path.exists(self._ram):
             os.unlink(self._ram)
 
-    def _start(self, hypervisor, incoming=False):
+    def _start(self, hypervisor, incoming=False, announce=True):
         hypervisor.ns.add_tap(TAP, self.mac)
-        hypervisor.switch.add_vm_port(TAP, self.mac, "iface-" + self.name)
+        hypervisor.switch.add_vm_port(TAP, self.mac if announce else None,
+                                      "iface-" + self.name)
         self._n_qemus += 1
         qemu = Qemu(self, hypervisor, "%s-%d" % (self.name, self._n_qemus),
                     self._ram, incoming)

@@ -16,6 +16,10 @@ import tools
 META_PACKAGE = "linux-image-cloud-amd64"
 ECHO_PORT = 7
 
+# Where the kernel's package is kept.
+CACHE = os.path.join(os.environ.get("XDG_CACHE_HOME")
+                     or os.path.expanduser("~/.cache"), "vmmob-lab")
+
 # In order of loading.
 MODULES = ("virtio_ring", "virtio", "virtio_pci_modern_dev",
            "virtio_pci_legacy_dev", "virtio_pci", "failover", "net_failover",

@@ -21,15 +21,24 @@ Receipt = collections.namedtuple("Receipt", "at bytes")
 
 class Prober:
     """Pings 'address' from namespace 'ns' every 'interval' ms until
-    finish(), which returns the list of Probe."""
+    finish(), which returns the list of Probe.  With 'udp' it sends datagrams
+    to the echo server instead.  Several in one 'directory' need a 'name'
+    each."""
 
-    def __init__(self, ns, address, directory, programs, interval=10):
-        self._output = os.path.join(directory, "prober.out")
+    def __init__(self, ns, address, directory, programs, interval=10,
+                 udp=False, name="prober"):
+        self._output = os.path.join(directory, name + ".out")
         self._process = ns.spawn(
             [tools.build("prober", programs), address,
-             str(int(interval * 1000)), self._output],
-            os.path.join(directory, "prober.log"))
+             str(int(interval * 1000)), self._output]
+            + [str(image.ECHO_PORT)] * udp,
+            os.path.join(directory, name + ".log"))
+        self.id = self._process.pid & 0xffff    # In its ICMP headers.
         self.icmp_errors = None
+
+    def stop_sending(self):
+        """Has finish() wait less, as answers are waited for meanwhile."""
+        self._process.terminate()
 
     def finish(self):
         process.stop(self._process, 10)

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * prober: send an ICMP echo request every INTERVAL microseconds and say, for
- * each one, when it left and when its answer came.
+ * prober: send an ICMP echo request every INTERVAL microseconds, or a datagram
+ * to a UDP echo server, and say, for each one, when it left and when its answer
+ * came.
  *
- * usage: prober DESTINATION INTERVAL_US OUTPUT
+ * usage: prober DESTINATION INTERVAL_US OUTPUT [UDP_PORT]
  *
  * - The schedule is absolute (clock_nanosleep with TIMER_ABSTIME), because
  *   "ping -i 0.01" drifts.  A slot that was missed is skipped, never made up
@@ -46,7 +47,7 @@ struct probe {
 };
 
 struct packet {
-    struct icmphdr icmp;
+    struct icmphdr icmp;        /* With UDP, just padding. */
     uint64_t seq;               /* The 16 bits of ICMP are too few. */
     uint8_t pad[40];            /* In all 56 bytes, as "ping" sends. */
 } __attribute__((packed));
@@ -56,6 +57,7 @@ static int fd;
 static struct sockaddr_in destination;
 static int64_t interval;        /* ns */
 static uint16_t id;
+static bool udp;
 static uint64_t n_probes;       /* Sender's, valid after it is joined. */
 static uint64_t n_errors;       /* Receiver's, the same. */
 static atomic_bool stop_sending;
@@ -64,6 +66,7 @@ static atomic_bool stop_receiving;
 static void *sender(void *);
 static void *receiver(void *);
 static void handle_packet(const uint8_t *, size_t, int64_t now);
+static void handle_answer(uint64_t seq, int64_t now);
 static uint16_t checksum(const void *, size_t);
 
 static void
@@ -98,19 +101,25 @@ main(int argc, char *argv[])
     int on = 1, signo;
     FILE *output;
 
-    if (argc != 4 || !inet_aton(argv[1], &destination.sin_addr)
+    if (argc < 4 || argc > 5 || !inet_aton(argv[1], &destination.sin_addr)
         || atoll(argv[2]) <= 0) {
-        fprintf(stderr, "usage: prober DESTINATION INTERVAL_US OUTPUT\n");
+        fprintf(stderr,
+                "usage: prober DESTINATION INTERVAL_US OUTPUT [UDP_PORT]\n");
         return EXIT_FAILURE;
     }
+    udp = argc == 5;
     destination.sin_family = AF_INET;
     interval = atoll(argv[2]) * 1000;
     id = getpid();
 
     probes = calloc(MAX_PROBES, sizeof *probes);
-    fd = socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_ICMP);
+    fd = (udp ? socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)
+          : socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_ICMP));
     if (!probes || fd < 0) {
         fatal("socket");
+    }
+    if (udp) {
+        destination.sin_port = htons(atoi(argv[4]));
     }
     if (setsockopt(fd, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof on)
         || setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout,
@@ -222,8 +231,17 @@ static void
 handle_packet(const uint8_t *data, size_t n, int64_t now)
 {
     struct packet packet;
-    size_t header = (data[0] & 0xf) * 4;
+    size_t header;
 
+    if (udp) {
+        if (n >= sizeof packet) {
+            memcpy(&packet, data, sizeof packet);
+            handle_answer(packet.seq, now);
+        }
+        return;
+    }
+
+    header = (data[0] & 0xf) * 4;
     if (n < header + sizeof packet.icmp) {
         return;
     }
@@ -232,15 +250,8 @@ handle_packet(const uint8_t *data, size_t n, int64_t now)
     case ICMP_ECHOREPLY:
         if (n >= header + sizeof packet) {
             memcpy(&packet, data + header, sizeof packet);
-            if (packet.icmp.un.echo.id == htons(id)
-                && packet.seq < MAX_PROBES && probes[packet.seq].sent) {
-                struct probe *p = &probes[packet.seq];
-
-                if (p->answered) {
-                    p->duplicates++;
-                } else {
-                    p->answered = now;
-                }
+            if (packet.icmp.un.echo.id == htons(id)) {
+                handle_answer(packet.seq, now);
             }
         }
         break;
@@ -250,6 +261,20 @@ handle_packet(const uint8_t *data, size_t n, int64_t now)
     case ICMP_REDIRECT:
         n_errors++;
         break;
+    }
+}
+
+static void
+handle_answer(uint64_t seq, int64_t now)
+{
+    if (seq < MAX_PROBES && probes[seq].sent) {
+        struct probe *p = &probes[seq];
+
+        if (p->answered) {
+            p->duplicates++;
+        } else {
+            p->answered = now;
+        }
     }
 }
 

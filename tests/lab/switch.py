@@ -178,10 +178,12 @@ class Switch:
 
     def add_vm_port(self, port, mac, iface_id, wait=True):
         """Adds 'port' to the bridge with what libvirt says about it, and
-        waits until the switch has it."""
+        waits until the switch has it.  Without 'mac' (None) nobody says which
+        VM it is for."""
         self.vsctl(*([] if wait else ["--no-wait"]), "--may-exist",
                    "add-port", BRIDGE, port, "--", "set", "interface", port,
-                   "external_ids:attached-mac=\"%s\"" % mac,
+                   *([] if mac is None
+                     else ["external_ids:attached-mac=\"%s\"" % mac]),
                    "external_ids:iface-id=" + iface_id,
                    "external_ids:iface-status=active")
 

@@ -12,7 +12,17 @@ is one more namespace, which knows nothing of home addresses:
   the hypervisor's uplink and, by another wire, its management address, so
   the agents' OVSDB connections cross the same router.  vmmob is on.
 - "l2": one Linux bridge, one network, nothing on but MAC learning: the
-  baseline."""
+  baseline.
+
+With a delay between sites, the network is one Linux bridge in either, with a
+delay line at each site's port.  Then each site of an "ip" lab has a router of
+its own in front of that, as a site's gateway is near and the others are not:
+
+    br0 of A -- uplink ---+-- router of A -- delay line --+
+         management wire -+                               +-- the network
+    br0 of B -- uplink ---+-- router of B -- delay line --+
+         management wire -+
+"""
 
 import collections
 import contextlib
@@ -23,10 +33,14 @@ import os
 import netns
 import process
 import switch
+import tools
 
 HOME = ipaddress.ip_network("10.100.0.0/24")
 HOME_GATEWAY = "10.100.0.1"
 MANAGEMENT = "mgmt"
+
+# Between the sites' routers, where there are several.
+CORE = ipaddress.ip_network("198.18.0.0/24")
 
 
 class Site(collections.namedtuple("Site", "name network")):
@@ -44,6 +58,11 @@ class Site(collections.namedtuple("Site", "name network")):
     def pool(self):
         """The upper half of the network."""
         return list(self.network.subnets(1))[1]
+
+    @property
+    def core(self):
+        """Its router's address to the other routers."""
+        return str(CORE[ord(self.name)])
 
     @property
     def router_mac(self):
@@ -95,25 +114,52 @@ class Endpoint:
         hypervisor.switch.add_vm_port(port, mac, "iface-" + name)
 
 
+class DelayLine:
+    """Holds frames for 'delay_ms' on their way between two devices of 'ns',
+    in either direction.  At the end 'dropped' is how many did not fit."""
+
+    def __init__(self, ns, device0, device1, delay_ms, directory):
+        self.dropped = None
+        name = os.path.join(directory, "delay-" + device0)
+        self._counters = name + ".out"
+        self._process = ns.spawn(
+            [tools.build("delay", directory), device0, device1,
+             str(round(delay_ms * 1000)), self._counters], name + ".log")
+
+    def check(self):
+        if self._process.poll() is not None:
+            raise process.LabError(process.tail(self._process.output, 5))
+
+    def stop(self):
+        process.stop(self._process)
+        if self.dropped is None and os.path.exists(self._counters):
+            with open(self._counters) as counters:
+                self.dropped = sum(int(line.split()[1]) for line in counters)
+
+
 class Lab:
     """The whole network, as a context manager that removes all it made.
 
     'build' is a switch.Build, 'directory' an empty directory of its own,
-    'system' "ip" or "l2", 'other_config' settings for each Open vSwitch.
-    'adjust' is called for each Hypervisor with its settings, two dictionaries
-    as in Switch.start_vmmob(), and may change them."""
+    'system' "ip" or "l2", 'other_config' settings for each Open vSwitch,
+    'delay_ms' how long packets take from one site to another.  'adjust' is
+    called for each Hypervisor with its settings, two dictionaries as in
+    Switch.start_vmmob(), and may change them."""
 
     _serial = itertools.count(1)
 
     def __init__(self, build, directory, system="ip", sites=SITES,
-                 other_config=None, adjust=None):
+                 other_config=None, adjust=None, delay_ms=0):
         self.build = build
         self.directory = directory
         self.system = system
         self.sites = sites
         self.other_config = other_config or {}
         self.adjust = adjust or (lambda *args: None)
+        self.delay_ms = delay_ms
+        self.delay_lines = []
         self.network = None     # Namespace of the router or bridge.
+        self.routers = {}       # Namespace of the router by site, if "ip".
         self.hypervisors = {}
         self._prefix = "vmmob-%d-%d-" % (os.getpid(), next(self._serial))
         self._stack = contextlib.ExitStack()
@@ -147,6 +193,8 @@ class Lab:
         hypervisors do not reach each other over the router."""
         for hv in self.hypervisors.values():
             hv.switch.check()
+        for line in self.delay_lines:
+            line.check()
         if self.system != "ip":
             return
         for hv in self.hypervisors.values():
@@ -181,29 +229,46 @@ class Lab:
 
     def _start(self):
         self.network = network = self.add_namespace("net")
-        network.sysctl("net/ipv4/ip_forward", int(self.system == "ip"))
-        if self.system == "l2":
+        one_router = self.system == "ip" and not self.delay_ms
+        network.sysctl("net/ipv4/ip_forward", int(one_router))
+        if not one_router:
             network.add_bridge("segment", "02:00:00:00:00:fe")
         for site in self.sites:
             hv = Hypervisor(self, site)
             self.hypervisors[site.name] = hv
             self.on_close(hv.switch.stop)
-            segment = "segment"
             if self.system == "ip":
+                router = network if one_router else self._add_router(site)
+                self.routers[site.name] = router
                 segment = "site" + site.name
-                network.add_bridge(segment, site.router_mac)
-                network.ip("addr add %s/%d dev %s"
-                           % (site.router, site.network.prefixlen, segment))
-                self._wire(network, segment, hv, MANAGEMENT)
+                router.add_bridge(segment, site.router_mac)
+                router.ip("addr add %s/%d dev %s"
+                          % (site.router, site.network.prefixlen, segment))
+                self._wire(router, segment, hv, MANAGEMENT)
                 hv.ns.ip("addr add %s/%d dev %s"
                          % (site.management, site.network.prefixlen,
                             MANAGEMENT))
                 hv.ns.ip("route add default via " + site.router)
-            self._wire(network, segment, hv, switch.UPLINK, site.uplink_mac)
+                self._wire(router, segment, hv, switch.UPLINK,
+                           site.uplink_mac)
+            else:
+                self._wire_site(site, hv.ns, switch.UPLINK, site.uplink_mac)
             hv.switch.start(site.uplink_mac, self.other_config)
         if self.system == "ip":
             self.check()
             self.start_vmmob()
+
+    def _add_router(self, site):
+        """Returns the namespace of a site's own router, far from the others'
+        routers."""
+        router = self.add_namespace("router" + site.name)
+        router.sysctl("net/ipv4/ip_forward", 1)
+        self._wire_site(site, router, "core")
+        router.ip("addr add %s/%d dev core" % (site.core, CORE.prefixlen))
+        for peer in self.sites:
+            if peer != site:
+                router.ip("route add %s via %s" % (peer.network, peer.core))
+        return router
 
     def start_vmmob(self):
         for hv in self.hypervisors.values():
@@ -232,3 +297,19 @@ class Lab:
         port = "%s-%s" % (hv.name, device)
         netns.add_veth(network, port, hv.ns, device, mac1=mac)
         network.ip("link set %s master %s" % (port, segment))
+
+    def _wire_site(self, site, ns, device, mac=None):
+        """A wire from the network's bridge to 'device' in 'ns', with half the
+        delay between two sites, if there is one."""
+        network = self.network
+        port = "%s-%s" % (site.name, device)
+        netns.add_veth(network, port, ns, device, mac1=mac)
+        if self.delay_ms:
+            near, far = port, site.name + "-far"
+            port = site.name + "-end"
+            netns.add_veth(network, far, network, port)
+            line = DelayLine(network, near, far, self.delay_ms / 2,
+                             self.directory)
+            self.on_close(line.stop)
+            self.delay_lines.append(line)
+        network.ip("link set %s master segment" % port)

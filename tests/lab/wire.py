@@ -4,24 +4,28 @@
 import collections
 import contextlib
 import ctypes
+import errno
 import ipaddress
 import os
 import select
 import socket
 import struct
+import time
 
 CLONE_NEWNET = 0x40000000
 SOL_PACKET, PACKET_STATISTICS, PACKET_AUXDATA = 263, 6, 8
 PACKET_OTHERHOST, PACKET_OUTGOING = 3, 4
 TP_STATUS_CSUMNOTREADY = 1 << 3
 ETH_P_ALL, ETH_P_IP, ETH_P_ARP = 3, 0x0800, 0x0806
-SO_RCVBUFFORCE = 33
+SO_RCVBUFFORCE, SO_TIMESTAMPNS = 33, 35
 CAPTURE_BYTES = 64 << 20
 NOBODY = ipaddress.ip_address("0.0.0.0")
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
-Frame = collections.namedtuple("Frame", "data partial")
+# 'at' is in ns as of time.time_ns(), 'outgoing' is true if the frame left by
+# the device.
+Frame = collections.namedtuple("Frame", "data partial at outgoing")
 
 
 @contextlib.contextmanager
@@ -38,10 +42,11 @@ def inside(ns):
 
 class Capture:
     """The frames that come in at 'device' in 'ns', or only those that are
-    addressed to it.  They wait in the kernel until taken."""
+    addressed to it, and also those that leave by it if 'outgoing' says so.
+    They wait in the kernel until taken."""
 
-    def __init__(self, ns, device, addressed=False):
-        self.unwanted = [PACKET_OUTGOING]
+    def __init__(self, ns, device, addressed=False, outgoing=False):
+        self.unwanted = [] if outgoing else [PACKET_OUTGOING]
         if addressed:
             self.unwanted += [PACKET_OTHERHOST]
         with inside(ns):
@@ -49,6 +54,7 @@ class Capture:
             self.socket.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE,
                                    CAPTURE_BYTES)
             self.socket.setsockopt(SOL_PACKET, PACKET_AUXDATA, 1)
+            self.socket.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
             self.socket.bind((device, ETH_P_ALL))
 
     def take(self):
@@ -56,9 +62,15 @@ class Capture:
         the kernel had to leave out."""
         frames = []
         while select.select([self.socket], [], [], 0)[0]:
-            data, control, _, address = self.socket.recvmsg(1 << 17, 256)
+            try:
+                data, control, _, address = self.socket.recvmsg(1 << 17, 256)
+            except OSError as e:
+                if e.errno == errno.ENETDOWN:   # What was seen is still here.
+                    continue
+                raise
             if address[2] not in self.unwanted:
-                frames.append(Frame(data, _is_partial(control)))
+                frames.append(Frame(data, _is_partial(control), _time(control),
+                                    address[2] == PACKET_OUTGOING))
         _, drops = struct.unpack(
             "II", self.socket.getsockopt(SOL_PACKET, PACKET_STATISTICS, 8))
         return frames, drops
@@ -182,7 +194,15 @@ def _is_partial(control):
     return False
 
 
+def _time(control):
+    for level, kind, data in control:
+        if level == socket.SOL_SOCKET and kind == SO_TIMESTAMPNS:
+            seconds, ns = struct.unpack_from("ll", data)
+            return seconds * 10**9 + ns
+    return time.time_ns()
+
+
 def _setns(ns):
     if _libc.setns(ns.fileno(), CLONE_NEWNET):
-        errno = ctypes.get_errno()
-        raise OSError(errno, "setns: " + os.strerror(errno))
+        error = ctypes.get_errno()
+        raise OSError(error, "setns: " + os.strerror(error))
