@@ -26,10 +26,11 @@ def route_pools(lab):
     has room for 1,024 on the whole machine."""
     for site in lab.sites:
         pool, device = site.pool, "site" + site.name
-        lab.network.ip("route add %s via %s dev %s onlink"
-                       % (pool, pool[0], device))
-        lab.network.ip("neigh add %s lladdr %s dev %s nud permanent"
-                       % (pool[0], site.uplink_mac, device))
+        router = lab.routers[site.name]
+        router.ip("route add %s via %s dev %s onlink"
+                  % (pool, pool[0], device))
+        router.ip("neigh add %s lladdr %s dev %s nud permanent"
+                  % (pool[0], site.uplink_mac, device))
 
 
 class System:
@@ -78,9 +79,13 @@ class System:
 
 class Vmmob(System):
     """vmmob: tests/lab's three hypervisors, with a port for handover-probe on
-    each."""
+    each.  Packets take 'delay_ms' from one site to another."""
 
     name = "vmmob"
+
+    def __init__(self, ctx, directory, delay_ms=0):
+        super().__init__(ctx, directory)
+        self.delay_ms = delay_ms
 
     def start(self):
         def adjust(hv, bridge, open_vswitch):
@@ -92,7 +97,7 @@ class Vmmob(System):
         os.mkdir(directory)
         self.lab = self._stack.enter_context(
             topology.Lab(self.ctx.build, directory, sites=SITES,
-                         adjust=adjust))
+                         adjust=adjust, delay_ms=self.delay_ms))
         route_pools(self.lab)
         self.probe = self.lab.add_namespace("probe")
         for site, hv in self.lab.hypervisors.items():
