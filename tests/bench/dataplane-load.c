@@ -10,7 +10,7 @@
  * goes through without loss, and not how fast a switch drops.  "tcp" sends on
  * one connection; then SIZE is the size of each write and WINDOW is ignored.
  *
- * The first tenth of the time is not counted.  Prints one line: packets (of
+ * Before the time starts, a tenth of it passes.  Prints one line: packets (of
  * TCP: 0), bytes of payload, nanoseconds, packets lost. */
 
 #include <arpa/inet.h>
@@ -138,13 +138,12 @@ run_udp(int from, int to, size_t window, int64_t length, struct result *r)
     struct iovec out_iov = { payload, size }, in_iov[BATCH];
     int64_t begin = now_ns(), last = begin, now = begin;
     uint64_t sent = 0, received = 0;
-    bool counting = false;
 
     for (size_t i = 0; i < BATCH; i++) {
         out[i].msg_hdr.msg_iov = &out_iov;
         out[i].msg_hdr.msg_iovlen = 1;
     }
-    while (now < begin + length) {
+    while (!r->start || now < r->start + length) {
         struct pollfd pfd = { .fd = to, .events = POLLIN };
         int n;
 
@@ -180,9 +179,8 @@ run_udp(int from, int to, size_t window, int64_t length, struct result *r)
             received = sent;
             last = now;
         }
-        if (!counting && now >= begin + length / 10) {
+        if (!r->start && now >= begin + length / 10) {
             *r = (struct result) { .start = now };
-            counting = true;
         }
     }
     r->end = now;
@@ -212,7 +210,6 @@ run_tcp(int from, int to, int64_t length, struct result *r)
 {
     struct sender sender = { .fd = from, .stop = false };
     int64_t begin = now_ns();
-    bool counting = false;
     pthread_t thread;
 
     if (pthread_create(&thread, NULL, tcp_sender, &sender)) {
@@ -232,11 +229,9 @@ run_tcp(int from, int to, int64_t length, struct result *r)
         }
         r->bytes += n;
         r->end = now;
-        if (!counting && now >= begin + length / 10) {
-            *r = (struct result) { .start = now, .end = now };
-            counting = true;
-        }
-        if (now >= begin + length) {
+        if (!r->start && now >= begin + length / 10) {
+            *r = (struct result) { .start = now };
+        } else if (r->start && now >= r->start + length) {
             sender.stop = true;
         }
     }

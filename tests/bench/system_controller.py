@@ -3,6 +3,7 @@
 
 import json
 import os
+import shutil
 
 import netns
 import process
@@ -53,6 +54,11 @@ class Lab(topology.Lab):
             env={"VMMOB_CONTROLLER": config, "PYTHONDONTWRITEBYTECODE": 1})
         self.on_close(lambda: process.stop(controller))
         self.processes = [controller]
+        process.wait_until(
+            "start of the controller",
+            lambda: self.network.run(["ss", "-Hltn", "sport", "=",
+                                      ":%d" % OPENFLOW_PORT]), 30,
+            processes=self.processes)
         for hv in self.hypervisors.values():
             # First, or the flow that is there without a controller stays.
             hv.switch.vsctl("set-fail-mode", switch.BRIDGE, "secure")
@@ -83,6 +89,9 @@ class Controller(systems.System):
     name = "controller"
 
     def start(self):
+        if not shutil.which("osken-manager"):
+            raise process.LabError("missing: osken-manager (package "
+                                   "python3-os-ken)")
         directory = os.path.join(self.directory, "lab")
         os.mkdir(directory)
         self.lab = self._stack.enter_context(
