@@ -22,7 +22,9 @@ ofproto_vmmob_libvmmob_la_SOURCES = \
 	ofproto-vmmob/port-table.c \
 	ofproto-vmmob/port-table.h \
 	ofproto-vmmob/settings.c \
-	ofproto-vmmob/settings.h
+	ofproto-vmmob/settings.h \
+	ofproto-vmmob/tail.c \
+	ofproto-vmmob/tail.h
 ofproto_libofproto_la_LIBADD += ofproto-vmmob/libvmmob.la
 ofproto_libofproto_la_SOURCES += \
 	ofproto-vmmob/agent.c \

@@ -23,6 +23,8 @@ struct vmmob_vm_port {
     char *name;
     bool marked;                /* While ports are looked for. */
     bool policed;               /* There are rules for its MAC addresses. */
+    struct eth_addr expected;   /* The VMN for which it was added, all zeros if
+                                 * that is not known. */
     bool blocked;               /* Everything from there is dropped... */
     long long int blocked_until;    /* ...until then, in ms, or longer. */
     unsigned long long int n_excess;    /* What was too much, when that was
@@ -68,6 +70,8 @@ struct vmmob_bridge {
     long long int next_sweep;   /* When to look for idle rules, in ms. */
     long long int next_report;  /* When to log forged frames, in ms. */
     long long int next_count;   /* When to look for floods, in ms. */
+    long long int next_revalidation;    /* When to have all datapath flows be
+                                         * looked at, in ms, or LLONG_MAX. */
 
     /* Statistics, since the bridge was enabled. */
     unsigned long long int n_punted;    /* Packets looked at. */

@@ -16,39 +16,60 @@ VLOG_DEFINE_THIS_MODULE(vmmob_handover);
 
 /* The state of a VMN at one OFS ("-": the OFS knows nothing of it):
  *
- *  event        | -            | ATTACHED     | DETACHED     | LEFT
- *  -------------+--------------+--------------+--------------+--------------
- *  seen at a    | arrive (*):  | note the     | note the     | arrive (*):
- *  port         | seqno + 1,   | port (*)     | port:        | seqno + 1,
- *               | take MoAs:   |              | ATTACHED     | MoAs again:
- *               | ATTACHED     |              |              | ATTACHED
- *  said to be   |              |              | note the     |
- *  at a port    |              |              | port:        |
- *               |              |              | ATTACHED     |
- *  not at its   |              | DETACHED     |              |
- *  port, port   |              |              |              |
- *  gone         |              |              |              |
- *  binding is   |              | redirect:    | redirect:    |
- *  elsewhere    |              | LEFT         | LEFT         |
- *  binding is   |              |              |              | redirect no
- *  here again   |              |              |              | more:
- *               |              |              |              | DETACHED
- *  redirection  |              |              |              | give MoAs
- *  expires      |              |              |              | back: -
- *  release      |              | give MoAs    | give MoAs    | give MoAs
- *               |              | back: -      | back: -      | back: -
- *  own row from | DETACHED     | keep the     | (same)       | (same)
- *  earlier life |              | higher seqno |              |
+ *  event        | -         | ATTACHED  | DETACHED  | LEFT      | PREPARED
+ *  -------------+-----------+-----------+-----------+-----------+-----------
+ *  seen at a    | arrive    | note the  | note the  | arrive    | arrive
+ *  port         | (*):      | port (*)  | port:     | (*):      | (*):
+ *               | seqno + 1,|           | ATTACHED  | seqno + 1,| seqno + 1:
+ *               | take MoAs:|           |           | MoAs again| ATTACHED
+ *               | ATTACHED  |           |           | ATTACHED  |
+ *  said to be   |           |           | note the  |           |
+ *  at a port    |           |           | port:     |           |
+ *               |           |           | ATTACHED  |           |
+ *  expected at  | if it is  |           |           | note the  | note the
+ *  a port       | elsewhere,|           |           | port      | port
+ *               | take MoAs:|           |           |           |
+ *               | PREPARED  |           |           |           |
+ *  not expected |           |           |           | forget the| give MoAs
+ *  there        |           |           |           | port      | back: -
+ *  any more     |           |           |           |           |
+ *  not at its   |           | DETACHED  |           |           | give MoAs
+ *  port, port   |           |           |           |           | back: -
+ *  gone         |           |           |           |           |
+ *  binding is   |           | redirect: | redirect: |           |
+ *  elsewhere    |           | LEFT      | LEFT      |           |
+ *  binding is   |           |           |           | redirect  |
+ *  here again   |           |           |           | no more:  |
+ *               |           |           |           | DETACHED  |
+ *  its time is  |           |           |           | if it is  | give MoAs
+ *  up           |           |           |           | expected: | back: -
+ *               |           |           |           | PREPARED; |
+ *               |           |           |           | otherwise |
+ *               |           |           |           | give MoAs |
+ *               |           |           |           | back: -   |
+ *  release      |           | give MoAs | give MoAs | give MoAs | give MoAs
+ *               |           | back: -   | back: -   | back: -   | back: -
+ *  own row from | DETACHED, | keep the  | (same)    | (same)    | (same)
+ *  earlier life | or        | higher    |           |           |
+ *               | PREPARED  | seqno     |           |           |
+ *               | if the row|           |           |           |
+ *               | says so   |           |           |           |
  *
  * "seqno + 1" is one more than the highest that is known of the VMN, as with
  * MAC mobility in RFC 7432 section 7.7.  The row of a VMN is published in all
- * four columns but the first, and withdrawn with the VMN.
+ * columns but the first, and withdrawn with the VMN.  While PREPARED, its row
+ * says so: then it is not in force while there is another that does not, and
+ * it says where the VMN will be, not that it is there.  So nothing but a
+ * packet from the VMN itself moves it, and it moves just as well if nobody
+ * expected it.
  *
  * (*) Nothing if it was elsewhere and is frozen; see damping.h. */
 
 enum event {
     SEEN,
     SAID_AT_PORT,
+    EXPECTED,
+    NOT_EXPECTED,
     NOT_AT_PORT,
     ELSEWHERE,
     HERE_AGAIN,
@@ -65,23 +86,27 @@ enum action {
     ATTACH,                     /* To ATTACHED, it was here all the time. */
     DETACH,                     /* To DETACHED. */
     LEAVE,                      /* To LEFT. */
+    PREPARE,                    /* To PREPARED, see vmn_prepare(). */
     FORGET,                     /* To "-", see vmn_forget(). */
-    TAKE_UP,                    /* To DETACHED, with what the row says. */
+    END_LEAVE,                  /* To PREPARED or "-". */
+    TAKE_UP,                    /* To what the row says, with it. */
     MERGE                       /* Stay, with the row's seqno if higher, and
                                  * those of its addresses that are new. */
 };
 
 /* The table above. */
-static const enum action actions[N_EVENTS][4] = {
-    /*                -        ATTACHED   DETACHED  LEFT */
-    [SEEN] =        { ARRIVE,  NOTE_PORT, ATTACH,   ARRIVE  },
-    [SAID_AT_PORT] = { NOTHING, NOTHING,  ATTACH,   NOTHING },
-    [NOT_AT_PORT] = { NOTHING, DETACH,    NOTHING,  NOTHING },
-    [ELSEWHERE] =   { NOTHING, LEAVE,     LEAVE,    NOTHING },
-    [HERE_AGAIN] =  { NOTHING, NOTHING,   NOTHING,  DETACH  },
-    [EXPIRED] =     { NOTHING, NOTHING,   NOTHING,  FORGET  },
-    [RELEASED] =    { NOTHING, FORGET,    FORGET,   FORGET  },
-    [EARLIER_ROW] = { TAKE_UP, MERGE,     MERGE,    MERGE   },
+static const enum action actions[N_EVENTS][5] = {
+    /*                 -        ATTACHED   DETACHED  LEFT       PREPARED */
+    [SEEN] =         { ARRIVE,  NOTE_PORT, ATTACH,   ARRIVE,    ARRIVE    },
+    [SAID_AT_PORT] = { NOTHING, NOTHING,   ATTACH,   NOTHING,   NOTHING   },
+    [EXPECTED] =     { PREPARE, NOTHING,   NOTHING,  NOTE_PORT, NOTE_PORT },
+    [NOT_EXPECTED] = { NOTHING, NOTHING,   NOTHING,  NOTE_PORT, FORGET    },
+    [NOT_AT_PORT] =  { NOTHING, DETACH,    NOTHING,  NOTHING,   FORGET    },
+    [ELSEWHERE] =    { NOTHING, LEAVE,     LEAVE,    NOTHING,   NOTHING   },
+    [HERE_AGAIN] =   { NOTHING, NOTHING,   NOTHING,  DETACH,    NOTHING   },
+    [EXPIRED] =      { NOTHING, NOTHING,   NOTHING,  END_LEAVE, FORGET    },
+    [RELEASED] =     { NOTHING, FORGET,    FORGET,   FORGET,    FORGET    },
+    [EARLIER_ROW] =  { TAKE_UP, MERGE,     MERGE,    MERGE,     MERGE     },
 };
 
 /* Returns what to do on 'event' about 'vmn', which is null if the OFS knows
@@ -90,7 +115,7 @@ static enum action
 decide(enum event event, const struct handover_vmn *vmn)
 {
     BUILD_ASSERT_DECL(HANDOVER_ATTACHED == 0 && HANDOVER_DETACHED == 1
-                      && HANDOVER_LEFT == 2);
+                      && HANDOVER_LEFT == 2 && HANDOVER_PREPARED == 3);
     return actions[event][vmn ? 1 + vmn->state : 0];
 }
 
@@ -145,12 +170,23 @@ static void vmn_set_state(struct handover_ofs *, struct handover_vmn *,
 static struct port_count *find_port_count(const struct handover_ofs *,
                                           ofp_port_t);
 static void vmn_count(struct handover_ofs *, struct handover_vmn *);
+static void insert_by_expiry(struct ovs_list *, struct handover_vmn *);
+static long long int next_expiry(const struct ovs_list *);
+static void vmn_not_at_port(struct handover *, struct handover_ofs *,
+                            struct handover_vmn *, long long int now);
+static void vmn_expire(struct handover *, struct handover_ofs *,
+                       struct handover_vmn *, long long int now);
 static void vmn_publish(struct handover *, struct handover_vmn *);
 static void vmn_take_moas(struct handover *, struct handover_ofs *,
                           struct handover_vmn *);
 static void vmn_give_back_hoa(struct handover *, struct handover_ofs *,
                               struct handover_vmn *,
                               const struct in6_addr *hoa, long long int now);
+static void vmn_copy_hoas(const struct handover_ofs *, struct handover_vmn *,
+                          const struct vmmob_vmn *);
+static bool vmn_prepare(struct handover *, struct handover_ofs *,
+                        struct handover_vmn *, const struct vmmob_key *,
+                        ofp_port_t port, long long int now);
 static bool vmn_arrive(struct handover *, struct handover_ofs *,
                        struct handover_vmn *, const struct vmmob_key *,
                        const struct in6_addr *hoa, ofp_port_t port,
@@ -190,6 +226,8 @@ handover_state_to_string(enum handover_state state)
         return "detached";
     case HANDOVER_LEFT:
         return "left";
+    case HANDOVER_PREPARED:
+        return "prepared";
     default:
         OVS_NOT_REACHED();
     }
@@ -261,6 +299,7 @@ handover_configure(struct handover *h, const struct vmmob_ofs *record,
         hmap_init(&ofs->vmns);
         ovs_list_init(&ofs->needy);
         ovs_list_init(&ofs->left);
+        ovs_list_init(&ofs->prepared);
         hmap_init(&ofs->active);
         hmap_init(&ofs->port_counts);
         damping_init(&ofs->damping);
@@ -470,9 +509,8 @@ handover_detach(struct handover *h, struct handover_ofs *ofs,
 {
     struct handover_vmn *vmn = handover_find_vmn(ofs, key);
 
-    if (decide(NOT_AT_PORT, vmn) == DETACH) {
-        vmn_set_state(ofs, vmn, HANDOVER_DETACHED, now);
-        touch_vmn(h, key, false);
+    if (vmn) {
+        vmn_not_at_port(h, ofs, vmn, now);
     }
 }
 
@@ -483,11 +521,51 @@ handover_port_gone(struct handover *h, struct handover_ofs *ofs,
 {
     struct handover_vmn *vmn;
 
-    HMAP_FOR_EACH (vmn, node, &ofs->vmns) {
-        if (decide(NOT_AT_PORT, vmn) == DETACH && vmn->port == port) {
-            vmn_set_state(ofs, vmn, HANDOVER_DETACHED, now);
-            touch_vmn(h, &vmn->row.key, false);
+    HMAP_FOR_EACH_SAFE (vmn, node, &ofs->vmns) {
+        if (vmn->port == port) {
+            vmn_not_at_port(h, ofs, vmn, now);
         }
+        if (vmn->expected == port) {
+            vmn->expected = OFPP_NONE;
+        }
+    }
+}
+
+/* 'port' of 'ofs' was added for the VMN 'key', as the hypervisor does for a
+ * migration, before the VM runs there.  Has 'ofs' prepare for it, unless it is
+ * here or nobody knows it yet. */
+void
+handover_expect(struct handover *h, struct handover_ofs *ofs,
+                const struct vmmob_key *key, ofp_port_t port,
+                long long int now)
+{
+    struct handover_vmn *vmn = handover_find_vmn(ofs, key);
+    enum action action = decide(EXPECTED, vmn);
+
+    if (action == PREPARE) {
+        vmn_prepare(h, ofs, NULL, key, port, now);
+    } else if (action == NOTE_PORT && vmn->state == HANDOVER_LEFT) {
+        vmn->expected = port;
+    } else if (action == NOTE_PORT && vmn->port != port) {
+        vmn->port = port;
+        touch_vmn(h, key, false);
+    }
+}
+
+/* 'port' of 'ofs' is not for the VMN 'key' any more: a migration has failed,
+ * or somebody has thought better of it. */
+void
+handover_unexpect(struct handover *h, struct handover_ofs *ofs,
+                  const struct vmmob_key *key, ofp_port_t port,
+                  long long int now)
+{
+    struct handover_vmn *vmn = handover_find_vmn(ofs, key);
+    enum action action = decide(NOT_EXPECTED, vmn);
+
+    if (action == FORGET && vmn->port == port) {
+        vmn_forget(h, ofs, vmn, now);
+    } else if (action == NOTE_PORT && vmn->expected == port) {
+        vmn->expected = OFPP_NONE;
     }
 }
 
@@ -513,6 +591,20 @@ handover_talk(struct handover *h, struct handover_ofs *ofs,
     key_set_add(&ofs->active, remote);
     touch_vmn(h, remote, false);
     return true;
+}
+
+/* The VMN 'key', which is at 'ofs', gets more packets than those where it is
+ * expected should have a copy of. */
+void
+handover_stop_copies(struct handover *h, struct handover_ofs *ofs,
+                     const struct vmmob_key *key)
+{
+    struct handover_vmn *vmn = handover_find_vmn(ofs, key);
+
+    if (vmn && !vmn->no_copies) {
+        vmn->no_copies = true;
+        touch_vmn(h, key, false);
+    }
 }
 
 /* No packets go between VMNs at 'ofs' and the VMN 'remote' any more. */
@@ -678,13 +770,17 @@ handover_run(struct handover *h, long long int now)
         if (now >= ofs->blind_until) {
             ofs_stop_being_blind(h, ofs);
         }
-        LIST_FOR_EACH_SAFE (vmn, left, &ofs->left) {
+        LIST_FOR_EACH_SAFE (vmn, expiring, &ofs->left) {
             if (vmn->expires > now) {
                 break;
             }
-            if (decide(EXPIRED, vmn) == FORGET) {
-                vmn_forget(h, ofs, vmn, now);
+            vmn_expire(h, ofs, vmn, now);
+        }
+        LIST_FOR_EACH_SAFE (vmn, expiring, &ofs->prepared) {
+            if (vmn->expires > now) {
+                break;
             }
+            vmn_expire(h, ofs, vmn, now);
         }
         damping_run(&ofs->damping, now);
         if (pool_run(ofs->pool, now)) {
@@ -708,12 +804,8 @@ handover_next_event(const struct handover *h)
         if (ofs->blind_until != LLONG_MIN) {
             next = MIN(next, ofs->blind_until);
         }
-        if (!ovs_list_is_empty(&ofs->left)) {
-            struct handover_vmn *first = CONTAINER_OF(
-                ovs_list_front(&ofs->left), struct handover_vmn, left);
-
-            next = MIN(next, first->expires);
-        }
+        next = MIN(next, next_expiry(&ofs->left));
+        next = MIN(next, next_expiry(&ofs->prepared));
         next = MIN(next, pool_next_event(ofs->pool));
         next = MIN(next, damping_next_event(&ofs->damping));
     }
@@ -1052,10 +1144,10 @@ vmn_create(struct handover_ofs *ofs, const struct vmmob_key *key)
     struct handover_vmn *vmn = xzalloc(sizeof *vmn);
 
     vmmob_vmn_init(&vmn->row, key, ofs->id);
-    vmn->port = vmn->counted_port = OFPP_NONE;
+    vmn->port = vmn->counted_port = vmn->expected = OFPP_NONE;
     vmn->state = HANDOVER_DETACHED;
     ovs_list_init(&vmn->needy);
-    ovs_list_init(&vmn->left);
+    ovs_list_init(&vmn->expiring);
     hmap_insert(&ofs->vmns, &vmn->node, vmmob_key_hash(key, 0));
     return vmn;
 }
@@ -1067,7 +1159,7 @@ vmn_destroy(struct handover_ofs *ofs, struct handover_vmn *vmn)
     vmn_count(ofs, vmn);
     hmap_remove(&ofs->vmns, &vmn->node);
     ovs_list_remove(&vmn->needy);
-    ovs_list_remove(&vmn->left);
+    ovs_list_remove(&vmn->expiring);
     vmmob_vmn_destroy(&vmn->row);
     free(vmn);
 }
@@ -1093,26 +1185,80 @@ static void
 vmn_set_state(struct handover_ofs *ofs, struct handover_vmn *vmn,
               enum handover_state state, long long int now)
 {
-    ovs_list_remove(&vmn->left);
-    ovs_list_init(&vmn->left);
+    ovs_list_remove(&vmn->expiring);
+    ovs_list_init(&vmn->expiring);
 
     vmn->state = state;
     vmn->since = now;
+    vmn->expected = OFPP_NONE;
+    vmn->no_copies = false;
+    vmn->row.state = (state == HANDOVER_PREPARED
+                      ? VMMOB_PREPARED : VMMOB_ACTIVE);
     vmn_count(ofs, vmn);
     if (state == HANDOVER_DETACHED) {
         vmn->port = OFPP_NONE;
     } else if (state == HANDOVER_LEFT) {
-        struct ovs_list *before = ofs->left.prev;
-
         vmn->expires = now + ofs->settings.redirect_ms;
-        /* Nearly always the last one, as redirection takes equally long for
-         * all. */
-        while (before != &ofs->left
-               && CONTAINER_OF(before, struct handover_vmn,
-                               left)->expires > vmn->expires) {
-            before = before->prev;
-        }
-        ovs_list_insert(before->next, &vmn->left);
+        insert_by_expiry(&ofs->left, vmn);
+    } else if (state == HANDOVER_PREPARED) {
+        vmn->expires = now + ofs->settings.prepare_ms;
+        insert_by_expiry(&ofs->prepared, vmn);
+    }
+}
+
+/* Inserts 'vmn' into 'list', which is ordered by 'expires'. */
+static void
+insert_by_expiry(struct ovs_list *list, struct handover_vmn *vmn)
+{
+    struct ovs_list *before = list->prev;
+
+    /* Nearly always the last one, as it takes equally long for all. */
+    while (before != list
+           && CONTAINER_OF(before, struct handover_vmn,
+                           expiring)->expires > vmn->expires) {
+        before = before->prev;
+    }
+    ovs_list_insert(before->next, &vmn->expiring);
+}
+
+/* Returns when the first VMN in 'list', which is ordered by 'expires',
+ * expires, or LLONG_MAX. */
+static long long int
+next_expiry(const struct ovs_list *list)
+{
+    return (ovs_list_is_empty(list) ? LLONG_MAX
+            : CONTAINER_OF(ovs_list_front(list), struct handover_vmn,
+                           expiring)->expires);
+}
+
+/* 'vmn' is not at the port where it is or is expected. */
+static void
+vmn_not_at_port(struct handover *h, struct handover_ofs *ofs,
+                struct handover_vmn *vmn, long long int now)
+{
+    enum action action = decide(NOT_AT_PORT, vmn);
+
+    if (action == DETACH) {
+        vmn_set_state(ofs, vmn, HANDOVER_DETACHED, now);
+        touch_vmn(h, &vmn->row.key, false);
+    } else if (action == FORGET) {
+        vmn_forget(h, ofs, vmn, now);
+    }
+}
+
+/* Redirection to 'vmn', or preparation for it, has taken its time. */
+static void
+vmn_expire(struct handover *h, struct handover_ofs *ofs,
+           struct handover_vmn *vmn, long long int now)
+{
+    enum action action = decide(EXPIRED, vmn);
+
+    if (action == END_LEAVE && vmn->expected != OFPP_NONE
+        && vmn_prepare(h, ofs, vmn, &vmn->row.key, vmn->expected, now)) {
+        return;
+    }
+    if (action == END_LEAVE || action == FORGET) {
+        vmn_forget(h, ofs, vmn, now);
     }
 }
 
@@ -1221,6 +1367,60 @@ vmn_give_back_hoa(struct handover *h, struct handover_ofs *ofs,
     }
 }
 
+/* The home addresses in 'row' go with the VMN to 'ofs'. */
+static void
+vmn_copy_hoas(const struct handover_ofs *ofs, struct handover_vmn *vmn,
+              const struct vmmob_vmn *row)
+{
+    for (size_t i = 0; i < row->n_pairs; i++) {
+        const struct in6_addr *hoa = &row->pairs[i].hoa;
+
+        if (handover_is_home(ofs, hoa)
+            && !vmmob_vmn_find_hoa(&vmn->row, hoa)) {
+            vmmob_vmn_set_pair(&vmn->row, hoa, &in6addr_any);
+        }
+    }
+}
+
+/* Prepares 'ofs' for the VMN 'key', which will come to 'port', if it is
+ * elsewhere now.  'vmn' is what 'ofs' knows of it from an earlier stay, or
+ * NULL.  Returns true if successful. */
+static bool
+vmn_prepare(struct handover *h, struct handover_ofs *ofs,
+            struct handover_vmn *vmn, const struct vmmob_key *key,
+            ofp_port_t port, long long int now)
+{
+    const struct vmmob_vmn *binding = vmmob_table_find_binding(h->table, key);
+
+    if (!ofs->settings.prepare_ms || handover_is_waiting(ofs)
+        || !binding || binding->ofs == ofs->id
+        || binding->state != VMMOB_ACTIVE) {
+        return false;
+    }
+
+    bool created = !vmn;
+    if (created) {
+        vmn = vmn_create(ofs, key);
+    }
+    vmn_copy_hoas(ofs, vmn, binding);
+    if (!vmn->row.n_pairs) {
+        if (created) {
+            vmn_destroy(ofs, vmn);
+        }
+        return false;
+    }
+    VLOG_INFO("VMN "ETH_ADDR_FMT": expected here (OFS "VMMOB_OFS_ID_FMT
+              ", port %"PRIu32"), now at OFS "VMMOB_OFS_ID_FMT,
+              ETH_ADDR_ARGS(key->mac), ofs->id, port, binding->ofs);
+    vmn->row.seqno = binding->seqno;
+    vmn->port = port;
+    vmn_set_state(ofs, vmn, HANDOVER_PREPARED, now);
+    vmn_take_moas(h, ofs, vmn);
+    vmn_publish(h, vmn);
+    settle(h, key, now);
+    return true;
+}
+
 /* The VMN 'key' is now at 'port' of 'ofs', where it was not before.  'vmn' is
  * what 'ofs' knows of it from an earlier stay, or NULL; 'hoa' is a home
  * address that it says it has, or NULL.  Returns false if it has no home
@@ -1237,14 +1437,8 @@ vmn_arrive(struct handover *h, struct handover_ofs *ofs,
         vmn = vmn_create(ofs, key);
     }
 
-    /* Its home addresses go with it. */
-    for (size_t i = 0; binding && i < binding->n_pairs; i++) {
-        const struct in6_addr *known = &binding->pairs[i].hoa;
-
-        if (handover_is_home(ofs, known)
-            && !vmmob_vmn_find_hoa(&vmn->row, known)) {
-            vmmob_vmn_set_pair(&vmn->row, known, &in6addr_any);
-        }
+    if (binding) {
+        vmn_copy_hoas(ofs, vmn, binding);
     }
     if (hoa && !vmmob_vmn_find_hoa(&vmn->row, hoa)) {
         vmmob_vmn_set_pair(&vmn->row, hoa, &in6addr_any);
@@ -1298,7 +1492,8 @@ is_move(const struct handover *h, const struct handover_ofs *ofs,
         const struct handover_vmn *vmn, const struct vmmob_key *key,
         ofp_port_t port)
 {
-    if (vmn && vmn->state != HANDOVER_LEFT) {
+    if (vmn && (vmn->state == HANDOVER_ATTACHED
+                || vmn->state == HANDOVER_DETACHED)) {
         return vmn->state == HANDOVER_ATTACHED && vmn->port != port;
     }
 
@@ -1375,10 +1570,12 @@ claim_hoa(struct handover *h, struct handover_ofs *ofs,
     if (owners_ofs && !handover_is_waiting(owners_ofs)) {
         struct handover_vmn *vmn = handover_find_vmn(owners_ofs, &owner->key);
 
-        if (vmn && vmn->state == HANDOVER_DETACHED) {
+        if (vmn && (vmn->state == HANDOVER_DETACHED
+                    || vmn->state == HANDOVER_PREPARED)) {
             VLOG_INFO("VMN "ETH_ADDR_FMT": takes a home address over from "
-                      ETH_ADDR_FMT", which is detached",
-                      ETH_ADDR_ARGS(key->mac), ETH_ADDR_ARGS(owner->key.mac));
+                      ETH_ADDR_FMT", which is %s",
+                      ETH_ADDR_ARGS(key->mac), ETH_ADDR_ARGS(owner->key.mac),
+                      handover_state_to_string(vmn->state));
             vmn_give_back_hoa(h, owners_ofs, vmn, hoa, now);
             return true;
         }
@@ -1561,7 +1758,9 @@ restore(struct handover *h, struct handover_ofs *ofs,
 
     if (decide(EARLIER_ROW, vmn) == TAKE_UP) {
         vmn = vmn_create(ofs, &row->key);
-        vmn->since = now;
+        vmn_set_state(ofs, vmn, (row->state == VMMOB_PREPARED
+                                 ? HANDOVER_PREPARED : HANDOVER_DETACHED),
+                      now);
     }
     vmn->row.seqno = MAX(vmn->row.seqno, row->seqno);
     for (size_t i = 0; i < row->n_pairs; i++) {
@@ -1601,7 +1800,21 @@ receive_vmn(struct handover *h, const struct vmmob_vmn *row,
 {
     const struct vmmob_vmn *old = vmmob_table_find_binding(h->table,
                                                            &row->key);
-    uint64_t from = old ? old->ofs : row->ofs;
+    if (row->state == VMMOB_PREPARED
+        && !vmmob_table_find_row(h->table, &row->key, row->ofs)) {
+        /* Another try. */
+        struct handover_ofs *ofs;
+
+        HMAP_FOR_EACH (ofs, node, &h->ofss) {
+            struct handover_vmn *vmn = handover_find_vmn(ofs, &row->key);
+
+            if (vmn) {
+                vmn->no_copies = false;
+            }
+        }
+    }
+
+    uint64_t from = (old && old->state == VMMOB_ACTIVE ? old->ofs : row->ofs);
 
     if (put_row(h, row)) {
         if (from != row->ofs

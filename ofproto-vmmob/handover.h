@@ -49,6 +49,8 @@ enum handover_state {
                                  * switch was started. */
     HANDOVER_LEFT,              /* Now elsewhere; packets that arrive here are
                                  * redirected for a while. */
+    HANDOVER_PREPARED,          /* Not here yet, but a port is said to be for
+                                 * it: it has its MoAs. */
 };
 
 const char *handover_state_to_string(enum handover_state);
@@ -60,16 +62,21 @@ struct handover_vmn {
                                  * table. */
     enum handover_state state;
     long long int since;        /* When 'state' was entered. */
-    ofp_port_t port;            /* Where it is, or was before it left;
-                                 * OFPP_NONE while HANDOVER_DETACHED. */
+    ofp_port_t port;            /* Where it is, was before it left, or is
+                                 * expected; OFPP_NONE while
+                                 * HANDOVER_DETACHED. */
     ofp_port_t counted_port;    /* 'port' while HANDOVER_ATTACHED, otherwise
                                  * OFPP_NONE: see 'port_counts'. */
+    bool no_copies;             /* It gets too many packets to send copies to
+                                 * where it is expected.  For the user. */
     bool early;                 /* Seen before the agent told what is known. */
     struct ovs_list needy;      /* In 'needy' of its handover_ofs while a HoA
                                  * has no MoA; otherwise empty. */
-    struct ovs_list left;       /* In 'left' of its handover_ofs while
-                                 * HANDOVER_LEFT; otherwise empty. */
-    long long int expires;      /* HANDOVER_LEFT only: end of redirection. */
+    ofp_port_t expected;        /* HANDOVER_LEFT only: where it is expected
+                                 * back, or OFPP_NONE. */
+    struct ovs_list expiring;   /* In 'left' or 'prepared' of its handover_ofs
+                                 * while in that state; otherwise empty. */
+    long long int expires;      /* End of redirection or of preparation. */
 };
 
 /* A home address that was refused to a second claimant. */
@@ -91,6 +98,7 @@ struct handover_ofs {
     struct hmap vmns;           /* Contains "struct handover_vmn"s. */
     struct ovs_list needy;      /* VMNs that have a HoA without MoA. */
     struct ovs_list left;       /* VMNs that left, ordered by 'expires'. */
+    struct ovs_list prepared;   /* Likewise, VMNs that are prepared. */
     struct hmap active;         /* Remote VMNs that a local one talks to. */
     struct hmap port_counts;    /* Attached VMNs, by port. */
     struct damping damping;     /* Moves of VMNs, as seen from here. */
@@ -164,8 +172,16 @@ void handover_detach(struct handover *, struct handover_ofs *,
                      const struct vmmob_key *, long long int now);
 void handover_port_gone(struct handover *, struct handover_ofs *,
                         ofp_port_t port, long long int now);
+void handover_expect(struct handover *, struct handover_ofs *,
+                     const struct vmmob_key *, ofp_port_t port,
+                     long long int now);
+void handover_unexpect(struct handover *, struct handover_ofs *,
+                       const struct vmmob_key *, ofp_port_t port,
+                       long long int now);
 bool handover_talk(struct handover *, struct handover_ofs *,
                    const struct vmmob_key *remote);
+void handover_stop_copies(struct handover *, struct handover_ofs *,
+                          const struct vmmob_key *);
 void handover_quiet(struct handover *, struct handover_ofs *,
                     const struct vmmob_key *remote);
 size_t handover_release(struct handover *, const struct vmmob_key *,

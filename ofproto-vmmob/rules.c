@@ -27,8 +27,9 @@ VLOG_DEFINE_THIS_MODULE(vmmob_rules);
  *    205 uplink, ARP from the gateway            punt, user
  *    200 uplink, ICMP error to the pool          punt
  *    195 uplink, IP to the MoA of a VMN, which is
- *          attached here                         rewrite destination, to 251
- *          detached                              punt
+ *          attached here                         (copy), rewrite destination,
+ *                                                to 251
+ *          detached or prepared                  punt
  *          not here any more                     redirect to its MoA there
  *    190 uplink, IP to the pool                  drop
  *    180 uplink                                  user
@@ -45,7 +46,8 @@ VLOG_DEFINE_THIS_MODULE(vmmob_rules);
  *  253: a packet of a VMN here, by destination.
  *    130 ping to the home gateway                answer
  *    125 anything else to it                     drop
- *    120 HoA of a VMN here                       output
+ *    121 HoA of a VMN here, from one without MoA output
+ *    120 HoA of a VMN here                       (copy), output
  *    110 VMN without MoA                         drop
  *    100 HoA of a remote VMN                     rewrite both, to the uplink
  *     50 home                                    punt
@@ -58,7 +60,9 @@ VLOG_DEFINE_THIS_MODULE(vmmob_rules);
  *                                                the other sites is known,
  *                                                punt
  *
- * A port that nothing is known of has no rules 164 and 162.
+ * A port that nothing is known of has no rules 164 and 162.  "Copy" is to the
+ * MoA that a VMN has where it is expected, if both OFSs are to do that; only
+ * then there is a rule 121.
  */
 
 /* No port.  Packets from a guest that uses its own MAC address look their next
@@ -83,6 +87,7 @@ struct rule_spec {
 struct rule_list {
     struct rule_spec *specs;
     size_t n, allocated;
+    bool copies;                /* Some of these send copies. */
 };
 
 /* Who wants a rule. */
@@ -106,12 +111,26 @@ struct rule_set {
     struct hmap_node node;      /* In 'sets' of its struct rules. */
     struct owner owner;
     struct rule_list list;
+
+    /* See rules_collect_busy(). */
+    bool copied_counted;
+    unsigned long long int n_copied;
 };
+
+/* Most changes to make at once: others that change flow tables wait for
+ * that. */
+#define MAX_FLOW_MODS 512
 
 struct rules {
     struct ofproto *ofproto;
     struct hmap sets;           /* Contains "struct rule_set"s. */
     size_t n_rules;
+
+    /* Changes not made yet. */
+    struct ofputil_flow_mod *mods;
+    size_t n_mods, allocated_mods;
+    bool broad;                 /* One of these is about more than the
+                                 * addresses in 'changed'. */
 
     /* Addresses that rules which changed are about. */
     struct in6_addr *changed;
@@ -128,6 +147,7 @@ static void port_rules(ofp_port_t, const struct vmmob_port *,
                        struct rule_list *);
 
 static struct rule_set *find_set(const struct rules *, const struct owner *);
+static void forget_flow_mods(struct rules *);
 static unsigned long long int count_dropped(const struct rules *,
                                             enum owner_type, ofp_port_t);
 static struct ofpbuf *add(struct rule_list *, uint8_t table_id, int priority,
@@ -140,8 +160,8 @@ static void install_wanted(struct rules *, const struct owner *,
                            struct rule_list *wanted);
 static void update(struct rules *, const struct owner *,
                    struct rule_list *wanted);
-static void send_flow_mod(struct rules *, const struct rule_spec *,
-                          int command);
+static void put_flow_mod(struct rules *, const struct rule_spec *,
+                         int command);
 static void note_changed(struct rules *, ovs_be32 addr);
 static void rule_list_destroy(struct rule_list *);
 
@@ -167,16 +187,65 @@ rules_destroy(struct rules *rules, bool delete_flows)
 
         HMAP_FOR_EACH_POP (set, node, &rules->sets) {
             for (size_t i = 0; delete_flows && i < set->list.n; i++) {
-                send_flow_mod(rules, &set->list.specs[i],
-                              OFPFC_DELETE_STRICT);
+                put_flow_mod(rules, &set->list.specs[i],
+                             OFPFC_DELETE_STRICT);
             }
             rule_list_destroy(&set->list);
             free(set);
         }
+        if (delete_flows) {
+            rules_commit(rules);
+        }
+        forget_flow_mods(rules);
         hmap_destroy(&rules->sets);
+        free(rules->mods);
         free(rules->changed);
         free(rules);
     }
+}
+
+/* Returns true if the changes that rules_commit() is about to make concern
+ * just packets from or to the addresses that rules_take_changed() gives. */
+bool
+rules_are_narrow(const struct rules *rules)
+{
+    return !rules->broad;
+}
+
+/* Makes the changes that the functions below have found to be necessary.
+ * Returns true if there were any. */
+bool
+rules_commit(struct rules *rules)
+{
+    enum ofperr errors[MAX_FLOW_MODS];
+    bool any = rules->n_mods > 0;
+
+    for (size_t done = 0; done < rules->n_mods; done += MAX_FLOW_MODS) {
+        const struct ofputil_flow_mod *mods = &rules->mods[done];
+        size_t n = MIN(rules->n_mods - done, MAX_FLOW_MODS);
+
+        ofproto_flow_mods(rules->ofproto, mods, n, errors);
+        for (size_t i = 0; i < n; i++) {
+            if (errors[i]) {
+                VLOG_ERR_RL(&rl, "%s: flow modification failed in table %d "
+                            "(%s)", rules->ofproto->name, mods[i].table_id,
+                            ofperr_to_string(errors[i]));
+            }
+        }
+    }
+    forget_flow_mods(rules);
+    return any;
+}
+
+static void
+forget_flow_mods(struct rules *rules)
+{
+    for (size_t i = 0; i < rules->n_mods; i++) {
+        minimatch_destroy(&rules->mods[i].match);
+        free(CONST_CAST(struct ofpact *, rules->mods[i].ofpacts));
+    }
+    rules->n_mods = 0;
+    rules->broad = false;
 }
 
 /* Installs the rules that do not depend on any VMN. */
@@ -326,6 +395,47 @@ rules_collect_idle(struct rules *rules, const struct rules_context *ctx,
     }
 }
 
+/* Stores in '*busy' the '*n_busy' VMNs that had more than 'max_packets'
+ * packets of which copies were sent, since this was last called.  The caller
+ * must free '*busy'. */
+void
+rules_collect_busy(struct rules *rules, unsigned long long int max_packets,
+                   struct vmmob_key **busy, size_t *n_busy)
+{
+    struct rule_set *set;
+    size_t allocated = 0;
+
+    *busy = NULL;
+    *n_busy = 0;
+    HMAP_FOR_EACH (set, node, &rules->sets) {
+        unsigned long long int n = 0;
+
+        if (!set->list.copies) {
+            set->copied_counted = false;
+            continue;
+        }
+        for (size_t i = 0; i < set->list.n; i++) {
+            const struct rule_spec *spec = &set->list.specs[i];
+            struct pkt_stats stats;
+            long long int used;
+
+            if (spec->ofpacts.size
+                && ((struct ofpact *) spec->ofpacts.data)->type == OFPACT_CLONE
+                && get_stats(rules, spec, &stats, &used)) {
+                n += stats.n_packets;
+            }
+        }
+        if (set->copied_counted && n > set->n_copied + max_packets) {
+            if (*n_busy >= allocated) {
+                *busy = x2nrealloc(*busy, &allocated, sizeof **busy);
+            }
+            (*busy)[(*n_busy)++] = set->owner.vmn;
+        }
+        set->copied_counted = true;
+        set->n_copied = n;
+    }
+}
+
 static bool
 get_stats(const struct rules *rules, const struct rule_spec *spec,
           struct pkt_stats *stats, long long int *used)
@@ -350,13 +460,28 @@ rules_count(const struct rules *rules)
     return rules->n_rules;
 }
 
+static int
+compare_addrs(const void *a, const void *b)
+{
+    return memcmp(a, b, sizeof(struct in6_addr));
+}
+
 /* Stores in '*addrs' the home and mobile addresses whose rules changed since
  * the last call, and returns how many there are.  The caller must free
  * '*addrs'. */
 size_t
 rules_take_changed(struct rules *rules, struct in6_addr **addrs)
 {
-    size_t n = rules->n_changed;
+    size_t n = 0;
+
+    /* Several rules are about the same address. */
+    qsort(rules->changed, rules->n_changed, sizeof *rules->changed,
+          compare_addrs);
+    for (size_t i = 0; i < rules->n_changed; i++) {
+        if (!n || compare_addrs(&rules->changed[n - 1], &rules->changed[i])) {
+            rules->changed[n++] = rules->changed[i];
+        }
+    }
 
     *addrs = rules->changed;
     rules->changed = NULL;
@@ -680,6 +805,70 @@ has_ipv4_moa(const struct vmmob_pair *pair)
     return IN6_IS_ADDR_V4MAPPED(&pair->moa);
 }
 
+/* Where a copy of what is for a VMN goes. */
+struct copy_target {
+    const struct vmmob_vmn *row;    /* NULL: nowhere. */
+    struct in6_addr moa;
+    struct eth_addr next_hop;
+};
+
+/* Returns where a copy goes of what is for 'hoa' of 'vmn', which is here: to
+ * the OFS where it is expected. */
+static struct copy_target
+find_copy_target(const struct rules_context *ctx,
+                 const struct handover_vmn *vmn, const struct in6_addr *hoa)
+{
+    const struct vmmob_entry *entry = vmmob_table_find(ctx->h->table,
+                                                       &vmn->row.key);
+    struct copy_target target = { .row = NULL };
+    const struct vmmob_row *row;
+
+    if (!ctx->ofs->settings.copy_ms || vmn->no_copies || !entry) {
+        return target;
+    }
+    LIST_FOR_EACH (row, node, &entry->rows) {
+        const struct vmmob_pair *there = vmmob_vmn_find_hoa(&row->vmn, hoa);
+
+        if (row->vmn.state == VMMOB_PREPARED && row->vmn.ofs != ctx->ofs->id
+            && there && has_ipv4_moa(there)
+            && rules_get_next_hop(ctx, &there->moa, row->vmn.ofs,
+                                  &target.next_hop)) {
+            target.row = &row->vmn;
+            target.moa = there->moa;
+            break;
+        }
+    }
+    return target;
+}
+
+/* Appends to 'ofpacts' what sends a copy to 'target', out by 'port'.  The
+ * packet's source is the sender's MoA, which is in reg0 if 'from_vm' is
+ * true. */
+static void
+put_copy(const struct rules_context *ctx, const struct copy_target *target,
+         ofp_port_t port, bool from_vm, struct ofpbuf *ofpacts)
+{
+    const struct vmmob_ofs *self = vmmob_table_find_ofs(ctx->h->table,
+                                                        ctx->ofs->id);
+    size_t start = ofpacts->size;
+
+    ofpact_put_CLONE(ofpacts);
+    if (from_vm) {
+        put_move(ofpacts, MFF_REG0, MFF_IPV4_SRC);
+    } else {
+        put_dec_ttl(ofpacts);
+    }
+    put_set_ip(ofpacts, MFF_IPV4_DST, &target->moa);
+    put_set_eth(ofpacts, MFF_ETH_SRC, self->mac);
+    put_set_eth(ofpacts, MFF_ETH_DST, target->next_hop);
+    put_output(ofpacts, port);
+
+    struct ofpact_nest *clone = ofpbuf_at_assert(ofpacts, start,
+                                                 sizeof *clone);
+    ofpacts->header = clone;
+    ofpact_finish_CLONE(ofpacts, &clone);
+}
+
 /* Rules for a VMN of this OFS. */
 static void
 local_rules(const struct rules_context *ctx, const struct handover_vmn *vmn,
@@ -695,6 +884,7 @@ local_rules(const struct rules_context *ctx, const struct handover_vmn *vmn,
         const struct vmmob_pair *pair = &vmn->row.pairs[i];
         const struct vmmob_prefix hoa = host(&pair->hoa);
         const struct vmmob_prefix moa = host(&pair->moa);
+        struct copy_target copy = { .row = NULL };
         struct ofpbuf *a;
         struct match m;
 
@@ -702,6 +892,9 @@ local_rules(const struct rules_context *ctx, const struct handover_vmn *vmn,
             continue;
         }
         if (vmn->state == HANDOVER_ATTACHED) {
+            copy = find_copy_target(ctx, vmn, &pair->hoa);
+            list->copies |= copy.row != NULL;
+
             match_type(&m, ETH_TYPE_IP);
             match_set_in_port(&m, vmn->port);
             match_set_dl_src(&m, key->mac);
@@ -716,8 +909,17 @@ local_rules(const struct rules_context *ctx, const struct handover_vmn *vmn,
             match_type(&m, ETH_TYPE_IP);
             match_destination(&m, &hoa);
             a = add(list, VMMOB_TABLE_DESTINATION, 120, &m);
+            if (copy.row) {
+                put_copy(ctx, &copy, ctx->uplink, true, a);
+            }
             put_set_eth(a, MFF_ETH_DST, key->mac);
             put_output(a, vmn->port);
+            if (copy.row) {
+                match_set_reg(&m, 0, 0);
+                a = add(list, VMMOB_TABLE_DESTINATION, 121, &m);
+                put_set_eth(a, MFF_ETH_DST, key->mac);
+                put_output(a, vmn->port);
+            }
         }
         if (!has_ipv4_moa(pair)) {
             continue;
@@ -728,13 +930,17 @@ local_rules(const struct rules_context *ctx, const struct handover_vmn *vmn,
         match_destination(&m, &moa);
         if (vmn->state == HANDOVER_ATTACHED) {
             a = add(list, VMMOB_TABLE_ENTRY, 195, &m);
+            if (copy.row) {
+                put_copy(ctx, &copy, OFPP_IN_PORT, false, a);
+            }
             put_set_ip(a, MFF_IPV4_DST, &pair->hoa);
             put_set_eth(a, MFF_ETH_SRC, rules_gateway_mac);
             put_set_eth(a, MFF_ETH_DST, key->mac);
             put_load_reg(a, MFF_REG1,
                          htonl((OVS_FORCE uint32_t) vmn->port));
             put_resubmit(a, VMMOB_TABLE_SOURCE);
-        } else if (vmn->state == HANDOVER_DETACHED) {
+        } else if (vmn->state == HANDOVER_DETACHED
+                   || vmn->state == HANDOVER_PREPARED) {
             put_punt(add(list, VMMOB_TABLE_ENTRY, 195, &m));
         } else if (binding && binding->ofs != ctx->ofs->id) {
             const struct vmmob_pair *there
@@ -934,7 +1140,7 @@ remove_unwanted(struct rules *rules, const struct owner *owner,
 
     for (size_t i = 0; set && i < set->list.n; i++) {
         if (!find_spec(wanted, &set->list.specs[i])) {
-            send_flow_mod(rules, &set->list.specs[i], OFPFC_DELETE_STRICT);
+            put_flow_mod(rules, &set->list.specs[i], OFPFC_DELETE_STRICT);
         }
     }
 }
@@ -951,7 +1157,7 @@ install_wanted(struct rules *rules, const struct owner *owner,
         const struct rule_spec *old = set ? find_spec(&set->list, spec) : NULL;
 
         if (!old || !ofpbuf_equal(&old->ofpacts, &spec->ofpacts)) {
-            send_flow_mod(rules, spec, OFPFC_ADD);
+            put_flow_mod(rules, spec, OFPFC_ADD);
         }
     }
 
@@ -984,11 +1190,17 @@ update(struct rules *rules, const struct owner *owner,
     install_wanted(rules, owner, wanted);
 }
 
+/* Has rules_commit() add the rule 'spec', or delete it. */
 static void
-send_flow_mod(struct rules *rules, const struct rule_spec *spec, int command)
+put_flow_mod(struct rules *rules, const struct rule_spec *spec, int command)
 {
-    struct ofputil_flow_mod fm = {
-        .match = spec->match,
+    if (rules->n_mods >= rules->allocated_mods) {
+        rules->mods = x2nrealloc(rules->mods, &rules->allocated_mods,
+                                 sizeof *rules->mods);
+    }
+
+    struct ofputil_flow_mod *fm = &rules->mods[rules->n_mods++];
+    *fm = (struct ofputil_flow_mod) {
         .priority = spec->priority,
         .table_id = spec->table_id,
         .command = command,
@@ -996,27 +1208,23 @@ send_flow_mod(struct rules *rules, const struct rule_spec *spec, int command)
         .out_port = OFPP_ANY,
         .out_group = OFPG_ANY,
         .flags = OFPUTIL_FF_HIDDEN_FIELDS | OFPUTIL_FF_NO_READONLY,
-        .ofpacts = spec->ofpacts.data,
+        .ofpacts = xmemdup(spec->ofpacts.data, spec->ofpacts.size),
         .ofpacts_len = spec->ofpacts.size,
     };
-    enum ofperr error = ofproto_flow_mod(rules->ofproto, &fm);
-
-    if (error) {
-        VLOG_ERR_RL(&rl, "%s: flow modification failed in table %d (%s)",
-                    rules->ofproto->name, spec->table_id,
-                    ofperr_to_string(error));
-    }
+    minimatch_clone(&fm->match, &spec->match);
 
     struct match match;
     minimatch_expand(&spec->match, &match);
-    if (match.flow.dl_type == htons(ETH_TYPE_IP)) {
-        if (match.wc.masks.nw_src == OVS_BE32_MAX) {
-            note_changed(rules, match.flow.nw_src);
-        }
-        if (match.wc.masks.nw_dst == OVS_BE32_MAX) {
-            note_changed(rules, match.flow.nw_dst);
-        }
+    bool ip = match.flow.dl_type == htons(ETH_TYPE_IP);
+    bool src = ip && match.wc.masks.nw_src == OVS_BE32_MAX;
+    bool dst = ip && match.wc.masks.nw_dst == OVS_BE32_MAX;
+    if (src) {
+        note_changed(rules, match.flow.nw_src);
     }
+    if (dst) {
+        note_changed(rules, match.flow.nw_dst);
+    }
+    rules->broad |= !src && !dst;
 }
 
 static void
@@ -1025,11 +1233,6 @@ note_changed(struct rules *rules, ovs_be32 addr)
     struct in6_addr addr6;
 
     in6_addr_set_mapped_ipv4(&addr6, addr);
-    /* The rules of a VMN are about few addresses, one after the other. */
-    if (rules->n_changed
-        && ipv6_addr_equals(&rules->changed[rules->n_changed - 1], &addr6)) {
-        return;
-    }
     if (rules->n_changed >= rules->allocated_changed) {
         rules->changed = x2nrealloc(rules->changed, &rules->allocated_changed,
                                     sizeof *rules->changed);

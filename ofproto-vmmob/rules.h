@@ -9,8 +9,8 @@
  * What is wanted is computed from the state of lib/vmmob-table.h and
  * ofproto-vmmob/handover.h for one owner at a time (the OFS itself, another
  * OFS, or a VMN), compared with what that owner has, and just the difference
- * is installed.  There are O(local + active remote) rules, never one for each
- * pair of VMNs.
+ * is installed, by rules_commit().  There are O(local + active remote) rules,
+ * never one for each pair of VMNs.
  *
  * Guarded by vmmob_mutex, like all but the queue. */
 
@@ -25,6 +25,8 @@ struct vmmob_port;
 
 struct rules *rules_create(struct ofproto *);
 void rules_destroy(struct rules *, bool delete_flows);
+bool rules_are_narrow(const struct rules *);
+bool rules_commit(struct rules *);
 
 /* What the rules depend on besides the VMN table. */
 struct rules_context {
@@ -51,6 +53,8 @@ unsigned long long int rules_count_blocked(const struct rules *, ofp_port_t);
 void rules_collect_idle(struct rules *, const struct rules_context *,
                         long long int since, struct vmmob_key **idle,
                         size_t *n_idle);
+void rules_collect_busy(struct rules *, unsigned long long int max_packets,
+                        struct vmmob_key **busy, size_t *n_busy);
 size_t rules_count(const struct rules *);
 size_t rules_take_changed(struct rules *, struct in6_addr **addrs);
 

@@ -11,6 +11,12 @@
 
 #define DEFAULT_REDIRECT_MS (10 * 1000)
 #define DEFAULT_QUARANTINE_MS (60 * 1000)
+#define DEFAULT_PREPARE_MS (10 * 60 * 1000)
+#define DEFAULT_COPY_MS 200
+#define DEFAULT_COPY_RATE 2000
+
+/* Copies that are older than that are of no use to any protocol. */
+#define MAX_COPY_MS 5000
 
 /* Per port.  More than a VM needs: it announces a move by five RARPs and a few
  * ARPs, and asks for each correspondent once in a while. */
@@ -57,6 +63,7 @@ vmmob_settings_parse(const struct smap *other_config,
     };
     static const char *const optional[] = {
         "vmmob-gateway-mac", "vmmob-redirect-time", "vmmob-quarantine",
+        "vmmob-prepare-time", "vmmob-copy-time", "vmmob-copy-rate",
         "vmmob-max-moves", "vmmob-move-window", "vmmob-max-vmns",
         "vmmob-punt-rate", "vmmob-punt-burst",
         "vmmob-flood-rate",
@@ -130,6 +137,23 @@ vmmob_settings_parse(const struct smap *other_config,
         key = "vmmob-quarantine";
         error = parse_ms(other_config, key, DEFAULT_QUARANTINE_MS,
                          &s->quarantine_ms);
+    }
+    if (!error) {
+        key = "vmmob-prepare-time";
+        error = parse_ms(other_config, key, DEFAULT_PREPARE_MS,
+                         &s->prepare_ms);
+    }
+    if (!error) {
+        key = "vmmob-copy-time";
+        error = parse_ms(other_config, key, DEFAULT_COPY_MS, &s->copy_ms);
+        if (!error && s->copy_ms > MAX_COPY_MS) {
+            error = xasprintf("%lld: above %d", s->copy_ms, MAX_COPY_MS);
+        }
+    }
+    if (!error) {
+        key = "vmmob-copy-rate";
+        error = parse_count(other_config, key, DEFAULT_COPY_RATE, 1000000,
+                            &s->copy_rate);
     }
     if (!error) {
         key = "vmmob-max-moves";
@@ -208,6 +232,9 @@ vmmob_settings_equals(const struct vmmob_settings *a,
         || !eth_addr_equals(a->gateway_mac, b->gateway_mac)
         || a->redirect_ms != b->redirect_ms
         || a->quarantine_ms != b->quarantine_ms
+        || a->prepare_ms != b->prepare_ms
+        || a->copy_ms != b->copy_ms
+        || a->copy_rate != b->copy_rate
         || a->max_vmns != b->max_vmns
         || a->punt_rate != b->punt_rate
         || a->punt_burst != b->punt_burst

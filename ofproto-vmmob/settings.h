@@ -21,6 +21,11 @@ struct vmmob_settings {
     struct eth_addr gateway_mac;    /* All zeros: to be learned. */
     long long int redirect_ms;  /* How long packets are redirected. */
     long long int quarantine_ms;    /* How long a MoA rests after that. */
+    long long int prepare_ms;   /* How long a VMN is expected; 0: never. */
+    long long int copy_ms;      /* How old copies of packets for a VMN may be
+                                 * when it arrives; 0: no copies. */
+    size_t copy_rate;           /* Packets a second for a VMN above which there
+                                 * are no copies; 0: never. */
     size_t max_vmns;            /* At a port; 0: any number. */
     size_t punt_rate;           /* Packets a second from a port that the
                                  * module looks at; 0: any number. */

@@ -119,6 +119,10 @@ row_status(const struct vmmob *vmmob, const struct vmmob_vmn *row,
         return "unknown";
     }
 
+    if (row->state == VMMOB_PREPARED) {
+        return vmmob_state_to_string(row->state);
+    }
+
     const struct vmmob_ofs *other = vmmob_table_find_ofs(
         vmmob->handover->table, row->ofs);
     return other && other->stale ? "stale" : "remote";
@@ -138,7 +142,8 @@ is_frozen(const struct vmmob *vmmob, const struct vmmob_key *key)
     return false;
 }
 
-/* Calls 'cb' for each row to be shown: the bindings, and what has left us. */
+/* Calls 'cb' for each row to be shown: the bindings, where VMNs are expected,
+ * and what has left us. */
 static void
 for_each_row(const struct vmmob *vmmob, const struct selection *sel,
              void (*cb)(const struct vmmob *, const struct vmmob_vmn *,
@@ -152,7 +157,7 @@ for_each_row(const struct vmmob *vmmob, const struct selection *sel,
         const struct vmmob_row *row;
 
         LIST_FOR_EACH (row, node, &entries[i]->rows) {
-            if ((&row->vmn == binding
+            if ((&row->vmn == binding || row->vmn.state == VMMOB_PREPARED
                  || handover_find_ofs(vmmob->handover, row->vmn.ofs))
                 && is_selected(sel, &row->vmn)) {
                 cb(vmmob, &row->vmn, aux);
@@ -322,7 +327,7 @@ show_ofs(struct unixctl_conn *conn, int argc, const char *argv[],
 
 /* How many VMNs of an OFS are in which state. */
 struct counts {
-    size_t by_state[HANDOVER_LEFT + 1];
+    size_t by_state[HANDOVER_PREPARED + 1];
     size_t needy;
 };
 
@@ -510,10 +515,13 @@ bridge_to_text(const struct vmmob *vmmob, const struct vmmob_bridge *b,
                   "%"PRIuSIZE"\n", pool_n_taken(ofs->pool),
                   pool_n_quarantined(ofs->pool), pool_size(ofs->pool));
     ds_put_format(s, "  VMNs: %"PRIuSIZE" attached, %"PRIuSIZE" detached, "
-                  "%"PRIuSIZE" left; %"PRIuSIZE" remote ones active\n",
+                  "%"PRIuSIZE" left, %"PRIuSIZE" prepared; %"PRIuSIZE
+                  " remote ones active\n",
                   counts.by_state[HANDOVER_ATTACHED],
                   counts.by_state[HANDOVER_DETACHED],
-                  counts.by_state[HANDOVER_LEFT], hmap_count(&ofs->active));
+                  counts.by_state[HANDOVER_LEFT],
+                  counts.by_state[HANDOVER_PREPARED],
+                  hmap_count(&ofs->active));
     if (handover_is_waiting(ofs)) {
         ds_put_cstr(s, "  waiting for ovs-vmmobd to tell what is known\n");
     } else if (counts.needy) {

@@ -19,6 +19,7 @@
 #include "ofproto-vmmob/flow-index.h"
 #include "ofproto-vmmob/frame.h"
 #include "ofproto-vmmob/show.h"
+#include "ofproto-vmmob/tail.h"
 #include "openvswitch/match.h"
 #include "openvswitch/meta-flow.h"
 #include "openvswitch/ofp-actions.h"
@@ -48,6 +49,9 @@ COVERAGE_DEFINE(vmmob_unknown_vmn);
 COVERAGE_DEFINE(vmmob_conflict);
 COVERAGE_DEFINE(vmmob_frozen);
 COVERAGE_DEFINE(vmmob_unresolved);
+COVERAGE_DEFINE(vmmob_heard_late);
+COVERAGE_DEFINE(vmmob_copy_held);
+COVERAGE_DEFINE(vmmob_copy_delivered);
 COVERAGE_DEFINE(vmmob_refresh);
 COVERAGE_DEFINE(vmmob_refresh_late);
 
@@ -99,18 +103,28 @@ COVERAGE_DEFINE(vmmob_refresh_late);
 #define MAX_REFRESH 4096
 #define REFRESH_AGAIN_MS 2
 
+/* When all affected datapath flows have been refreshed at once, the
+ * revalidators look at all others as well, but only after so long, in ms: then
+ * they do not take the time of those who forward just while VMNs move, and do
+ * it once for many moves. */
+#define REVALIDATE_MS 100
+
 /* How often a packet may come back after it was sent on its way anew; counted
  * in reg2. */
 #define MAX_ATTEMPTS 4
 
 /* A packet from vmmob_punt(), or the news that a port is gone. */
 struct event {
-    struct ovs_list node;       /* In 'queue', or in 'held'. */
+    union {
+        struct ovs_list node;   /* In 'queue', or in 'held'. */
+        struct tail_packet tail;    /* In 'copies'. */
+    };
     struct uuid ofproto_uuid;
     ofp_port_t in_port;
     uint8_t table_id;           /* Which table punted it. */
     uint32_t attempts;          /* How often it was sent on its way anew. */
     struct dp_packet *packet;   /* NULL if 'in_port' is gone. */
+    long long int received;     /* When it came in, in ms. */
     long long int expires;      /* In 'held' only. */
 };
 
@@ -127,6 +141,7 @@ static struct vmmob *vmmob OVS_GUARDED_BY(vmmob_mutex);
 static struct ovs_list held OVS_GUARDED_BY(vmmob_mutex)
     = OVS_LIST_INITIALIZER(&held);
 static bool retry_held OVS_GUARDED_BY(vmmob_mutex);
+static struct tail copies OVS_GUARDED_BY(vmmob_mutex);
 
 /* Addresses at a bridge whose datapath flows are to be refreshed again. */
 struct refresh {
@@ -139,12 +154,16 @@ struct refresh {
 static struct ovs_list refreshes OVS_GUARDED_BY(vmmob_mutex)
     = OVS_LIST_INITIALIZER(&refreshes); /* Ordered by 'when'. */
 
+/* See vmmob_is_quiet(). */
+DEFINE_STATIC_PER_THREAD_DATA(bool, quiet, false);
+
 /* Main thread only. */
 static bool running;
 static pthread_t thread;
 static struct latch exit_latch;
 
 static void *vmmob_main(void *);
+static void expire_held(long long int now) OVS_REQUIRES(vmmob_mutex);
 static void start(void);
 static void enqueue(struct event *);
 static void take_events(struct ovs_list *events);
@@ -171,6 +190,8 @@ static void bridge_run(struct vmmob_bridge *, long long int now)
     OVS_REQUIRES(vmmob_mutex);
 static void find_lost(long long int now) OVS_REQUIRES(vmmob_mutex);
 
+static void commit_rules(bool refresh) OVS_REQUIRES(vmmob_mutex);
+static void apply_effects(bool refresh) OVS_REQUIRES(vmmob_mutex);
 static void apply(long long int now) OVS_REQUIRES(vmmob_mutex);
 static long long int refresh_again(long long int now)
     OVS_REQUIRES(vmmob_mutex);
@@ -215,6 +236,9 @@ vmmob_exit(void)
     free(vmmob);
     vmmob = NULL;
     destroy_events(&held);
+    tail_run(&copies, LLONG_MAX, &held);
+    destroy_events(&held);
+    tail_destroy(&copies);
     struct refresh *refresh;
     LIST_FOR_EACH_POP (refresh, node, &refreshes) {
         free(refresh->addrs);
@@ -329,6 +353,14 @@ vmmob_port_destruct(struct ofproto_dpif *ofproto, ofp_port_t port)
     }
 }
 
+/* Returns true if the change of the flow tables that this thread is making
+ * does not ask for all datapath flows to be looked at. */
+bool
+vmmob_is_quiet(void)
+{
+    return *quiet_get();
+}
+
 /* Returns the table where a packet starts that came in by 'in_port' of
  * 'ofproto': 0 unless that is a VM port or the uplink of a bridge that is
  * configured for VM mobility. */
@@ -372,6 +404,7 @@ vmmob_punt(struct ofproto_dpif *ofproto, const struct dp_packet *packet,
     event->in_port = state->metadata.in_port;
     event->table_id = state->table_id;
     event->attempts = state->metadata.regs[2];
+    event->received = time_msec();
     event->packet = dp_packet_clone_data(dp_packet_data(packet),
                                          dp_packet_size(packet));
     if (dp_packet_hwol_tx_l4_checksum(packet)) {
@@ -397,6 +430,7 @@ start(void)
     hmap_init(&vmmob->bridges);
     vmmob->handover = handover_create();
     vmmob->agent = agent_create();
+    tail_init(&copies);
     flow_index_enable(true);
     ovs_mutex_unlock(&vmmob_mutex);
 
@@ -421,6 +455,8 @@ vmmob_main(void *arg OVS_UNUSED)
         LIST_FOR_EACH_POP (event, node, &events) {
             process_event(event, now);
         }
+        /* All that moved as one, before anything else. */
+        apply(now);
 
         if (agent_run(vmmob->agent, vmmob->handover, now)) {
             retry_held = true;
@@ -440,28 +476,29 @@ vmmob_main(void *arg OVS_UNUSED)
             }
         }
 
-        long long int next = MIN(handover_next_event(vmmob->handover),
-                                 refresh_again(now));
         struct vmmob_bridge *b;
         HMAP_FOR_EACH (b, node, &vmmob->bridges) {
             if (b->enabled) {
                 bridge_run(b, now);
+            }
+        }
+        expire_held(now);
+        apply(now);
+
+        long long int next = MIN(handover_next_event(vmmob->handover),
+                                 refresh_again(now));
+        next = MIN(next, tail_next_event(&copies));
+        HMAP_FOR_EACH (b, node, &vmmob->bridges) {
+            if (b->enabled) {
                 next = MIN(next, MIN(b->next_probe, b->next_sweep));
                 next = MIN(next, MIN(b->next_ask, b->next_report));
-                next = MIN(next, b->next_count);
+                next = MIN(next, MIN(b->next_count, b->next_revalidation));
             }
         }
-        LIST_FOR_EACH_SAFE (event, node, &held) {
-            if (event->expires > now) {
-                next = MIN(next, event->expires);
-                break;
-            }
-            COVERAGE_INC(vmmob_unresolved);
-            ovs_list_remove(&event->node);
-            event_destroy(event);
-            vmmob->n_held--;
+        if (!ovs_list_is_empty(&held)) {
+            next = MIN(next, CONTAINER_OF(ovs_list_front(&held), struct event,
+                                          node)->expires);
         }
-        apply(now);
         agent_wait(vmmob->agent);
         if (retry_held) {
             poll_immediate_wake();
@@ -477,6 +514,27 @@ vmmob_main(void *arg OVS_UNUSED)
         coverage_clear();
     }
     return NULL;
+}
+
+/* Drops the packets that have been kept for too long. */
+static void
+expire_held(long long int now)
+    OVS_REQUIRES(vmmob_mutex)
+{
+    struct ovs_list gone = OVS_LIST_INITIALIZER(&gone);
+    struct event *event;
+
+    LIST_FOR_EACH_SAFE (event, node, &held) {
+        if (event->expires > now) {
+            break;
+        }
+        COVERAGE_INC(vmmob_unresolved);
+        ovs_list_remove(&event->node);
+        event_destroy(event);
+        vmmob->n_held--;
+    }
+    tail_run(&copies, now, &gone);
+    destroy_events(&gone);
 }
 
 /* Hands 'event' over to the thread, if there is room. */
@@ -529,6 +587,8 @@ take_events(struct ovs_list *events)
 static void
 event_destroy(struct event *event)
 {
+    BUILD_ASSERT_DECL(offsetof(struct event, node)
+                      == offsetof(struct event, tail.node));
     dp_packet_delete(event->packet);
     free(event);
 }
@@ -740,6 +800,28 @@ bridge_reattach(struct vmmob_bridge *b, const struct handover_vmn *vmn,
     }
 }
 
+/* 'row', which may be NULL, is what is known of 'port' of 'b': the VMN for
+ * which it was added is expected there. */
+static void
+bridge_expect(struct vmmob_bridge *b, struct vmmob_vm_port *port,
+              const struct vmmob_port *row, long long int now)
+    OVS_REQUIRES(vmmob_mutex)
+{
+    struct handover *h = vmmob->handover;
+    struct handover_ofs *ofs = bridge_ofs(b);
+    struct vmmob_key key = { .tenant = 0, .mac = port->expected };
+
+    if (!eth_addr_is_zero(key.mac)
+        && !(row && eth_addr_equals(row->attached_mac, key.mac))) {
+        handover_unexpect(h, ofs, &key, port->number, now);
+    }
+    port->expected = row ? row->attached_mac : eth_addr_zero;
+    if (!eth_addr_is_zero(port->expected)) {
+        key.mac = port->expected;
+        handover_expect(h, ofs, &key, port->number, now);
+    }
+}
+
 /* Puts in force what is known of the VM ports of 'b' whose names are in
  * 'names', or of all if that is NULL. */
 static void
@@ -763,6 +845,7 @@ bridge_police(struct vmmob_bridge *b, const struct sset *names,
             }
             rules_update_port(b->rules, port->number, row);
             port->policed = policed;
+            bridge_expect(b, port, row, now);
             any = true;
         }
     }
@@ -969,6 +1052,7 @@ bridge_configure(struct vmmob_bridge *b, const struct smap *other_config,
         b->next_sweep = now + SWEEP_MS;
         b->next_report = now + REPORT_MS;
         b->next_count = now + COUNT_MS;
+        b->next_revalidation = LLONG_MAX;
         b->next_ask = LLONG_MAX;
         b->n_punted = b->n_answered = b->n_bad = b->n_unresolved = 0;
 
@@ -1087,6 +1171,23 @@ bridge_output(struct vmmob_bridge *b, struct dp_packet *packet,
     ofpbuf_uninit(&ofpacts);
 }
 
+/* Announces on the uplink that 'moa' is at 'b': to all that have an entry for
+ * it in their ARP cache, and to the gateway also if it has none, as that one
+ * takes it from a request for its own address (RFC 826). */
+static void
+bridge_announce(struct vmmob_bridge *b, const struct in6_addr *moa)
+    OVS_REQUIRES(vmmob_mutex)
+{
+    const struct eth_addr *mac = (eth_addr_is_zero(b->gateway_mac)
+                                  ? NULL : &b->gateway_mac);
+
+    bridge_output(b, frame_compose_arp_announcement(b->mac, moa), &b->uplink,
+                  1);
+    bridge_output(b, frame_compose_arp_request(
+                      b->mac, mac, moa, &bridge_ofs(b)->settings.gateway),
+                  &b->uplink, 1);
+}
+
 /* Sends the packet of 'event' on its way again, from 'table_id' on, as there
  * are rules for it now.  'port' is where it goes if the table is
  * VMMOB_TABLE_SOURCE. */
@@ -1101,7 +1202,7 @@ bridge_resume(struct vmmob_bridge *b, struct event *event, uint8_t table_id,
     ovs_be32 out = htonl((OVS_FORCE uint32_t) port);
 
     /* The rules must be there first. */
-    vmmob_apply();
+    apply_effects(true);
 
     if (event->attempts >= MAX_ATTEMPTS) {
         COVERAGE_INC(vmmob_unresolved);
@@ -1235,16 +1336,39 @@ bridge_block_floods(struct vmmob_bridge *b, long long int now)
                          "floods; see vmmob-flood-rate", b->name, port->name);
             rules_update_block(b->rules, port->number, true);
             port->blocked = true;
-            seq_change(b->ofproto->ams_seq);
         } else if (port->blocked && (!rate || now >= port->blocked_until)) {
             VLOG_INFO("bridge %s: port %s does not flood any more", b->name,
                       port->name);
             port->n_blocked = vmmob_count_blocked(b, port);
             rules_update_block(b->rules, port->number, false);
             port->blocked = false;
-            seq_change(b->ofproto->ams_seq);
         }
     }
+}
+
+/* Has no copies be sent of the packets of VMNs at 'b' that have too many: each
+ * costs the network a packet and the other switch a look. */
+static void
+bridge_limit_copies(struct vmmob_bridge *b)
+    OVS_REQUIRES(vmmob_mutex)
+{
+    struct handover_ofs *ofs = bridge_ofs(b);
+    size_t rate = ofs->settings.copy_rate;
+    struct vmmob_key *busy;
+    size_t n_busy;
+
+    if (!ofs->settings.copy_ms || !rate) {
+        return;
+    }
+    rules_collect_busy(b->rules, rate * COUNT_MS / 1000, &busy, &n_busy);
+    for (size_t i = 0; i < n_busy; i++) {
+        VLOG_INFO("bridge %s: VMN "ETH_ADDR_FMT" has more than %"PRIuSIZE" "
+                  "packets a second, so there are no copies of them; see "
+                  "vmmob-copy-rate", b->name, ETH_ADDR_ARGS(busy[i].mac),
+                  rate);
+        handover_stop_copies(vmmob->handover, ofs, &busy[i]);
+    }
+    free(busy);
 }
 
 /* After the agent told what is known: attaches the VMNs of an earlier life to
@@ -1264,6 +1388,8 @@ find_lost(long long int now)
         }
         ofs->seek = false;
         bridge_police(b, NULL, now);
+        /* Those that were expected in an earlier life, and are no more. */
+        handover_port_gone(vmmob->handover, ofs, OFPP_NONE, now);
         HMAP_FOR_EACH (vmn, node, &ofs->vmns) {
             if (vmn->state == HANDOVER_DETACHED) {
                 if (b->n_lost >= b->allocated_lost) {
@@ -1294,8 +1420,14 @@ bridge_run(struct vmmob_bridge *b, long long int now)
     if (now >= b->next_ask) {
         bridge_ask_lost(b, now);
     }
+    if (now >= b->next_revalidation) {
+        b->next_revalidation = LLONG_MAX;
+        b->ofproto->backer->need_revalidate = REV_FLOW_TABLE;
+        seq_change(b->ofproto->ams_seq);
+    }
     if (now >= b->next_count) {
         bridge_block_floods(b, now);
+        bridge_limit_copies(b);
         b->next_count = now + COUNT_MS;
     }
     if (now >= b->next_report) {
@@ -1323,6 +1455,14 @@ bridge_run(struct vmmob_bridge *b, long long int now)
 void
 vmmob_apply(void)
 {
+    apply_effects(false);
+}
+
+/* Likewise.  If 'refresh' is true, then the caller has the datapath follow at
+ * once; see apply(). */
+static void
+apply_effects(bool refresh)
+{
     struct sset *ports = &vmmob->handover->ports.changed;
 
     if (!sset_is_empty(ports)) {
@@ -1331,12 +1471,12 @@ vmmob_apply(void)
         HMAP_FOR_EACH (b, node, &vmmob->bridges) {
             if (b->enabled) {
                 bridge_police(b, ports, time_msec());
-                seq_change(b->ofproto->ams_seq);
             }
         }
         sset_clear(ports);
     }
     if (!handover_has_effects(vmmob->handover)) {
+        commit_rules(refresh);
         return;
     }
 
@@ -1363,26 +1503,55 @@ vmmob_apply(void)
             }
         }
         rules_update_vmns(b->rules, &ctx, effects.vmns, effects.n_vmns);
-        for (size_t i = 0; i < effects.n_announcements; i++) {
+    }
+    /* What the others do because of the news takes a moment, so the rules are
+     * there in time. */
+    commit_rules(refresh);
+    agent_send(vmmob->agent, &msg);
+    HMAP_FOR_EACH (b, node, &vmmob->bridges) {
+        for (size_t i = 0; b->enabled && i < effects.n_announcements; i++) {
             if (effects.announcements[i].ofs == b->id) {
-                bridge_output(b, frame_compose_arp_announcement(
-                                  b->mac, &effects.announcements[i].moa),
-                              &b->uplink, 1);
+                bridge_announce(b, &effects.announcements[i].moa);
             }
         }
-        /* Megaflows are revalidated by the main thread. */
-        seq_change(b->ofproto->ams_seq);
     }
-    agent_send(vmmob->agent, &msg);
     vmmob_msg_uninit(&msg);
     handover_effects_uninit(&effects);
     retry_held = true;
 }
 
+/* Makes the changes to the flow tables that have been found necessary. */
+static void
+commit_rules(bool refresh)
+    OVS_REQUIRES(vmmob_mutex)
+{
+    struct vmmob_bridge *b;
+
+    HMAP_FOR_EACH (b, node, &vmmob->bridges) {
+        if (!b->enabled) {
+            continue;
+        }
+
+        bool is_quiet = refresh && rules_are_narrow(b->rules);
+
+        *quiet_get() = is_quiet;
+        if (rules_commit(b->rules)) {
+            if (is_quiet) {
+                b->next_revalidation = MIN(b->next_revalidation,
+                                           time_msec() + REVALIDATE_MS);
+            } else {
+                /* The main thread tells the revalidators. */
+                seq_change(b->ofproto->ams_seq);
+            }
+        }
+        *quiet_get() = false;
+    }
+}
+
 /* Has the datapath flows at 'b' that have to do with 'addrs' follow the rules
  * of now.  Returns how many were changed. */
 static size_t
-refresh_flows(const struct vmmob_bridge *b, const struct in6_addr *addrs,
+refresh_flows(struct vmmob_bridge *b, const struct in6_addr *addrs,
               size_t n_addrs)
     OVS_REQUIRES(vmmob_mutex)
 {
@@ -1394,6 +1563,9 @@ refresh_flows(const struct vmmob_bridge *b, const struct in6_addr *addrs,
     for (size_t i = 0; i < n_addrs; i++) {
         size_t n = flow_index_find(udpif, &addrs[i], ids, MAX_REFRESH);
 
+        if (n >= MAX_REFRESH) {
+            b->next_revalidation = LLONG_MIN;
+        }
         for (size_t j = 0; j < n; j++) {
             n_changed += udpif_refresh_flow(udpif, &ids[j].ufid,
                                             ids[j].pmd_id);
@@ -1414,7 +1586,7 @@ apply(long long int now)
 {
     struct vmmob_bridge *b;
 
-    vmmob_apply();
+    apply_effects(true);
     HMAP_FOR_EACH (b, node, &vmmob->bridges) {
         struct in6_addr *addrs;
         size_t n_addrs = (b->enabled
@@ -1485,6 +1657,51 @@ hold(struct vmmob_bridge *b, struct event *event, long long int now)
     ovs_list_push_back(&held, &event->node);
     vmmob->n_held++;
     return true;
+}
+
+/* Keeps 'event', which is for the VMN 'key' that is expected at 'b', until it
+ * arrives, unless that takes too long. */
+static void
+hold_copy(struct vmmob_bridge *b, struct event *event,
+          const struct frame *frame, const struct vmmob_key *key,
+          long long int now)
+    OVS_REQUIRES(vmmob_mutex)
+{
+    const struct vmmob_vmn *sender
+        = vmmob_table_find_by_moa(vmmob->handover->table, &frame->ip_src);
+    struct handover_ofs *ofs = bridge_ofs(b);
+    struct ovs_list gone = OVS_LIST_INITIALIZER(&gone);
+
+    COVERAGE_INC(vmmob_copy_held);
+    tail_push(&copies, b->id, key, &event->tail,
+              dp_packet_size(event->packet), now + ofs->settings.copy_ms,
+              &gone);
+    destroy_events(&gone);
+    if (sender && sender->ofs != b->id) {
+        /* It will have an answer. */
+        const struct vmmob_key sender_key = sender->key;
+
+        handover_talk(vmmob->handover, ofs, &sender_key);
+    }
+}
+
+/* Delivers what was kept for the VMN 'key', which has arrived at 'b'. */
+static void
+deliver_copies(struct vmmob_bridge *b, const struct vmmob_key *key,
+               long long int now)
+    OVS_REQUIRES(vmmob_mutex)
+{
+    struct ovs_list events = OVS_LIST_INITIALIZER(&events);
+    struct ovs_list gone = OVS_LIST_INITIALIZER(&gone);
+    struct event *event;
+
+    tail_take(&copies, b->id, key, now, &events, &gone);
+    LIST_FOR_EACH (event, node, &events) {
+        COVERAGE_INC(vmmob_copy_delivered);
+        bridge_resume(b, event, VMMOB_TABLE_ENTRY, OFPP_NONE);
+    }
+    destroy_events(&events);
+    destroy_events(&gone);
 }
 
 static void
@@ -1647,6 +1864,11 @@ process_uplink(struct vmmob_bridge *b, struct event *event,
 
             const struct handover_vmn *vmn = handover_find_vmn(ofs,
                                                                &row->key);
+            if (vmn && vmn->state == HANDOVER_PREPARED
+                && ofs->settings.copy_ms) {
+                hold_copy(b, event, frame, &row->key, now);
+                return true;
+            }
             if (vmn && vmn->state == HANDOVER_ATTACHED) {
                 bridge_resume(b, event, VMMOB_TABLE_ENTRY, OFPP_NONE);
                 return false;
@@ -1712,7 +1934,6 @@ process_arp_request(struct vmmob_bridge *b, struct event *event,
 
         struct vmmob_key key = owner->key;
         handover_talk(vmmob->handover, ofs, &key);
-        apply(now);
     }
     b->n_answered++;
     bridge_output(b, frame_compose_arp_reply(mac, &frame->ip_dst, frame->src,
@@ -1744,13 +1965,21 @@ process_vm(struct vmmob_bridge *b, struct event *event,
         return false;
     }
 
+    /* What it sent just before it left, and is heard only now, does not make
+     * it come back. */
+    const struct handover_vmn *vmn = handover_find_vmn(ofs, &key);
+    if (vmn && vmn->state == HANDOVER_LEFT && event->received <= vmn->since) {
+        COVERAGE_INC(vmmob_heard_late);
+        return false;
+    }
+
     /* What gets no further than table 253 is from a VMN known to be here. */
     static struct vlog_rate_limit full_rl = VLOG_RATE_LIMIT_INIT(5, 20);
     if (event->table_id == VMMOB_TABLE_ENTRY) {
         switch (handover_sight(vmmob->handover, ofs, &key, event->in_port,
                                has_hoa ? &frame->ip_src : NULL, now)) {
         case SIGHTED_HERE:
-            apply(now);
+            deliver_copies(b, &key, now);
             break;
         case SIGHTED_NO_HOA:
             COVERAGE_INC(vmmob_unknown_vmn);
@@ -1772,7 +2001,6 @@ process_vm(struct vmmob_bridge *b, struct event *event,
         case SIGHTED_FULL:
         default:
             COVERAGE_INC(vmmob_conflict);
-            apply(now);
             return false;
         }
     }

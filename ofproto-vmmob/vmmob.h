@@ -88,6 +88,7 @@ void vmmob_ofproto_destruct(struct ofproto_dpif *, bool del);
 void vmmob_port_destruct(struct ofproto_dpif *, ofp_port_t);
 
 /* Any thread. */
+bool vmmob_is_quiet(void);
 uint8_t vmmob_first_table(const struct ofproto_dpif *, ofp_port_t in_port);
 bool vmmob_punt(struct ofproto_dpif *, const struct dp_packet *,
                 uint16_t controller_id, const struct frozen_state *);

@@ -28,8 +28,9 @@
  *     late.
  *
  *   - Guests are started, stopped, move, also back and forth, with the old
- *     place still heard for a moment; appear elsewhere without moving (a
- *     migration that fails); are cloned, MAC address and all; change their
+ *     place still heard for a moment; are expected before they move, or in
+ *     vain; appear elsewhere without moving (a migration that fails); are
+ *     cloned, MAC address and all; change their
  *     home address, also to that of another.
  *
  *   - OFSs are added, removed, get another pool, are added late.
@@ -80,6 +81,7 @@
 /* Longest of these that is used, in ms. */
 #define MAX_REDIRECT 10000
 #define MAX_QUARANTINE 30000
+#define MAX_PREPARE 20000
 #define MAX_WINDOW 15000
 
 /* From vmmob-sim-agent.c. */
@@ -100,6 +102,7 @@ struct ofs_conf {
     int pool;                   /* Which of its pools. */
     int redirect_ms;
     int quarantine_ms;
+    int prepare_ms;
     int max_moves;
     int move_window_ms;
 };
@@ -313,6 +316,7 @@ switch_configure(struct hypervisor *hyp, const struct ofs_conf *conf)
     s.gateway = ipv4(net + 1);
     s.redirect_ms = conf->redirect_ms;
     s.quarantine_ms = conf->quarantine_ms;
+    s.prepare_ms = conf->prepare_ms;
     s.max_moves = conf->max_moves;
     s.move_window_ms = conf->move_window_ms;
 
@@ -415,6 +419,7 @@ make_digest(const struct hypervisor *hyp, const struct vmmob_key *key)
         LIST_FOR_EACH (row, node, &entry->rows) {
             hash = hash_uint64_basis(row->vmn.ofs, hash);
             hash = hash_uint64_basis(row->vmn.seqno, hash);
+            hash = hash_int(row->vmn.state, hash);
             hash = hash_bytes(row->vmn.pairs,
                               row->vmn.n_pairs * sizeof *row->vmn.pairs,
                               hash);
@@ -462,7 +467,8 @@ count_rows(const struct vmmob_table *table)
  *
  *   - No two VMNs have one MoA, and no MoA is taken that no VMN has.
  *
- *   - A VMN is LEFT if and only if its binding is elsewhere. */
+ *   - A VMN is LEFT, or just expected, if its binding is elsewhere, and not
+ *     LEFT if it is here. */
 static void
 check_switch(struct hypervisor *hyp, const struct handover_effects *effects)
 {
@@ -520,9 +526,15 @@ check_switch(struct hypervisor *hyp, const struct handover_effects *effects)
                 sim_fail("sw%d: vm%d has left and is not elsewhere",
                          hyp->number, g);
             }
-            if (binding->ofs != ofs->id && vmn->state != HANDOVER_LEFT) {
+            if (binding->ofs != ofs->id && vmn->state != HANDOVER_LEFT
+                && vmn->state != HANDOVER_PREPARED) {
                 sim_fail("sw%d: vm%d is elsewhere and has not left",
                          hyp->number, g);
+            }
+            if ((vmn->state == HANDOVER_PREPARED)
+                != (vmn->row.state == VMMOB_PREPARED)) {
+                sim_fail("sw%d: vm%d is prepared and its row is not, or the "
+                         "other way round", hyp->number, g);
             }
             for (size_t j = 0; j < vmn->row.n_pairs; j++) {
                 const struct in6_addr *moa = &vmn->row.pairs[j].moa;
@@ -896,6 +908,34 @@ guest_move(int g, struct place to)
     }
 }
 
+/* A port for guest 'g' is added at 'to', where it is not yet. */
+static void
+guest_expect(int g, struct place to)
+{
+    struct hypervisor *hyp = &hyps[to.hyp];
+    struct handover_ofs *ofs = find_ofs(hyp, to.ofs);
+
+    if (ofs) {
+        sim_trace("vm%d: expected at %s", g, place_name(&to));
+        handover_expect(hyp->handover, ofs, &guests[g].key, to.port, sim_now);
+        sim_wake(&hyp->sw, sim_now);
+    }
+}
+
+static void
+guest_unexpect(int g, struct place to)
+{
+    struct hypervisor *hyp = &hyps[to.hyp];
+    struct handover_ofs *ofs = find_ofs(hyp, to.ofs);
+
+    if (ofs) {
+        sim_trace("vm%d: not expected at %s any more", g, place_name(&to));
+        handover_unexpect(hyp->handover, ofs, &guests[g].key, to.port,
+                          sim_now);
+        sim_wake(&hyp->sw, sim_now);
+    }
+}
+
 static void
 guest_action(int g)
 {
@@ -909,7 +949,7 @@ guest_action(int g)
         return;
     }
 
-    switch (sim_random(14)) {
+    switch (sim_random(17)) {
     case 0: case 1: case 2: case 3:
         guest_move(g, to);
         break;
@@ -972,6 +1012,21 @@ guest_action(int g)
         delete_port(&guest->place, 0);
         guest->place.port = to.port;
         send_packet(g, &guest->place, sim_random(3), sim_random(500));
+        break;
+    case 14: case 15:
+        guest_expect(g, to);
+        sim_run_until(sim_now + sim_random(sim_chance(50) ? 50 : 5000));
+        guest_move(g, to);
+        break;
+    case 16:
+        /* A migration that fails, with or without anybody noticing. */
+        guest_expect(g, to);
+        sim_run_until(sim_now + sim_random(sim_chance(50) ? 50 : 5000));
+        if (sim_chance(40)) {
+            delete_port(&to, 0);
+        } else if (sim_chance(70)) {
+            guest_unexpect(g, to);
+        }
         break;
     case 13:
         if (hyps[to.hyp].handover && !faithful) {
@@ -1243,6 +1298,8 @@ world_create(void)
                                     : sim_range(500, MAX_REDIRECT)),
                     .quarantine_ms = (sim_chance(20) ? 0
                                       : sim_random(MAX_QUARANTINE)),
+                    .prepare_ms = (sim_chance(20) ? 0
+                                   : sim_range(500, MAX_PREPARE)),
                     .max_moves = (sim_chance(50) ? 0 : sim_range(1, 6)),
                     .move_window_ms = sim_random(MAX_WINDOW),
                 };
@@ -1452,6 +1509,9 @@ check_all(void)
             if (!ovs_list_is_empty(&ofs->left)) {
                 sim_fail("sw%d: a VMN that left long ago", i);
             }
+            if (!ovs_list_is_empty(&ofs->prepared)) {
+                sim_fail("sw%d: a VMN that was expected long ago", i);
+            }
         }
     }
     svec_destroy(&truth);
@@ -1544,7 +1604,7 @@ quiet(void)
     for (int g = 0; g < n_guests; g++) {
         guests[g].clone = nowhere;
     }
-    sim_run_until(sim_now + MAX_WINDOW + MAX_REDIRECT + 10000);
+    sim_run_until(sim_now + MAX_WINDOW + MAX_REDIRECT + MAX_PREPARE + 10000);
     for (int g = 0; g < n_guests; g++) {
         if (faithful && guests[g].known
             && !vmmob_table_find(hyps[0].handover->table, &guests[g].key)) {

@@ -27,6 +27,7 @@
 #include "ofproto-vmmob/damping.h"
 #include "ofproto-vmmob/fairq.h"
 #include "ofproto-vmmob/flow-index.h"
+#include "ofproto-vmmob/tail.h"
 #include "ofproto-vmmob/handover.h"
 #include "openvswitch/dynamic-string.h"
 #include "openvswitch/json.h"
@@ -2860,6 +2861,168 @@ random_flow_index(void)
     free(flows);
 }
 
+/* A random sequence of calls on a tail, against a plain array. */
+static void
+random_tail(void)
+{
+    enum { N = 3000 };
+    struct model {
+        struct tail_packet packet;
+        int queue;
+        size_t size;
+        long long int expires;
+        enum { WAITING, TAKEN, GONE } state;
+    } *models = xzalloc(N * sizeof *models);
+    struct vmmob_key keys[3];
+    long long int now = 0;
+    struct tail tail;
+    int n = 0;
+
+    memset(keys, 0, sizeof keys);
+    for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
+        keys[i].mac.ea[5] = i + 1;
+    }
+    tail_init(&tail);
+    /* Big ones, so that a VMN has too many bytes; or small ones, so that it
+     * has too many packets. */
+    size_t max_size = range(0, 1) ? 60 : 65536;
+    while (n < N) {
+        struct ovs_list gone = OVS_LIST_INITIALIZER(&gone);
+        struct ovs_list taken = OVS_LIST_INITIALIZER(&taken);
+        struct model *m, *last = NULL;
+        int queue = range(0, 5);
+        uint64_t ofs = queue / 3;
+        const struct vmmob_key *key = &keys[queue % 3];
+        unsigned int what = range(0, 999);
+
+        if (what < 990) {
+            m = &models[n++];
+            m->queue = queue;
+            m->size = range(1, max_size);
+            m->expires = now + 100;
+            tail_push(&tail, ofs, key, &m->packet, m->size, m->expires,
+                      &gone);
+        } else if (what < 995) {
+            tail_take(&tail, ofs, key, now, &taken, &gone);
+            for (int i = 0; i < n; i++) {
+                if (models[i].queue == queue && models[i].state == GONE) {
+                    models[i].state = TAKEN;
+                }
+            }
+        } else {
+            now += range(0, 60);
+            tail_run(&tail, now, &gone);
+        }
+
+        LIST_FOR_EACH (m, packet.node, &taken) {
+            if (m->state != WAITING || m->queue != queue || m->expires <= now
+                || (last && m < last)) {
+                fail("took the wrong packet");
+            }
+            m->state = TAKEN;
+            last = m;
+        }
+        LIST_FOR_EACH (m, packet.node, &gone) {
+            if (m->state != WAITING) {
+                fail("a packet is gone that was not there");
+            }
+            m->state = GONE;
+        }
+
+        /* What waits of each VMN are its latest packets, as many as may
+         * be. */
+        size_t n_packets = 0, n_bytes = 0;
+        for (int q = 0; q < 6; q++) {
+            size_t packets = 0, bytes = 0;
+            bool older = false;
+
+            for (int i = n - 1; i >= 0; i--) {
+                m = &models[i];
+                if (m->queue != q || m->state == TAKEN) {
+                    continue;
+                } else if (m->state == GONE) {
+                    if (!older && m->expires > now
+                        && packets < TAIL_MAX_PACKETS
+                        && bytes + m->size <= TAIL_MAX_BYTES) {
+                        fail("a packet is gone for which there was room");
+                    }
+                    older = true;
+                } else if (older) {
+                    fail("an older packet is there and a later one gone");
+                } else {
+                    packets++;
+                    bytes += m->size;
+                }
+            }
+            if (packets > TAIL_MAX_PACKETS || bytes > TAIL_MAX_BYTES) {
+                fail("%"PRIuSIZE" packets, %"PRIuSIZE" bytes of a VMN",
+                     packets, bytes);
+            }
+            n_packets += packets;
+            n_bytes += bytes;
+        }
+        if (tail.n_packets != n_packets || tail.n_bytes != n_bytes) {
+            fail("%"PRIuSIZE" packets are there, not %"PRIuSIZE, n_packets,
+                 tail.n_packets);
+        }
+        if (n_packets && tail_next_event(&tail) <= now - 100) {
+            fail("something is overdue");
+        }
+        if (n_failures) {
+            break;
+        }
+    }
+
+    struct ovs_list gone = OVS_LIST_INITIALIZER(&gone);
+    tail_run(&tail, LLONG_MAX, &gone);
+    if (tail_next_event(&tail) != LLONG_MAX) {
+        fail("something is left");
+    }
+    tail_destroy(&tail);
+    free(models);
+}
+
+static void
+test_tail(struct ovs_cmdl_context *ctx)
+{
+    uint32_t seed, n;
+
+    parse_seed(ctx, &seed, &n);
+    for (uint32_t i = 0; i < n && !n_failures; i++) {
+        start_case(seed, i);
+        random_tail();
+    }
+
+    /* All VMNs together. */
+    struct tail_packet *packets = xmalloc(2 * TAIL_MAX_ALL_PACKETS
+                                          * sizeof *packets);
+    struct ovs_list gone = OVS_LIST_INITIALIZER(&gone);
+    struct tail tail;
+
+    tail_init(&tail);
+    for (size_t i = 0; i < 2 * TAIL_MAX_ALL_PACKETS; i++) {
+        struct vmmob_key key = { .tenant = i / 2 };
+
+        tail_push(&tail, 1, &key, &packets[i], 1, 10, &gone);
+    }
+    if (tail.n_packets != TAIL_MAX_ALL_PACKETS
+        || ovs_list_size(&gone) != TAIL_MAX_ALL_PACKETS
+        || ovs_list_front(&gone) != &packets[0].node) {
+        fail("not the oldest of all are gone");
+    }
+    for (size_t i = 0; i < 2 * TAIL_MAX_ALL_BYTES / TAIL_MAX_BYTES; i++) {
+        struct vmmob_key key = { .tenant = UINT32_MAX - i };
+
+        tail_push(&tail, 1, &key, &packets[i], TAIL_MAX_BYTES, 10, &gone);
+    }
+    if (tail.n_bytes != TAIL_MAX_ALL_BYTES) {
+        fail("%"PRIuSIZE" bytes", tail.n_bytes);
+    }
+    tail_run(&tail, 10, &gone);
+    tail_destroy(&tail);
+    free(packets);
+}
+
 static void
 test_flow_index(struct ovs_cmdl_context *ctx)
 {
@@ -3011,6 +3174,7 @@ static const struct ovs_cmdl_command commands[] = {
     { "handover", "SEED N", 2, 2, test_handover, OVS_RO },
     { "limits", "SEED N", 2, 2, test_limits, OVS_RO },
     { "flow-index", "SEED N", 2, 2, test_flow_index, OVS_RO },
+    { "tail", "SEED N", 2, 2, test_tail, OVS_RO },
     { NULL, NULL, 0, 0, NULL, OVS_RO },
 };
 
