@@ -78,14 +78,17 @@ class System:
 
 
 class Vmmob(System):
-    """vmmob: tests/lab's three hypervisors, with a port for handover-probe on
-    each.  Packets take 'delay_ms' from one site to another."""
+    """vmmob: tests/lab's three hypervisors, with 'ports' ports for
+    handover-probe on A and B, over which it spreads the VMNs.  Packets take
+    'delay_ms' from one site to another."""
 
     name = "vmmob"
+    kind = "ip"                 # Of topology.Lab.
 
-    def __init__(self, ctx, directory, delay_ms=0):
+    def __init__(self, ctx, directory, delay_ms=0, ports=1):
         super().__init__(ctx, directory)
         self.delay_ms = delay_ms
+        self.ports = ports
 
     def start(self):
         def adjust(hv, bridge, open_vswitch):
@@ -96,15 +99,27 @@ class Vmmob(System):
         directory = os.path.join(self.directory, "lab")
         os.mkdir(directory)
         self.lab = self._stack.enter_context(
-            topology.Lab(self.ctx.build, directory, sites=SITES,
+            topology.Lab(self.ctx.build, directory, self.kind, SITES,
                          adjust=adjust, delay_ms=self.delay_ms))
+        probe = self.lab.add_namespace("probe")
+        self.a, self.b, self.cn = (
+            ",".join("%s:%s" % (probe.name,
+                                self._add_port(probe, site, number))
+                     for number in range(self.ports if site != "C" else 1))
+            for site in "ABC")
+        self._settle()
+
+    def _add_port(self, probe, site, number):
+        """Returns the name of its end in namespace 'probe'."""
+        hv = self.lab.hypervisors[site]
+        name = "%s%d" % (site, number)
+        netns.add_veth(probe, name, hv.ns, "vms%d" % number)
+        hv.switch.vsctl("add-port", "br0", "vms%d" % number)
+        return name
+
+    def _settle(self):
+        """Waits until all is ready."""
         route_pools(self.lab)
-        self.probe = self.lab.add_namespace("probe")
-        for site, hv in self.lab.hypervisors.items():
-            netns.add_veth(self.probe, site, hv.ns, "vms")
-            hv.switch.vsctl("add-port", "br0", "vms")
-        self.a, self.b, self.cn = ("%s:%s" % (self.probe.name, site)
-                                   for site in "ABC")
         for hv in self.lab.hypervisors.values():
             show = self._show(hv)
             process.wait_until("gateway of %s" % hv.name,
@@ -124,3 +139,19 @@ class Vmmob(System):
     @staticmethod
     def _show(hv):
         return lambda: hv.switch.appctl("vmmob/show")
+
+
+class L2(Vmmob):
+    """The floor: the same switches in one L2 network, with MAC learning
+    only."""
+
+    name = "one L2 network"
+    kind = "l2"
+
+    def _settle(self):
+        """Nothing has to be learnt."""
+
+    def reset(self):
+        """Cached megaflows would hide a VMN that moves back from MAC
+        learning."""
+        self.lab.forget()
