@@ -42,9 +42,13 @@ EXPLAINED = 5
 # is the one that the goals are about.
 Case = collections.namedtuple("Case", "name system announce settings")
 BASELINE = Case("L2 baseline", "l2", True, {})
-CASES = (
+CASES = [
     Case("vmmob", "ip", True, {}),
-    Case("vmmob, not prepared", "ip", False, {}))
+    Case("vmmob, no copies", "ip", True, {"copy-time": "0"}),
+    Case("vmmob, not prepared", "ip", False, {})]
+# To try others: settings without "vmmob-", such as "copy-time=50".
+CASES += [Case("vmmob, " + word, "ip", True, dict([word.split("=", 1)]))
+          for word in os.environ.get("VMMOB_BENCH_SETTINGS", "").split()]
 
 
 def run(ctx):
@@ -56,7 +60,7 @@ def run(ctx):
     ctx.environment.update(report.guest(img.version, accel, "shared"))
     rows = ctx.environment.setdefault("migrations", [])
     for delay_ms in DELAYS[:1] if ctx.quick else DELAYS:
-        rounds = 1 if ctx.quick else 8 if delay_ms else 20
+        rounds = 1 if ctx.quick else 20 if not delay_ms else 16 // len(CASES)
         rows += Comparison(ctx, img, accel, delay_ms).run(rounds)
     report_goals(ctx, rows)
 
@@ -76,7 +80,8 @@ def first_packets(ctx):
         lost = sum(move["t2"] is None for move in moves)
         for key, what, floor in (
                 ("t2", "VMN to correspondent", delay_ms),
-                ("t1", "correspondent to VMN", 2 * delay_ms)):
+                ("t1", "correspondent to VMN", 2 * delay_ms),
+                ("t1_direct", "the same, not redirected", 2 * delay_ms)):
             case = ctx.record(part, "%g ms: %s" % (delay_ms, what),
                               [move[key] and move[key] / 1000
                                for move in moves], floor=floor)
@@ -130,15 +135,17 @@ class Comparison:
                 subjects[system] = Subject(ctx, lab, self.image, self.accel)
             for n in range(rounds):
                 load = os.getloadavg()[0]
-                for case in (BASELINE,) + CASES:
+                moves = []
+                for case in [BASELINE] + CASES:
                     row = subjects[case.system].move(case)
                     row.update(round=n, case=case.name, load_average=load,
                                delay_ms=self.delay_ms)
-                    rows.append(row)
+                    moves.append(row)
+                rows += moves
                 ctx.say("guests: delay %g ms, round %d of %d: lost of 1 ms "
                         "probes %s" % (self.delay_ms, n + 1, rounds,
-                                       ", ".join("%d" % row["lost"] for row
-                                                 in rows[-1 - len(CASES):])))
+                                       ", ".join("%d" % row["lost"]
+                                                 for row in moves)))
             for subject in subjects.values():
                 subject.finish()
         except process.LabError:
@@ -149,16 +156,17 @@ class Comparison:
         finally:
             for lab in reversed(labs):
                 lab.close()
+            # Whole rounds are worth having even if one failed.
+            self.record(rows)
         for lab in labs:
             check_delay_lines(lab)
-        self.record(rows)
         return rows
 
     def record(self, rows):
         part = ("guests" if not self.delay_ms
                 else "guests, %g ms between sites" % self.delay_ms)
         add_overheads(rows)
-        for case in (BASELINE,) + CASES:
+        for case in [BASELINE] + CASES:
             some = [row for row in rows if row["case"] == case.name]
             floor = self.delay_ms or None
 
@@ -172,6 +180,7 @@ class Comparison:
                    "pings")
             record("pings lost, 10 ms", "lost_10", "pings")
             record("datagrams lost, 10 ms", "udp_lost", "datagrams")
+            record("pings answered twice, 1 ms", "duplicates", "pings")
             record("silence", "silence_ms")
             record("TCP stall", "tcp_stall_ms")
             if case is not BASELINE:
