@@ -12,9 +12,11 @@ Usage: ./boot.sh                Makes ./configure, for daily work:
        ./boot.sh check PART...  Likewise, but only these parts:
                                   ${parts[*]}
        ./boot.sh demo [ARG]...  Likewise, but runs tests/lab/vmmob-demo ARG...
+       ./boot.sh bench [ARG]... Likewise, but runs tests/bench/vmmob-bench ARG...
+                                (half an hour; results are in bench-results)
        ./boot.sh --help
 
-"check" and "demo" build with what ./configure was last told, if it was run.
+"check", "demo" and "bench" build with what ./configure was last told, if it was run.
 EOF
 }
 
@@ -31,6 +33,8 @@ packages=(
 
     busybox-static cpio qemu-system-x86 tcpdump
 )
+# What the benchmark compares vmmob with.
+bench_packages=(frr python3-os-ken)
 # The guest's kernel, which the lab downloads and does not install.
 kernel_package=linux-image-cloud-amd64
 
@@ -233,6 +237,12 @@ demo() {
     lab vmmob-demo "$@"
 }
 
+bench() {
+    run stock "Building Open vSwitch without vmmob" make stock || exit 1
+    VMMOB_BUILD=$PWD/ovs VMMOB_OVS_SRC=$PWD/ovs-src \
+        tests/bench/vmmob-bench "$@"
+}
+
 case $1 in
     '')
         exec autoreconf --install --force
@@ -246,6 +256,13 @@ case $1 in
         install_packages
         build
         demo "${@:2}"
+        ;;
+    bench)
+        trap finish EXIT
+        packages+=("${bench_packages[@]}")
+        install_packages
+        build
+        bench "${@:2}"
         ;;
     -h | --help)
         usage
