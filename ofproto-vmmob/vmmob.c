@@ -99,15 +99,19 @@ COVERAGE_DEFINE(vmmob_refresh_late);
 
 /* Most datapath flows of an address that are translated anew at once; the
  * revalidators see to the rest.  This is done again after so long, in ms, for
- * flows that were just being installed. */
+ * flows that were just being installed, and once more for those whose thread
+ * had to wait. */
 #define MAX_REFRESH 4096
 #define REFRESH_AGAIN_MS 2
+#define REFRESH_LAST_MS 100
 
 /* When all affected datapath flows have been refreshed at once, the
  * revalidators look at all others as well, but only after so long, in ms: then
  * they do not take the time of those who forward just while VMNs move, and do
- * it once for many moves. */
-#define REVALIDATE_MS 100
+ * it once for many moves.  Were that more often, then those of a switch with
+ * many flows would never come to an end, and throw away what they take for
+ * flows that are hardly used. */
+#define REVALIDATE_MS 2000
 
 /* How often a packet may come back after it was sent on its way anew; counted
  * in reg2. */
@@ -153,6 +157,8 @@ struct refresh {
 };
 static struct ovs_list refreshes OVS_GUARDED_BY(vmmob_mutex)
     = OVS_LIST_INITIALIZER(&refreshes); /* Ordered by 'when'. */
+static struct ovs_list last_refreshes OVS_GUARDED_BY(vmmob_mutex)
+    = OVS_LIST_INITIALIZER(&last_refreshes);    /* Likewise, the last ones. */
 
 /* See vmmob_is_quiet(). */
 DEFINE_STATIC_PER_THREAD_DATA(bool, quiet, false);
@@ -240,6 +246,7 @@ vmmob_exit(void)
     destroy_events(&held);
     tail_destroy(&copies);
     struct refresh *refresh;
+    ovs_list_push_back_all(&refreshes, &last_refreshes);
     LIST_FOR_EACH_POP (refresh, node, &refreshes) {
         free(refresh->addrs);
         free(refresh);
@@ -801,23 +808,26 @@ bridge_reattach(struct vmmob_bridge *b, const struct handover_vmn *vmn,
 }
 
 /* 'row', which may be NULL, is what is known of 'port' of 'b': the VMN for
- * which it was added is expected there. */
+ * which it was added is expected there.  If that is no news, then nothing
+ * happens unless 'again' is true. */
 static void
 bridge_expect(struct vmmob_bridge *b, struct vmmob_vm_port *port,
-              const struct vmmob_port *row, long long int now)
+              const struct vmmob_port *row, bool again, long long int now)
     OVS_REQUIRES(vmmob_mutex)
 {
+    struct eth_addr mac = row ? row->attached_mac : eth_addr_zero;
+    bool is_news = !eth_addr_equals(mac, port->expected);
     struct handover *h = vmmob->handover;
     struct handover_ofs *ofs = bridge_ofs(b);
-    struct vmmob_key key = { .tenant = 0, .mac = port->expected };
+    struct vmmob_key key = { .tenant = 0 };
 
-    if (!eth_addr_is_zero(key.mac)
-        && !(row && eth_addr_equals(row->attached_mac, key.mac))) {
+    if (is_news && !eth_addr_is_zero(port->expected)) {
+        key.mac = port->expected;
         handover_unexpect(h, ofs, &key, port->number, now);
     }
-    port->expected = row ? row->attached_mac : eth_addr_zero;
-    if (!eth_addr_is_zero(port->expected)) {
-        key.mac = port->expected;
+    port->expected = mac;
+    if ((is_news || again) && !eth_addr_is_zero(mac)) {
+        key.mac = mac;
         handover_expect(h, ofs, &key, port->number, now);
     }
 }
@@ -845,7 +855,7 @@ bridge_police(struct vmmob_bridge *b, const struct sset *names,
             }
             rules_update_port(b->rules, port->number, row);
             port->policed = policed;
-            bridge_expect(b, port, row, now);
+            bridge_expect(b, port, row, !names, now);
             any = true;
         }
     }
@@ -1605,16 +1615,16 @@ apply(long long int now)
     }
 }
 
-/* Takes a second look at the datapath flows that were refreshed a moment ago:
- * a packet which was translated before the rules changed may have installed
- * its flow only after that.  Returns when to call this again, in ms, or
- * LLONG_MAX. */
+/* Does what is due in 'list'.  Afterwards, what was done goes to 'next', to be
+ * done again REFRESH_LAST_MS later, unless that is NULL.  Returns when to call
+ * this again, in ms, or LLONG_MAX. */
 static long long int
-refresh_again(long long int now)
+run_refreshes(struct ovs_list *list, struct ovs_list *next, long long int now)
+    OVS_REQUIRES(vmmob_mutex)
 {
     struct refresh *refresh;
 
-    LIST_FOR_EACH_SAFE (refresh, node, &refreshes) {
+    LIST_FOR_EACH_SAFE (refresh, node, list) {
         struct vmmob_bridge *b;
 
         if (refresh->when > now) {
@@ -1629,10 +1639,27 @@ refresh_again(long long int now)
             }
         }
         ovs_list_remove(&refresh->node);
-        free(refresh->addrs);
-        free(refresh);
+        if (next) {
+            refresh->when = now + REFRESH_LAST_MS;
+            ovs_list_push_back(next, &refresh->node);
+        } else {
+            free(refresh->addrs);
+            free(refresh);
+        }
     }
     return LLONG_MAX;
+}
+
+/* Takes a second and a third look at the datapath flows that were refreshed a
+ * moment ago: a packet which was translated before the rules changed may have
+ * installed its flow only after that.  Returns when to call this again, in ms,
+ * or LLONG_MAX. */
+static long long int
+refresh_again(long long int now)
+{
+    long long int next = run_refreshes(&refreshes, &last_refreshes, now);
+
+    return MIN(next, run_refreshes(&last_refreshes, NULL, now));
 }
 
 /* Packets. */

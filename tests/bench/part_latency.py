@@ -9,6 +9,7 @@ import os
 
 import handover
 import load
+import process
 import results
 import system_controller
 import system_evpn
@@ -19,6 +20,7 @@ VMNS = (1, 1000, 10000, 100000)
 MEGAFLOWS = (0, 10000, 100000)
 CORNERS = ((1000, 0), (100000, 100000))
 BATCH = 100
+FIRST_MAC = "0a:00:00:00:00:01"   # Of handover-probe's first VMN.
 BATCH_INTERVAL = 10000          # Between probes to one of many, in us.
 
 
@@ -33,6 +35,7 @@ def run(ctx):
             _compare(ctx, started.values())
             _compare_batch(ctx, (vmmob, started["controller"]))
         _breakdown(ctx, vmmob)
+        _prepared(ctx, vmmob)
         _scale(ctx, vmmob)
 
 
@@ -101,6 +104,41 @@ def _breakdown(ctx, vmmob):
                    [_ms(each[key + "-" + each["to"]
                              if key in ("garp", "out", "news") else key])
                     for each in moved])
+
+
+def _prepared(ctx, vmmob):
+    """Moves to a port that was added for the VMN before, as libvirt does.
+    Copies of the latest probes wait there."""
+    target = vmmob.lab.hypervisors["B"].switch
+    show = lambda: target.appctl("vmmob/show")
+    adjust = lambda *args: [hv.switch.vsctl(*args)
+                            for hv in vmmob.lab.hypervisors.values()]
+    redirect = "other_config:vmmob-redirect-time=100"
+    adjust("set", "bridge", "br0", redirect)
+    vmmob.reset()
+    # The VMN is at A afterwards.
+    handover.measure(ctx, vmmob, 2)
+    moved = []
+    for _ in range(10 if ctx.quick else 100):
+        process.wait_until("VMN forgotten at B", lambda:
+                           "0 attached, 0 detached, 0 left, 0 prepared"
+                           in show(), 15)
+        target.vsctl("set", "interface", "vms",
+                     "external_ids:attached-mac=\"%s\"" % FIRST_MAC)
+        process.wait_until("VMN prepared at B",
+                           lambda: "1 prepared" in show(), 15)
+        moved += [each for each in handover.measure(ctx, vmmob, 2,
+                                                    interval=1000)
+                  if each["to"] == "b"]
+        target.vsctl("remove", "interface", "vms", "external_ids",
+                     "attached-mac")
+    adjust("remove", "bridge", "br0", *redirect.split(":", 1)[0:1],
+           "vmmob-redirect-time")
+    _record(ctx, "vmmob, 1 VMN, prepared", moved)
+    ctx.record(PART, "vmmob, 1 VMN, prepared, probes lost",
+               [each["lost"] for each in moved], unit="probes")
+    ctx.record(PART, "vmmob, 1 VMN, prepared, duplicates",
+               [each["duplicates"] for each in moved], unit="probes")
 
 
 def _scale(ctx, vmmob):
