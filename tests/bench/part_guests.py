@@ -34,6 +34,8 @@ AFTER = 1.2
 FINE, COARSE = 1, 10            # Intervals of probes, ms.
 DELAYS = (0, 5, 12, 50)         # One way between sites, ms.
 
+REDIRECT_TIME = "1000"          # ms, also for news from far away.
+
 # What nobody explains is above this, ms.
 EXPLAINED = 5
 
@@ -100,6 +102,12 @@ def first_packets(ctx):
              "VMN to correspondent; the other way has news to wait for")
 
 
+def adjust(hv, bridge, open_vswitch):
+    # The guest comes back in three seconds; a hypervisor that it has left
+    # prepares for it only when it does not redirect any more.
+    bridge["redirect-time"] = REDIRECT_TIME
+
+
 def check_delay_lines(lab):
     for line in lab.delay_lines:
         if line.dropped:
@@ -129,7 +137,7 @@ class Comparison:
                     ctx.directory, "guests-%s-%g" % (system, self.delay_ms))
                 os.mkdir(directory)
                 lab = topology.Lab(ctx.build, directory, system,
-                                   delay_ms=self.delay_ms)
+                                   adjust=adjust, delay_ms=self.delay_ms)
                 lab.__enter__()
                 labs.append(lab)
                 subjects[system] = Subject(ctx, lab, self.image, self.accel)
