@@ -250,6 +250,9 @@ class Subject:
         row.update(probe.ping_effects(probes, start, end, FINE))
         row.update((key + "_10", value) for key, value in
                    probe.ping_effects(coarse, start, end, COARSE).items())
+        # Also of those that were there before the move, and were copied.
+        row["duplicates"] = sum(p.duplicates for p in probes
+                                if start - 10**9 <= p.sent < end)
         row["udp_lost"] = probe.ping_effects(udp, start, end,
                                              COARSE)["lost"]
         row.update(trace.shares(result, probers[0].id))
