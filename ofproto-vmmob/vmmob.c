@@ -1712,7 +1712,8 @@ hold_copy(struct vmmob_bridge *b, struct event *event,
     }
 }
 
-/* Delivers what was kept for the VMN 'key', which has arrived at 'b'. */
+/* Has what was kept for the VMN 'key', which has arrived at 'b', be delivered,
+ * after all that moved in this round was applied. */
 static void
 deliver_copies(struct vmmob_bridge *b, const struct vmmob_key *key,
                long long int now)
@@ -1723,11 +1724,13 @@ deliver_copies(struct vmmob_bridge *b, const struct vmmob_key *key,
     struct event *event;
 
     tail_take(&copies, b->id, key, now, &events, &gone);
-    LIST_FOR_EACH (event, node, &events) {
+    LIST_FOR_EACH_POP (event, node, &events) {
         COVERAGE_INC(vmmob_copy_delivered);
-        bridge_resume(b, event, VMMOB_TABLE_ENTRY, OFPP_NONE);
+        event->expires = now + HOLD_MS;
+        ovs_list_push_back(&held, &event->node);
+        vmmob->n_held++;
+        retry_held = true;
     }
-    destroy_events(&events);
     destroy_events(&gone);
 }
 

@@ -110,11 +110,14 @@ def _prepared(ctx, vmmob):
     """Moves to a port that was added for the VMN before, as libvirt does.
     Copies of the latest probes wait there."""
     target = vmmob.lab.hypervisors["B"].switch
-    show = lambda: target.appctl("vmmob/show")
-    adjust = lambda *args: [hv.switch.vsctl(*args)
-                            for hv in vmmob.lab.hypervisors.values()]
-    redirect = "other_config:vmmob-redirect-time=100"
-    adjust("set", "bridge", "br0", redirect)
+
+    def show():
+        return target.appctl("vmmob/show")
+
+    # So that the VMN is forgotten at B before it is expected there again.
+    for hv in vmmob.lab.hypervisors.values():
+        hv.switch.vsctl("set", "bridge", "br0",
+                        "other_config:vmmob-redirect-time=100")
     vmmob.reset()
     # The VMN is at A afterwards.
     handover.measure(ctx, vmmob, 2)
@@ -123,17 +126,18 @@ def _prepared(ctx, vmmob):
         process.wait_until("VMN forgotten at B", lambda:
                            "0 attached, 0 detached, 0 left, 0 prepared"
                            in show(), 15)
-        target.vsctl("set", "interface", "vms",
+        target.vsctl("set", "interface", "vms0",
                      "external_ids:attached-mac=\"%s\"" % FIRST_MAC)
         process.wait_until("VMN prepared at B",
                            lambda: "1 prepared" in show(), 15)
         moved += [each for each in handover.measure(ctx, vmmob, 2,
                                                     interval=1000)
                   if each["to"] == "b"]
-        target.vsctl("remove", "interface", "vms", "external_ids",
+        target.vsctl("remove", "interface", "vms0", "external_ids",
                      "attached-mac")
-    adjust("remove", "bridge", "br0", *redirect.split(":", 1)[0:1],
-           "vmmob-redirect-time")
+    for hv in vmmob.lab.hypervisors.values():
+        hv.switch.vsctl("remove", "bridge", "br0", "other_config",
+                        "vmmob-redirect-time")
     _record(ctx, "vmmob, 1 VMN, prepared", moved)
     ctx.record(PART, "vmmob, 1 VMN, prepared, probes lost",
                [each["lost"] for each in moved], unit="probes")
