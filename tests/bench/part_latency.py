@@ -19,6 +19,7 @@ PART = "latency"
 VMNS = (1, 1000, 10000, 100000)
 MEGAFLOWS = (0, 10000, 100000)
 CORNERS = ((1000, 0), (100000, 100000))
+CHUNK = 50                      # Moves, for which megaflows stay.
 BATCH = 100
 FIRST_MAC = "0a:00:00:00:00:01"   # Of handover-probe's first VMN.
 BATCH_INTERVAL = 10000          # Between probes to one of many, in us.
@@ -52,6 +53,11 @@ def _compare(ctx, compared):
             _record(ctx, system.name + ", 1 VMN",
                     handover.measure(ctx, system, moves))
         ctx.say("side by side: round %d of %d" % (i + 1, rounds))
+    for which, what in (("t1", "first packet to arrive at the VMN"),
+                        ("t2", "first packet of the VMN to arrive")):
+        ctx.curves("latency-systems-" + which, "one VMN moves: " + what, PART,
+                   ["%s, 1 VMN, %s" % (system.name, which)
+                    for system in compared])
     for system in compared:
         p50[system.name] = _case(ctx, system.name + ", 1 VMN", "t1").p(50)
     _goal_ratio(ctx, "controller design: at least 4 times quicker (median)",
@@ -162,15 +168,14 @@ def _scale(ctx, vmmob):
             for each in megaflows:
                 each.make(n)
             vmmob.reset()
-            case = "vmmob, %s VMNs known, %s megaflows" % (
-                _thousands(vmns), _thousands(n))
+            case = _scale_name(vmns, n)
+            moves = (10 if ctx.quick else 1000 if (vmns, n) in CORNERS
+                     else 200)
             moved = []
-            for _ in range(5 if (vmns, n) in CORNERS and not ctx.quick
-                           else 1):
+            for _ in range(0, moves, CHUNK):
                 for each in megaflows:
                     each.keep()
-                moved += handover.measure(ctx, vmmob,
-                                          10 if ctx.quick else 200)
+                moved += handover.measure(ctx, vmmob, min(moves, CHUNK))
             have = min(each.count() for each in megaflows)
             note = ""
             if n:
@@ -180,12 +185,21 @@ def _scale(ctx, vmmob):
             if have < n * 0.95:
                 ctx.say("note: only %d megaflows are left" % have)
     _goals_scale(ctx)
+    if not ctx.quick:
+        ctx.curves("latency-scale", "a VMN moves: first packet to arrive "
+                   "there", PART,
+                   [_scale_name(vmns, n) + ", t1" for vmns, n in
+                    ((1, 0), (1000, 0), (100000, 0), (1, 100000),
+                     (100000, 100000))])
+
+
+def _scale_name(vmns, n):
+    return "vmmob, {:,} VMNs known, {:,} megaflows".format(vmns, n)
 
 
 def _goals_scale(ctx):
     for (vmns, n), limits in zip(CORNERS, ((1, 3), (None, 10))):
-        name = "vmmob, %s VMNs known, %s megaflows" % (_thousands(vmns),
-                                                       _thousands(n))
+        name = _scale_name(vmns, n)
         if (PART, name + ", t1") not in ctx.cases:
             continue
         for which in "t1", "t2":
@@ -215,7 +229,3 @@ def _goal_ratio(ctx, text, other, ours, factor):
 
 def _ms(us):
     return None if us is None else us / 1000
-
-
-def _thousands(n):
-    return "{:,}".format(n)

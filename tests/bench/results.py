@@ -62,6 +62,7 @@ class Context:
         self.environment = {}   # Of the measurement; a part may add to it.
         self.cases = {}         # Case by (part, name), in order.
         self.goals = []         # Dictionaries, as goal() makes them.
+        self._curves = []       # (name, title, list of Case), as curves().
         self._start = time.monotonic()
 
     def record(self, part, case, samples, unit="ms", floor=None, note=""):
@@ -81,6 +82,12 @@ class Context:
         number, 'note' says for instance by how much it was missed."""
         self.goals.append({"goal": text, "measured": measured,
                            "met": bool(met), "note": note})
+
+    def curves(self, name, title, part, names):
+        """Has a plot NAME.svg made of the distributions of the cases 'names'
+        of 'part', which have one unit."""
+        self._curves.append((name, title, [self.cases[part, each]
+                                           for each in names]))
 
     def goal_below(self, text, measured, limit, unit):
         """Says that goal 'text' was met if 'measured', a number or None, is
@@ -136,22 +143,28 @@ class Context:
             "environment": dict(report.machine(self.build),
                                 quick=self.quick, **self.environment),
             "parts": parts, "goals": self.goals})
-        for part in parts:
-            units = {case["unit"] for case in parts[part].values()}
-            for unit in sorted(units):
-                name = os.path.join(
-                    directory, "%s-%s.svg" % (_file_name(part),
-                                              _file_name(unit)))
-                svg = plot.strips(part, unit, [
-                    (case.name, case.values, case.floor)
-                    for case in self.cases.values()
-                    if case.part == part and case.unit == unit
-                    and case.values])
-                if svg:
-                    with open(name, "w") as output:
-                        output.write(svg)
-                    names.append(name)
+        for name, svg in self._plots():
+            names.append(os.path.join(directory, name + ".svg"))
+            with open(names[-1], "w") as output:
+                output.write(svg)
         return names
+
+    def _plots(self):
+        """Yields (name, SVG)."""
+        for part, unit in dict.fromkeys((case.part, case.unit)
+                                        for case in self.cases.values()):
+            svg = plot.strips(part, unit, [
+                (case.name, case.values, case.floor)
+                for case in self.cases.values()
+                if (case.part, case.unit) == (part, unit) and case.values])
+            if svg:
+                yield _file_name("%s-%s" % (part, unit)), svg
+        for name, title, cases in self._curves:
+            svg = plot.curves(title, cases[0].unit,
+                              [(case.name, case.values) for case in cases
+                               if case.values])
+            if svg:
+                yield name, svg
 
 
 def _short(value):
