@@ -183,7 +183,8 @@ get_string(const struct json_array *array, size_t i)
  *   ["sight", OFS, MAC, PORT, HOA]     ["run", MS]
  *   ["gone", OFS, PORT]                ["release", "", MAC]
  *   ["talk", OFS, MAC]                 ["configure", OFS, 0|1]
- *   ["quiet", OFS, MAC]                ["remove", OFS, 0|1] */
+ *   ["quiet", OFS, MAC]                ["remove", OFS, 0|1]
+ *   ["expect", OFS, MAC, PORT]         ["unexpect", OFS, MAC, PORT] */
 static void
 handle_event(struct handover *h, const struct json_array *array,
              long long int *now)
@@ -209,6 +210,12 @@ handle_event(struct handover *h, const struct json_array *array,
     } else if (!strcmp(event, "gone") && ofs) {
         handover_port_gone(h, ofs, OFP_PORT_C(get_integer(array, 2) & 7),
                            *now);
+    } else if (!strcmp(event, "expect") && ofs && has_key) {
+        handover_expect(h, ofs, &key,
+                        OFP_PORT_C(get_integer(array, 3) & 7), *now);
+    } else if (!strcmp(event, "unexpect") && ofs && has_key) {
+        handover_unexpect(h, ofs, &key,
+                          OFP_PORT_C(get_integer(array, 3) & 7), *now);
     } else if (!strcmp(event, "talk") && ofs && has_key) {
         handover_talk(h, ofs, &key);
     } else if (!strcmp(event, "quiet") && ofs && has_key) {
@@ -250,6 +257,8 @@ check_handover(const struct handover *h)
 
             ovs_assert(row && vmmob_vmn_equals(row, &vmn->row));
             fuzz_assert_ok(vmmob_vmn_validate(row));
+            ovs_assert((row->state == VMMOB_PREPARED)
+                       == (vmn->state == HANDOVER_PREPARED));
             ovs_assert(row->n_pairs);
             for (size_t i = 0; i < row->n_pairs; i++) {
                 ovs_assert(handover_is_home(ofs, &row->pairs[i].hoa));
