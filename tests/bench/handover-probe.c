@@ -174,6 +174,7 @@ struct vmn {
     uint8_t mac[6];
     uint32_t hoa;               /* Network byte order. */
     int place;
+    bool answered;              /* Did an ARP reply tell it where "cn" is? */
     int64_t t0;                 /* Of the move, or 0 before the first one. */
     int64_t t1, t1_direct, t2;  /* When, or 0. */
     size_t n_announced;
@@ -226,7 +227,7 @@ static struct schedule to_cn = { .interval = 1 * MSEC, .from_vmn = true };
 
 static void parse_options(int argc, char *argv[]);
 static void open_port(struct port *, char *where);
-static void settle(void);
+static void settle(size_t number);
 static void move(size_t number);
 static bool moved(void);
 static void run(int64_t until);
@@ -282,7 +283,7 @@ main(int argc, char *argv[])
     to_vmns.next = now_ns();
     to_cn.next = to_vmns.next;
     for (size_t i = 0; i < n_moves; i++) {
-        settle();
+        settle(i);
         if (i == 0) {
             /* EVPN's first frames are flooded, and so arrive before it knows
              * where the VMNs are. */
@@ -506,11 +507,17 @@ finish_sum(uint32_t sum)
     return htons(~sum);
 }
 
+/* Sends nothing before the receiver is known, as a host would not: many VMNs
+ * that talk to strangers are a flood. */
 static void
 send_probe(struct vmn *vmn, bool from_vmn)
 {
     struct frame f;
     size_t udp_len = sizeof f.udp + sizeof f.payload;
+
+    if (from_vmn ? !vmn->answered : !vmn->last_rx[1]) {
+        return;
+    }
 
     memset(&f, 0, sizeof f);
     memcpy(f.eth.h_dest, from_vmn ? cn_mac : vmn->mac, ETH_ALEN);
@@ -580,6 +587,10 @@ handle_arp(struct port *port, const struct arp *arp)
 {
     uint32_t n = ntohl(arp->tpa) - VMN_HOA;
 
+    if (arp->op == htons(2) && port->kind == PLACE && n < n_vmns
+        && arp->spa == htonl(CN_HOA)) {
+        vmns[n].answered = true;
+    }
     if (arp->op != htons(1)) {
         return;
     }
@@ -837,9 +848,10 @@ vmn_is_settled(const struct vmn *vmn, int64_t since)
     return vmn->last_rx[0] >= since && vmn->last_rx[1] >= since;
 }
 
-/* Waits until all VMNs are known to be where they are. */
+/* Waits until all VMNs are known to be where they are, before move
+ * 'number'. */
 static void
-settle(void)
+settle(size_t number)
 {
     int64_t start = now_ns();
     int64_t next_arp = start;
@@ -851,17 +863,20 @@ settle(void)
     }
     for (;;) {
         int64_t now = now_ns();
-        size_t n = 0;
+        size_t n = 0, n_rx[2] = { 0, 0 };
 
         for (struct vmn *vmn = vmns; vmn < vmns + n_vmns; vmn++) {
             n += vmn_is_settled(vmn, start);
+            n_rx[0] += vmn->last_rx[0] >= start;
+            n_rx[1] += vmn->last_rx[1] >= start;
         }
         if (n == n_vmns) {
             return;
         }
         if (now - start > SETTLE_TIMEOUT) {
-            fprintf(stderr, "handover-probe: only %zu of %zu VMNs are "
-                    "reached\n", n, n_vmns);
+            fprintf(stderr, "handover-probe: move %zu: only %zu of %zu VMNs "
+                    "are reached, and only %zu reach the correspondent\n",
+                    number, n_rx[0], n_vmns, n_rx[1]);
             exit(EXIT_FAILURE);
         }
         if (now >= next_arp) {
