@@ -7,6 +7,7 @@ import contextlib
 import ipaddress
 import os
 
+import handover
 import netns
 import process
 import topology
@@ -71,6 +72,10 @@ class System:
     def probe_options(self):
         """Returns more options for handover-probe."""
         return []
+
+    def measure(self, *args, **options):
+        """See handover.measure()."""
+        return handover.measure(self.ctx, self, *args, **options)
 
     def reset(self):
         """Called before each round of moves: has it forget what belongs to
