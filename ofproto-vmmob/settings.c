@@ -12,7 +12,7 @@
 #define DEFAULT_REDIRECT_MS (10 * 1000)
 #define DEFAULT_QUARANTINE_MS (60 * 1000)
 #define DEFAULT_PREPARE_MS (10 * 60 * 1000)
-#define DEFAULT_COPY_MS 200
+#define DEFAULT_COPY_MS 50
 #define DEFAULT_COPY_RATE 2000
 
 /* Copies that are older than that are of no use to any protocol. */
