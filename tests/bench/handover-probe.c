@@ -70,6 +70,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -92,6 +93,8 @@
  * known yet sent an ARP request the first one sends another, and how long
  * after each other they do; and how long we wait until all are known. */
 #define MAX_SLEEP (1 * MSEC)
+#define MIN_SLEEP (300 * USEC)  /* With many VMNs, so as not to be all that
+                                 * the machine does. */
 #define ARP_INTERVAL (100 * MSEC)
 #define ARP_SPACING (1 * MSEC)
 #define SETTLE_TIMEOUT (30 * NSEC)
@@ -207,6 +210,7 @@ struct schedule {
 static const uint8_t cn_mac[6] = { 0x0a, 0xff, 0, 0, 0, 1 };
 static const uint8_t broadcast[6] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
 
+static int epoll_fd = -1;
 static struct port cn = { .kind = CN };
 static struct port ports[2][MAX_PORTS];
 static size_t n_ports[2];
@@ -462,6 +466,14 @@ open_port(struct port *port, char *where)
                       sizeof bytes)
         || bind(port->fd, (struct sockaddr *) &sll, sizeof sll)) {
         fatal(device);
+    }
+    if (epoll_fd < 0) {
+        epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    }
+    if (epoll_ctl(epoll_fd, EPOLL_CTL_ADD, port->fd,
+                  &(struct epoll_event) { .events = EPOLLIN,
+                                          .data.ptr = port })) {
+        fatal("epoll");
     }
     if (setns(home, CLONE_NEWNET)) {
         fatal("setns");
@@ -769,14 +781,11 @@ receive(struct port *port)
 static void
 receive_all(void)
 {
-    receive(&cn);
-    for (int place = 0; place < 2; place++) {
-        for (size_t i = 0; i < n_ports[place]; i++) {
-            receive(&ports[place][i]);
-        }
-    }
-    for (size_t i = 0; i < n_taps; i++) {
-        receive(&taps[i].port);
+    struct epoll_event events[2 * MAX_PORTS + MAX_TAPS + 1];
+    int n = epoll_wait(epoll_fd, events, sizeof events / sizeof *events, 0);
+
+    for (int i = 0; i < n; i++) {
+        receive(events[i].data.ptr);
     }
 }
 
@@ -834,6 +843,9 @@ run(int64_t until)
     next = to_vmns.next < to_cn.next ? to_vmns.next : to_cn.next;
     if (next > now_ns() + MAX_SLEEP) {
         next = now_ns() + MAX_SLEEP;
+    }
+    if (n_vmns > 1 && next < now_ns() + MIN_SLEEP) {
+        next = now_ns() + MIN_SLEEP;
     }
     if (next > until) {
         next = until;
