@@ -243,7 +243,8 @@ class Subject:
         if lab.system == "ip":
             scene.wait_for_binding(target, "the move in C's VMN table")
 
-        start = int(result.started * 1e9)
+        # Probes that were far away then are part of it.
+        start = int(result.started * 1e9) - 2 * 10**8
         row = {"direction": "%s to %s" % (home.name, target.name),
                "start": start, "end": end,
                "stop_to_resume_ms": result.stop_to_resume_ms}
