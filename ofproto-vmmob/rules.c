@@ -132,6 +132,11 @@ struct rules {
     bool broad;                 /* One of these is about more than the
                                  * addresses in 'changed'. */
 
+    /* How many rules there are for just one source, and just one destination,
+     * in each table.  As long as there is none, datapath flows do not look at
+     * that address at all. */
+    size_t n_exact[3][2];
+
     /* Addresses that rules which changed are about. */
     struct in6_addr *changed;
     size_t n_changed, allocated_changed;
@@ -160,6 +165,7 @@ static void install_wanted(struct rules *, const struct owner *,
                            struct rule_list *wanted);
 static void update(struct rules *, const struct owner *,
                    struct rule_list *wanted);
+static void count_exact(struct rules *, const struct rule_list *, int sign);
 static void put_flow_mod(struct rules *, const struct rule_spec *,
                          int command);
 static void note_changed(struct rules *, ovs_be32 addr);
@@ -1161,8 +1167,10 @@ install_wanted(struct rules *rules, const struct owner *owner,
         }
     }
 
+    count_exact(rules, wanted, 1);
     if (set) {
         rules->n_rules -= set->list.n;
+        count_exact(rules, &set->list, -1);
         rule_list_destroy(&set->list);
         if (!wanted->n) {
             hmap_remove(&rules->sets, &set->node);
@@ -1190,6 +1198,38 @@ update(struct rules *rules, const struct owner *owner,
     install_wanted(rules, owner, wanted);
 }
 
+enum { SOURCE, DESTINATION };
+
+/* Returns true if 'spec' is for just one source or destination address, as
+ * 'which' says. */
+static bool
+is_exact(const struct rule_spec *spec, int which)
+{
+    ovs_be32 mask = (which == SOURCE
+                     ? MINIFLOW_GET_BE32(&spec->match.mask->masks, nw_src)
+                     : MINIFLOW_GET_BE32(&spec->match.mask->masks, nw_dst));
+
+    return (mask == OVS_BE32_MAX
+            && MINIFLOW_GET_BE16(spec->match.flow, dl_type)
+               == htons(ETH_TYPE_IP));
+}
+
+/* Adds to 'n_exact' the rules in 'list', or takes them off if 'sign' is -1. */
+static void
+count_exact(struct rules *rules, const struct rule_list *list, int sign)
+{
+    for (size_t i = 0; i < list->n; i++) {
+        const struct rule_spec *spec = &list->specs[i];
+
+        for (int which = SOURCE; which <= DESTINATION; which++) {
+            if (is_exact(spec, which)) {
+                rules->n_exact[spec->table_id - VMMOB_TABLE_SOURCE][which]
+                    += sign;
+            }
+        }
+    }
+}
+
 /* Has rules_commit() add the rule 'spec', or delete it. */
 static void
 put_flow_mod(struct rules *rules, const struct rule_spec *spec, int command)
@@ -1213,18 +1253,18 @@ put_flow_mod(struct rules *rules, const struct rule_spec *spec, int command)
     };
     minimatch_clone(&fm->match, &spec->match);
 
-    struct match match;
-    minimatch_expand(&spec->match, &match);
-    bool ip = match.flow.dl_type == htons(ETH_TYPE_IP);
-    bool src = ip && match.wc.masks.nw_src == OVS_BE32_MAX;
-    bool dst = ip && match.wc.masks.nw_dst == OVS_BE32_MAX;
-    if (src) {
-        note_changed(rules, match.flow.nw_src);
+    bool narrow = false;
+    for (int which = SOURCE; which <= DESTINATION; which++) {
+        if (is_exact(spec, which)) {
+            note_changed(rules,
+                         which == SOURCE
+                         ? MINIFLOW_GET_BE32(spec->match.flow, nw_src)
+                         : MINIFLOW_GET_BE32(spec->match.flow, nw_dst));
+            narrow |= rules->n_exact[spec->table_id
+                                     - VMMOB_TABLE_SOURCE][which] > 0;
+        }
     }
-    if (dst) {
-        note_changed(rules, match.flow.nw_dst);
-    }
-    rules->broad |= !src && !dst;
+    rules->broad |= !narrow;
 }
 
 static void
