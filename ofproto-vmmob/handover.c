@@ -158,7 +158,7 @@ static bool put_row(struct handover *, const struct vmmob_vmn *);
 static bool remove_row(struct handover *, const struct vmmob_key *,
                        uint64_t ofs);
 static void announce(struct handover *, const struct handover_ofs *,
-                     const struct in6_addr *moa);
+                     const struct in6_addr *moa, bool fresh);
 
 static struct handover_vmn *vmn_create(struct handover_ofs *,
                                        const struct vmmob_key *);
@@ -1124,7 +1124,7 @@ touch_all(struct handover *h)
 
 static void
 announce(struct handover *h, const struct handover_ofs *ofs,
-         const struct in6_addr *moa)
+         const struct in6_addr *moa, bool fresh)
 {
     if (h->n_announcements >= h->allocated_announcements) {
         h->announcements = x2nrealloc(h->announcements,
@@ -1132,7 +1132,7 @@ announce(struct handover *h, const struct handover_ofs *ofs,
                                       sizeof *h->announcements);
     }
     h->announcements[h->n_announcements++] = (struct handover_announcement) {
-        .ofs = ofs->id, .moa = *moa,
+        .ofs = ofs->id, .moa = *moa, .fresh = fresh,
     };
 }
 
@@ -1331,7 +1331,7 @@ vmn_take_moas(struct handover *h, struct handover_ofs *ofs,
         }
         if (!handover_is_waiting(ofs)
             && pool_take(ofs->pool, &vmn->row.key, &pair->hoa, &pair->moa)) {
-            announce(h, ofs, &pair->moa);
+            announce(h, ofs, &pair->moa, true);
         } else {
             needy = true;
         }
@@ -1460,7 +1460,7 @@ vmn_arrive(struct handover *h, struct handover_ofs *ofs,
     /* The MoAs of an earlier stay are to be announced again. */
     for (size_t i = 0; i < vmn->row.n_pairs; i++) {
         if (ipv6_addr_is_set(&vmn->row.pairs[i].moa)) {
-            announce(h, ofs, &vmn->row.pairs[i].moa);
+            announce(h, ofs, &vmn->row.pairs[i].moa, false);
         }
     }
     vmn_take_moas(h, ofs, vmn);

@@ -203,7 +203,8 @@ bool handover_is_blind(const struct handover *, const struct handover_ofs *);
 /* What has to be done about what happened. */
 struct handover_announcement {
     uint64_t ofs;               /* On the uplink of this OFS, ... */
-    struct in6_addr moa;        /* ...announce that it has this address. */
+    struct in6_addr moa;        /* ...announce that it has this address... */
+    bool fresh;                 /* ...which nobody there knows yet. */
 };
 
 struct handover_effects {

@@ -1182,10 +1182,11 @@ bridge_output(struct vmmob_bridge *b, struct dp_packet *packet,
 }
 
 /* Announces on the uplink that 'moa' is at 'b': to all that have an entry for
- * it in their ARP cache, and to the gateway also if it has none, as that one
- * takes it from a request for its own address (RFC 826). */
+ * it in their ARP cache, and if 'fresh' is true, to the gateway although it
+ * has none, as that one takes it from a request for its own address (RFC
+ * 826). */
 static void
-bridge_announce(struct vmmob_bridge *b, const struct in6_addr *moa)
+bridge_announce(struct vmmob_bridge *b, const struct in6_addr *moa, bool fresh)
     OVS_REQUIRES(vmmob_mutex)
 {
     const struct eth_addr *mac = (eth_addr_is_zero(b->gateway_mac)
@@ -1193,9 +1194,11 @@ bridge_announce(struct vmmob_bridge *b, const struct in6_addr *moa)
 
     bridge_output(b, frame_compose_arp_announcement(b->mac, moa), &b->uplink,
                   1);
-    bridge_output(b, frame_compose_arp_request(
-                      b->mac, mac, moa, &bridge_ofs(b)->settings.gateway),
-                  &b->uplink, 1);
+    if (fresh) {
+        bridge_output(b, frame_compose_arp_request(
+                          b->mac, mac, moa, &bridge_ofs(b)->settings.gateway),
+                      &b->uplink, 1);
+    }
 }
 
 /* Sends the packet of 'event' on its way again, from 'table_id' on, as there
@@ -1520,8 +1523,10 @@ apply_effects(bool refresh)
     agent_send(vmmob->agent, &msg);
     HMAP_FOR_EACH (b, node, &vmmob->bridges) {
         for (size_t i = 0; b->enabled && i < effects.n_announcements; i++) {
-            if (effects.announcements[i].ofs == b->id) {
-                bridge_announce(b, &effects.announcements[i].moa);
+            const struct handover_announcement *a = &effects.announcements[i];
+
+            if (a->ofs == b->id) {
+                bridge_announce(b, &a->moa, a->fresh);
             }
         }
     }
