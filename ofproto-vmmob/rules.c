@@ -243,6 +243,13 @@ rules_commit(struct rules *rules)
     return any;
 }
 
+/* Has the revalidators look at all datapath flows, as after a change. */
+void
+rules_revalidate(struct rules *rules)
+{
+    ofproto_flow_mods(rules->ofproto, NULL, 0, NULL);
+}
+
 static void
 forget_flow_mods(struct rules *rules)
 {
@@ -479,6 +486,11 @@ size_t
 rules_take_changed(struct rules *rules, struct in6_addr **addrs)
 {
     size_t n = 0;
+
+    *addrs = NULL;
+    if (!rules->n_changed) {
+        return 0;
+    }
 
     /* Several rules are about the same address. */
     qsort(rules->changed, rules->n_changed, sizeof *rules->changed,

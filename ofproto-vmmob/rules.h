@@ -27,6 +27,7 @@ struct rules *rules_create(struct ofproto *);
 void rules_destroy(struct rules *, bool delete_flows);
 bool rules_are_narrow(const struct rules *);
 bool rules_commit(struct rules *);
+void rules_revalidate(struct rules *);
 
 /* What the rules depend on besides the VMN table. */
 struct rules_context {

@@ -1435,7 +1435,7 @@ bridge_run(struct vmmob_bridge *b, long long int now)
     }
     if (now >= b->next_revalidation) {
         b->next_revalidation = LLONG_MAX;
-        b->ofproto->backer->need_revalidate = REV_FLOW_TABLE;
+        rules_revalidate(b->rules);
         seq_change(b->ofproto->ams_seq);
     }
     if (now >= b->next_count) {
