@@ -16,7 +16,8 @@ Usage: ./boot.sh                Makes ./configure, for daily work:
                                 (half an hour; results are in bench-results)
        ./boot.sh --help
 
-"check", "demo" and "bench" build with what ./configure was last told, if it was run.
+"check", "demo" and "bench" build with what ./configure was last told, if it was
+run.
 EOF
 }
 

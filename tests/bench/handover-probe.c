@@ -11,8 +11,9 @@
  * A VMN is nothing but frames that this program sends and receives at network
  * device IF in namespace NS, at one of the devices of its place, "a" or "b".
  * Every 'interval' the correspondent at "cn" sends a probe to each VMN, and
- * every 'interval-cn' each VMN one to the correspondent: UDP, from home address to home address
- * and from MAC to MAC, as inside one L2 network.  All start at "a".  A move:
+ * every 'interval-cn' each VMN one to the correspondent: UDP, from home
+ * address to home address and from MAC to MAC, as inside one L2 network.  All
+ * start at "a".  A move:
  *
  *     - t0: the RARP of the VMN, as QEMU sends it, is written to a device of
  *       the new place, and after it a probe to the correspondent.
@@ -194,7 +195,7 @@ struct vmn {
     uint64_t vmn_seq;           /* Of its next probe... */
     uint64_t vmn_seq0;          /* ...and of the first one since t0. */
     int ttl;                    /* Of probes to it that take no detour. */
-    uint32_t outer[MAX_TAPS];   /* TAP_TO_VMN: the destination last seen, ... */
+    uint32_t outer[MAX_TAPS];   /* TAP_TO_VMN: destination last seen, ... */
     uint32_t outer0[MAX_TAPS];  /* ...and before t0. */
     int64_t tapped[MAX_TAPS];   /* When it was seen, or 0. */
 };
@@ -625,7 +626,8 @@ handle_probe_to_vmn(struct vmn *vmn, const struct port *port,
     uint8_t *fate = &vmn->fate[f->payload.seq % n_fates];
     bool here = vmn_port(vmn) == port;
 
-    if (f->payload.seq >= vmn->seq || vmn->seq - f->payload.seq > (uint64_t) n_fates) {
+    if (f->payload.seq >= vmn->seq
+        || vmn->seq - f->payload.seq > (uint64_t) n_fates) {
         return;
     }
     if (here) {
