@@ -522,11 +522,11 @@ handover_port_gone(struct handover *h, struct handover_ofs *ofs,
     struct handover_vmn *vmn;
 
     HMAP_FOR_EACH_SAFE (vmn, node, &ofs->vmns) {
-        if (vmn->port == port) {
-            vmn_not_at_port(h, ofs, vmn, now);
-        }
         if (vmn->expected == port) {
             vmn->expected = OFPP_NONE;
+        }
+        if (vmn->port == port) {
+            vmn_not_at_port(h, ofs, vmn, now);
         }
     }
 }
