@@ -127,14 +127,19 @@ flow_index_remove(struct flow_index_entry *entry)
 }
 
 /* Stores in 'ids' flows of the datapath 'owner' that have to do with 'addr',
- * at most 'max' of them, the latest first, perhaps one of them twice.  Returns
- * how many it stored. */
+ * at most 'max' of them, the latest first, perhaps one of them twice: first
+ * those that have to do with no other address, then at most 'max_vague' of
+ * those that do not look at all bits of it.  Returns how many it stored, and
+ * stores in '*complete' whether these are all. */
 size_t
 flow_index_find(const void *owner, const struct in6_addr *addr,
-                struct flow_index_id *ids, size_t max)
+                struct flow_index_id *ids, size_t max, size_t max_vague,
+                bool *complete)
 {
+    size_t n_vague = 0;
     size_t n = 0;
 
+    *complete = false;
     ovs_mutex_lock(&mutex);
     for (int plen = 128; plen > 0; plen--) {
         struct indexed_prefix *prefix;
@@ -149,15 +154,18 @@ flow_index_find(const void *owner, const struct in6_addr *addr,
         prefix = find_prefix(&masked, plen, prefix_hash(&masked, plen));
         if (prefix) {
             LIST_FOR_EACH (filing, node, &prefix->flows) {
-                if (n >= max) {
+                if (filing->entry->owner != owner) {
+                    continue;
+                }
+                if (n >= max || (plen < 128 && n_vague >= max_vague)) {
                     goto out;
                 }
-                if (filing->entry->owner == owner) {
-                    ids[n++] = filing->entry->id;
-                }
+                ids[n++] = filing->entry->id;
+                n_vague += plen < 128;
             }
         }
     }
+    *complete = true;
 out:
     ovs_mutex_unlock(&mutex);
     return n;

@@ -46,7 +46,8 @@ struct flow_index_entry *flow_index_add(const void *owner,
 void flow_index_remove(struct flow_index_entry *);
 
 size_t flow_index_find(const void *owner, const struct in6_addr *,
-                       struct flow_index_id *, size_t max);
+                       struct flow_index_id *, size_t max, size_t max_vague,
+                       bool *complete);
 size_t flow_index_count(void);
 
 #endif /* ofproto-vmmob/flow-index.h */

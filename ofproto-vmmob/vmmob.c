@@ -97,11 +97,13 @@ COVERAGE_DEFINE(vmmob_refresh_late);
 #define IDLE_MS (10 * 60 * 1000)
 #define SWEEP_MS (60 * 1000)
 
-/* Most datapath flows of an address that are translated anew at once; the
- * revalidators see to the rest.  This is done again after so long, in ms, for
+/* Most datapath flows that are translated anew at once, and of these, for one
+ * address, those that have to do with other addresses, too; the revalidators
+ * see to the rest.  This is done again after so long, in ms, for
  * flows that were just being installed, and once more for those whose thread
  * had to wait. */
 #define MAX_REFRESH 4096
+#define MAX_REFRESH_VAGUE 64
 #define REFRESH_AGAIN_MS 2
 #define REFRESH_LAST_MS 100
 
@@ -112,6 +114,7 @@ COVERAGE_DEFINE(vmmob_refresh_late);
  * many flows would never come to an end, and throw away what they take for
  * flows that are hardly used. */
 #define REVALIDATE_MS 2000
+#define REVALIDATE_SOON_MS 20   /* If there were too many to refresh. */
 
 /* How often a packet may come back after it was sent on its way anew; counted
  * in reg2. */
@@ -1563,35 +1566,60 @@ commit_rules(bool refresh)
     }
 }
 
+static int
+compare_flow_ids(const void *a_, const void *b_)
+{
+    const struct flow_index_id *a = a_;
+    const struct flow_index_id *b = b_;
+    int cmp = memcmp(&a->ufid, &b->ufid, sizeof a->ufid);
+
+    return (cmp ? cmp
+            : a->pmd_id != b->pmd_id ? (a->pmd_id < b->pmd_id ? -1 : 1)
+            : 0);
+}
+
 /* Has the datapath flows at 'b' that have to do with 'addrs' follow the rules
- * of now.  Returns how many were changed. */
-static size_t
+ * of now, and adds to '*n_changed' how many were changed.  Returns false if
+ * there are too many: then the revalidators soon look at all. */
+static bool
 refresh_flows(struct vmmob_bridge *b, const struct in6_addr *addrs,
-              size_t n_addrs)
+              size_t n_addrs, size_t *n_changed)
     OVS_REQUIRES(vmmob_mutex)
 {
     struct udpif *udpif = b->ofproto->backer->udpif;
     struct flow_index_id *ids = xmalloc(MAX_REFRESH * sizeof *ids);
-    size_t n_changed = 0;
-    size_t n_done = 0;
+    bool complete = true;
+    size_t n_ids = 0;
 
     for (size_t i = 0; i < n_addrs; i++) {
-        size_t n = flow_index_find(udpif, &addrs[i], ids, MAX_REFRESH);
+        bool all;
 
-        if (n >= MAX_REFRESH) {
-            b->next_revalidation = LLONG_MIN;
+        n_ids += flow_index_find(udpif, &addrs[i], &ids[n_ids],
+                                 MAX_REFRESH - n_ids, MAX_REFRESH_VAGUE,
+                                 &all);
+        complete = complete && all;
+    }
+
+    /* Flows that do not look at all bits of an address have to do with many
+     * of them. */
+    qsort(ids, n_ids, sizeof *ids, compare_flow_ids);
+    for (size_t i = 0; i < n_ids; i++) {
+        if (!i || compare_flow_ids(&ids[i - 1], &ids[i])) {
+            *n_changed += udpif_refresh_flow(udpif, &ids[i].ufid,
+                                             ids[i].pmd_id);
         }
-        for (size_t j = 0; j < n; j++) {
-            n_changed += udpif_refresh_flow(udpif, &ids[j].ufid,
-                                            ids[j].pmd_id);
-            /* Whoever changes a flow table or a port waits for us. */
-            if (!(++n_done % 32)) {
-                ovsrcu_quiesce();
-            }
+        /* Whoever changes a flow table or a port waits for us. */
+        if (i % 32 == 31) {
+            ovsrcu_quiesce();
         }
     }
     free(ids);
-    return n_changed;
+
+    if (!complete) {
+        b->next_revalidation = MIN(b->next_revalidation,
+                                   time_msec() + REVALIDATE_SOON_MS);
+    }
+    return complete;
 }
 
 /* Does what is to be done because of what was decided, and has the datapath
@@ -1608,9 +1636,16 @@ apply(long long int now)
                           ? rules_take_changed(b->rules, &addrs) : 0);
 
         if (n_addrs) {
-            struct refresh *refresh = xmalloc(sizeof *refresh);
+            struct refresh *refresh;
+            size_t n_changed = 0;
+            bool complete = refresh_flows(b, addrs, n_addrs, &n_changed);
 
-            COVERAGE_ADD(vmmob_refresh, refresh_flows(b, addrs, n_addrs));
+            COVERAGE_ADD(vmmob_refresh, n_changed);
+            if (!complete) {
+                free(addrs);
+                continue;
+            }
+            refresh = xmalloc(sizeof *refresh);
             refresh->ofproto_uuid = b->ofproto->uuid;
             refresh->when = now + REFRESH_AGAIN_MS;
             refresh->addrs = addrs;
@@ -1638,9 +1673,11 @@ run_refreshes(struct ovs_list *list, struct ovs_list *next, long long int now)
         HMAP_FOR_EACH (b, node, &vmmob->bridges) {
             if (b->enabled
                 && uuid_equals(&b->ofproto->uuid, &refresh->ofproto_uuid)) {
-                COVERAGE_ADD(vmmob_refresh_late,
-                             refresh_flows(b, refresh->addrs,
-                                           refresh->n_addrs));
+                size_t n_changed = 0;
+
+                refresh_flows(b, refresh->addrs, refresh->n_addrs,
+                              &n_changed);
+                COVERAGE_ADD(vmmob_refresh_late, n_changed);
             }
         }
         ovs_list_remove(&refresh->node);

@@ -2786,10 +2786,14 @@ check_found(const struct indexed_flow *flows, size_t n, const void *owner)
     bool found[MAX] = { false };
     ovs_be32 ip = random_ipv4();
     struct in6_addr ip6;
-    size_t n_ids, max;
+    size_t n_ids, n_exact, n_vague, max;
+    bool complete;
 
     in6_addr_set_mapped_ipv4(&ip6, ip);
-    n_ids = flow_index_find(owner, &ip6, ids, MAX);
+    n_ids = flow_index_find(owner, &ip6, ids, MAX, MAX, &complete);
+    if (!complete) {
+        fail("not all were found");
+    }
     for (size_t i = 0; i < n_ids; i++) {
         size_t j = ids[i].ufid.u32[0];
 
@@ -2815,8 +2819,25 @@ check_found(const struct indexed_flow *flows, size_t n, const void *owner)
     }
 
     max = range(0, 3);
-    if (flow_index_find(owner, &ip6, ids, max) != MIN(max, n_ids)) {
+    if (flow_index_find(owner, &ip6, ids, max, MAX, &complete)
+        != MIN(max, n_ids) || complete != (max >= n_ids)) {
         fail("not as many found as there is room for");
+    }
+
+    n_exact = flow_index_find(owner, &ip6, ids, MAX, 0, &complete);
+    for (size_t i = 0; i < n_exact; i++) {
+        const struct indexed_flow *f = &flows[ids[i].ufid.u32[0]];
+
+        if (!(f->wc.masks.nw_src == OVS_BE32_MAX && f->flow.nw_src == ip)
+            && !(f->wc.masks.nw_dst == OVS_BE32_MAX
+                 && f->flow.nw_dst == ip)) {
+            fail("found a flow that has to do with other addresses");
+        }
+    }
+    n_vague = flow_index_find(owner, &ip6, ids, MAX, max, &complete) - n_exact;
+    if (n_vague != MIN(max, n_ids - n_exact)) {
+        fail("not as many found as there may be that have to do with other "
+             "addresses");
     }
 }
 
@@ -3029,6 +3050,7 @@ test_flow_index(struct ovs_cmdl_context *ctx)
     static const struct in6_addr a = IN6ADDR_LOOPBACK_INIT;
     struct flow flow = { .dl_type = htons(ETH_TYPE_IPV6), .ipv6_src = a };
     struct flow_index_entry *entry;
+    bool complete;
     struct flow_index_id id;
     ovs_u128 ufid = { .u32 = { 1 } };
     uint32_t seed, n;
@@ -3038,7 +3060,7 @@ test_flow_index(struct ovs_cmdl_context *ctx)
     }
     flow_index_enable(true);
     entry = flow_index_add(NULL, &ufid, 0, &flow, NULL);
-    if (flow_index_find(NULL, &a, &id, 1) != 1) {
+    if (flow_index_find(NULL, &a, &id, 1, 0, &complete) != 1) {
         fail("IPv6 flow is not found");
     }
     flow_index_remove(entry);
