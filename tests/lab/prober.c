@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * prober: send an ICMP echo request every INTERVAL microseconds, or a datagram
- * to a UDP echo server, and say, for each one, when it left and when its answer
- * came.
+ * to a UDP echo server, and say, for each one, when it left and when its
+ * answer came.
  *
  * usage: prober DESTINATION INTERVAL_US OUTPUT [UDP_PORT]
  *
