@@ -19,6 +19,11 @@
 VLOG_DEFINE_THIS_MODULE(vmmob_agent);
 
 COVERAGE_DEFINE(vmmob_agent_bad_message);
+COVERAGE_DEFINE(vmmob_agent_disconnect);
+COVERAGE_DEFINE(vmmob_agent_listen_failed);
+COVERAGE_DEFINE(vmmob_agent_overflow);
+COVERAGE_DEFINE(vmmob_agent_replaced);
+COVERAGE_DEFINE(vmmob_agent_resync);
 
 static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 20);
 
@@ -67,6 +72,7 @@ agent_listen(struct agent *agent)
     agent->listens = true;
     error = pstream_open(agent->name, &agent->listener, DSCP_DEFAULT);
     if (error) {
+        COVERAGE_INC(vmmob_agent_listen_failed);
         VLOG_ERR("%s: cannot listen for ovs-vmmobd (%s)", agent->name,
                  ovs_strerror(error));
         agent->listener = NULL;
@@ -78,6 +84,7 @@ void
 agent_resync(struct agent *agent)
 {
     if (agent->rpc) {
+        COVERAGE_INC(vmmob_agent_resync);
         VLOG_INFO("disconnecting ovs-vmmobd, for it to tell everything again");
         disconnect(agent);
     }
@@ -104,6 +111,7 @@ agent_run(struct agent *agent, struct handover *h, long long int now)
 
     if (agent->listener && !pstream_accept(agent->listener, &stream)) {
         if (agent->rpc) {
+            COVERAGE_INC(vmmob_agent_replaced);
             VLOG_INFO("another agent connected, dropping the one before");
         }
         disconnect(agent);
@@ -142,8 +150,11 @@ agent_run(struct agent *agent, struct handover *h, long long int now)
 
     int error = jsonrpc_get_status(agent->rpc);
     if (!error && jsonrpc_get_backlog(agent->rpc) > MAX_BACKLOG) {
+        COVERAGE_INC(vmmob_agent_overflow);
         VLOG_WARN_RL(&rl, "disconnecting ovs-vmmobd, which does not read");
         error = ENOBUFS;
+    } else if (error) {
+        COVERAGE_INC(vmmob_agent_disconnect);
     }
     if (error) {
         disconnect(agent);

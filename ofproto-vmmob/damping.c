@@ -4,11 +4,14 @@
 
 #include "ofproto-vmmob/damping.h"
 
+#include "coverage.h"
 #include "openvswitch/vlog.h"
 #include "packets.h"
 #include "util.h"
 
 VLOG_DEFINE_THIS_MODULE(vmmob_damping);
+
+COVERAGE_DEFINE(vmmob_damped);
 
 static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(20, 20);
 
@@ -103,6 +106,7 @@ damping_note_move(struct damping *d, const struct vmmob_key *key,
         return false;
     }
     r->frozen = true;
+    COVERAGE_INC(vmmob_damped);
     VLOG_WARN_RL(&rl, "VMN "ETH_ADDR_FMT": moved %"PRIuSIZE" times within "
                  "%lld ms, so it is frozen where it is; is its MAC address "
                  "used twice?  It may move again when it has not moved for "

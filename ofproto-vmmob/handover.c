@@ -4,6 +4,7 @@
 
 #include "ofproto-vmmob/handover.h"
 
+#include "coverage.h"
 #include "flow.h"
 #include "hash.h"
 #include "ofproto-vmmob/pool.h"
@@ -13,6 +14,11 @@
 #include "vmmob-msg.h"
 
 VLOG_DEFINE_THIS_MODULE(vmmob_handover);
+
+COVERAGE_DEFINE(vmmob_hoa_takeover);
+COVERAGE_DEFINE(vmmob_moa_lost);
+COVERAGE_DEFINE(vmmob_pool_exhausted);
+COVERAGE_DEFINE(vmmob_prepare_undone);
 
 /* The state of a VMN at one OFS ("-": the OFS knows nothing of it):
  *
@@ -563,6 +569,7 @@ handover_unexpect(struct handover *h, struct handover_ofs *ofs,
     enum action action = decide(NOT_EXPECTED, vmn);
 
     if (action == FORGET && vmn->port == port) {
+        COVERAGE_INC(vmmob_prepare_undone);
         vmn_forget(h, ofs, vmn, now);
     } else if (action == NOTE_PORT && vmn->expected == port) {
         vmn->expected = OFPP_NONE;
@@ -1242,6 +1249,7 @@ vmn_not_at_port(struct handover *h, struct handover_ofs *ofs,
         vmn_set_state(ofs, vmn, HANDOVER_DETACHED, now);
         touch_vmn(h, &vmn->row.key, false);
     } else if (action == FORGET) {
+        COVERAGE_INC(vmmob_prepare_undone);
         vmn_forget(h, ofs, vmn, now);
     }
 }
@@ -1256,6 +1264,9 @@ vmn_expire(struct handover *h, struct handover_ofs *ofs,
     if (action == END_LEAVE && vmn->expected != OFPP_NONE
         && vmn_prepare(h, ofs, vmn, &vmn->row.key, vmn->expected, now)) {
         return;
+    }
+    if (action == FORGET) {
+        COVERAGE_INC(vmmob_prepare_undone);
     }
     if (action == END_LEAVE || action == FORGET) {
         vmn_forget(h, ofs, vmn, now);
@@ -1338,6 +1349,7 @@ vmn_take_moas(struct handover *h, struct handover_ofs *ofs,
     }
 
     if (needy && !handover_is_waiting(ofs)) {
+        COVERAGE_INC(vmmob_pool_exhausted);
         VLOG_WARN_RL(&rl, "VMN "ETH_ADDR_FMT": no mobile address is free, so "
                      "it reaches only local VMNs; enlarge vmmob-pool or use "
                      "vmmob/release", ETH_ADDR_ARGS(vmn->row.key.mac));
@@ -1572,6 +1584,7 @@ claim_hoa(struct handover *h, struct handover_ofs *ofs,
 
         if (vmn && (vmn->state == HANDOVER_DETACHED
                     || vmn->state == HANDOVER_PREPARED)) {
+            COVERAGE_INC(vmmob_hoa_takeover);
             VLOG_INFO("VMN "ETH_ADDR_FMT": takes a home address over from "
                       ETH_ADDR_FMT", which is %s",
                       ETH_ADDR_ARGS(key->mac), ETH_ADDR_ARGS(owner->key.mac),
@@ -1780,7 +1793,12 @@ restore(struct handover *h, struct handover_ofs *ofs,
         if (ipv6_addr_is_set(&pair->moa)
             && pool_take_this(ofs->pool, &row->key, &pair->moa)) {
             vmmob_vmn_set_pair(&vmn->row, &pair->hoa, &pair->moa);
-        } else if (ovs_list_is_empty(&vmn->needy)) {
+            continue;
+        }
+        if (ipv6_addr_is_set(&pair->moa)) {
+            COVERAGE_INC(vmmob_moa_lost);
+        }
+        if (ovs_list_is_empty(&vmn->needy)) {
             ovs_list_push_back(&ofs->needy, &vmn->needy);
         }
     }

@@ -4,6 +4,7 @@
 
 #include "ofproto-vmmob/rules.h"
 
+#include "coverage.h"
 #include "hash.h"
 #include "ofproto/ofproto-provider.h"
 #include "ofproto-vmmob/vmmob.h"
@@ -17,6 +18,8 @@
 #include "util.h"
 
 VLOG_DEFINE_THIS_MODULE(vmmob_rules);
+
+COVERAGE_DEFINE(vmmob_flow_mod_failed);
 
 /* The tables.  "Punt" is controller(id=VMMOB_CONTROLLER_ID), "user" is
  * resubmit(,0), "home" is the home subnet.
@@ -233,6 +236,7 @@ rules_commit(struct rules *rules)
         ofproto_flow_mods(rules->ofproto, mods, n, errors);
         for (size_t i = 0; i < n; i++) {
             if (errors[i]) {
+                COVERAGE_INC(vmmob_flow_mod_failed);
                 VLOG_ERR_RL(&rl, "%s: flow modification failed in table %d "
                             "(%s)", rules->ofproto->name, mods[i].table_id,
                             ofperr_to_string(errors[i]));

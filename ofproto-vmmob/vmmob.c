@@ -40,20 +40,36 @@ VLOG_DEFINE_THIS_MODULE(vmmob);
 COVERAGE_DEFINE(vmmob_punt);
 COVERAGE_DEFINE(vmmob_punt_limited);
 COVERAGE_DEFINE(vmmob_punt_overflow);
-COVERAGE_DEFINE(vmmob_bad_frame);
-COVERAGE_DEFINE(vmmob_flood);
-COVERAGE_DEFINE(vmmob_forged);
-COVERAGE_DEFINE(vmmob_port_full);
+COVERAGE_DEFINE(vmmob_punt_flushed);
+COVERAGE_DEFINE(vmmob_unknown_bridge);
 COVERAGE_DEFINE(vmmob_unknown_port);
-COVERAGE_DEFINE(vmmob_unknown_vmn);
-COVERAGE_DEFINE(vmmob_conflict);
-COVERAGE_DEFINE(vmmob_frozen);
-COVERAGE_DEFINE(vmmob_unresolved);
+COVERAGE_DEFINE(vmmob_bad_frame);
+COVERAGE_DEFINE(vmmob_forged);
 COVERAGE_DEFINE(vmmob_heard_late);
+COVERAGE_DEFINE(vmmob_unknown_vmn);
+COVERAGE_DEFINE(vmmob_port_full);
+COVERAGE_DEFINE(vmmob_frozen);
+COVERAGE_DEFINE(vmmob_conflict);
+COVERAGE_DEFINE(vmmob_vmn_full);
+COVERAGE_DEFINE(vmmob_unknown_moa);
+COVERAGE_DEFINE(vmmob_unknown_icmp);
+COVERAGE_DEFINE(vmmob_hold);
+COVERAGE_DEFINE(vmmob_hold_full);
+COVERAGE_DEFINE(vmmob_unresolved);
+COVERAGE_DEFINE(vmmob_resume);
+COVERAGE_DEFINE(vmmob_resume_limited);
 COVERAGE_DEFINE(vmmob_copy_held);
 COVERAGE_DEFINE(vmmob_copy_delivered);
+COVERAGE_DEFINE(vmmob_copy_dropped);
+COVERAGE_DEFINE(vmmob_copy_stopped);
+COVERAGE_DEFINE(vmmob_flood);
+COVERAGE_DEFINE(vmmob_misplaced);
+COVERAGE_DEFINE(vmmob_ask);
+COVERAGE_DEFINE(vmmob_gateway_retry);
 COVERAGE_DEFINE(vmmob_refresh);
 COVERAGE_DEFINE(vmmob_refresh_late);
+COVERAGE_DEFINE(vmmob_refresh_overflow);
+COVERAGE_DEFINE(vmmob_settings_rejected);
 
 /* Most packets that wait for the module's thread, and most that it holds until
  * more is known. */
@@ -544,6 +560,7 @@ expire_held(long long int now)
         vmmob->n_held--;
     }
     tail_run(&copies, now, &gone);
+    COVERAGE_ADD(vmmob_copy_dropped, ovs_list_size(&gone));
     destroy_events(&gone);
 }
 
@@ -565,6 +582,7 @@ enqueue(struct event *event)
     } else {
         /* What came from there before must not be seen after this. */
         fairq_flush_port(&queue, &event->ofproto_uuid, event->in_port, &lost);
+        COVERAGE_ADD(vmmob_punt_flushed, ovs_list_size(&lost));
         ovs_list_push_back(&news, &event->node);
     }
     ovs_mutex_unlock(&queue_mutex);
@@ -697,6 +715,7 @@ static void
 bridge_set_error(struct vmmob_bridge *b, char *error)
 {
     if (error && (!b->error || strcmp(b->error, error))) {
+        COVERAGE_INC(vmmob_settings_rejected);
         VLOG_WARN("bridge %s: %s; %s", b->name, error,
                   b->enabled ? "the settings before stay in force"
                   : "VM mobility is off");
@@ -872,6 +891,7 @@ bridge_police(struct vmmob_bridge *b, const struct sset *names,
         if (vmn->state == HANDOVER_ATTACHED) {
             port = vm_port_find(b, vmn->port);
             if (port && !vm_port_may_have(port, mac)) {
+                COVERAGE_INC(vmmob_misplaced);
                 VLOG_WARN("bridge %s: VMN "ETH_ADDR_FMT" is at port %s, where "
                           "it must not be", b->name, ETH_ADDR_ARGS(mac),
                           port->name);
@@ -1221,10 +1241,11 @@ bridge_resume(struct vmmob_bridge *b, struct event *event, uint8_t table_id,
     apply_effects(true);
 
     if (event->attempts >= MAX_ATTEMPTS) {
-        COVERAGE_INC(vmmob_unresolved);
+        COVERAGE_INC(vmmob_resume_limited);
         b->n_unresolved++;
         return;
     }
+    COVERAGE_INC(vmmob_resume);
     ofpact_put_set_field(&ofpacts, mf_from_id(MFF_REG1), &out, NULL);
     ofpact_put_set_field(&ofpacts, mf_from_id(MFF_REG2), &attempts, NULL);
     struct ofpact_resubmit *resubmit = ofpact_put_RESUBMIT(&ofpacts);
@@ -1255,6 +1276,7 @@ bridge_ask(struct vmmob_bridge *b, const struct in6_addr *hoa,
         }
     }
     if (n) {
+        COVERAGE_INC(vmmob_ask);
         bridge_output(b, frame_compose_arp_request(sha, NULL, spa, hoa),
                       ports, n);
     }
@@ -1285,6 +1307,7 @@ bridge_ask_lost(struct vmmob_bridge *b, long long int now)
             }
         }
         for (size_t i = 0; n && i < vmn->row.n_pairs; i++) {
+            COVERAGE_INC(vmmob_ask);
             bridge_output(b, frame_compose_arp_request(
                               rules_gateway_mac, &key->mac,
                               &ofs->settings.home_gateway,
@@ -1378,6 +1401,7 @@ bridge_limit_copies(struct vmmob_bridge *b)
     }
     rules_collect_busy(b->rules, rate * COUNT_MS / 1000, &busy, &n_busy);
     for (size_t i = 0; i < n_busy; i++) {
+        COVERAGE_INC(vmmob_copy_stopped);
         VLOG_INFO("bridge %s: VMN "ETH_ADDR_FMT" has more than %"PRIuSIZE" "
                   "packets a second, so there are no copies of them; see "
                   "vmmob-copy-rate", b->name, ETH_ADDR_ARGS(busy[i].mac),
@@ -1426,6 +1450,9 @@ bridge_run(struct vmmob_bridge *b, long long int now)
     const struct handover_ofs *ofs = bridge_ofs(b);
 
     if (now >= b->next_probe) {
+        if (eth_addr_is_zero(b->gateway_mac)) {
+            COVERAGE_INC(vmmob_gateway_retry);
+        }
         bridge_output(b, frame_compose_arp_request(b->mac, NULL,
                                                    &in6addr_any,
                                                    &ofs->settings.gateway),
@@ -1616,6 +1643,7 @@ refresh_flows(struct vmmob_bridge *b, const struct in6_addr *addrs,
     free(ids);
 
     if (!complete) {
+        COVERAGE_INC(vmmob_refresh_overflow);
         b->next_revalidation = MIN(b->next_revalidation,
                                    time_msec() + REVALIDATE_SOON_MS);
     }
@@ -1714,10 +1742,11 @@ hold(struct vmmob_bridge *b, struct event *event, long long int now)
 {
     b->n_unresolved++;
     if (vmmob->n_held >= MAX_HELD) {
-        COVERAGE_INC(vmmob_unresolved);
+        COVERAGE_INC(vmmob_hold_full);
         return false;
     }
     if (!event->expires) {
+        COVERAGE_INC(vmmob_hold);
         event->expires = now + HOLD_MS;
     } else if (event->expires <= now) {
         COVERAGE_INC(vmmob_unresolved);
@@ -1745,6 +1774,7 @@ hold_copy(struct vmmob_bridge *b, struct event *event,
     tail_push(&copies, b->id, key, &event->tail,
               dp_packet_size(event->packet), now + ofs->settings.copy_ms,
               &gone);
+    COVERAGE_ADD(vmmob_copy_dropped, ovs_list_size(&gone));
     destroy_events(&gone);
     if (sender && sender->ofs != b->id) {
         /* It will have an answer. */
@@ -1773,6 +1803,7 @@ deliver_copies(struct vmmob_bridge *b, const struct vmmob_key *key,
         vmmob->n_held++;
         retry_held = true;
     }
+    COVERAGE_ADD(vmmob_copy_dropped, ovs_list_size(&gone));
     destroy_events(&gone);
 }
 
@@ -1823,6 +1854,7 @@ deliver_icmp_error(struct vmmob_bridge *b, struct event *event,
         = dst ? handover_find_vmn(bridge_ofs(b), &dst->key) : NULL;
 
     if (!vmn || vmn->state != HANDOVER_ATTACHED) {
+        COVERAGE_INC(vmmob_unknown_icmp);
         return;
     }
 
@@ -1931,6 +1963,7 @@ process_uplink(struct vmmob_bridge *b, struct event *event,
              * first of the packets only. */
             row = vmmob_table_find_by_moa(table, &frame->ip_dst);
             if (!row) {
+                COVERAGE_INC(vmmob_unknown_moa);
                 return false;
             }
 
@@ -1945,6 +1978,7 @@ process_uplink(struct vmmob_bridge *b, struct event *event,
                 bridge_resume(b, event, VMMOB_TABLE_ENTRY, OFPP_NONE);
                 return false;
             } else if (!vmn || vmn->state != HANDOVER_DETACHED) {
+                COVERAGE_INC(vmmob_unknown_moa);
                 return false;
             }
             if (!event->expires) {
@@ -2069,8 +2103,10 @@ process_vm(struct vmmob_bridge *b, struct event *event,
         case SIGHTED_FROZEN:
             COVERAGE_INC(vmmob_frozen);
             return false;
-        case SIGHTED_CONFLICT:
         case SIGHTED_FULL:
+            COVERAGE_INC(vmmob_vmn_full);
+            return false;
+        case SIGHTED_CONFLICT:
         default:
             COVERAGE_INC(vmmob_conflict);
             return false;
@@ -2159,6 +2195,7 @@ process_event(struct event *event, long long int now)
         }
     }
     if (!found) {
+        COVERAGE_INC(vmmob_unknown_bridge);
         goto out;
     }
 

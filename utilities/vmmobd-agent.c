@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "coverage.h"
 #include "openvswitch/poll-loop.h"
 #include "openvswitch/vlog.h"
 #include "ovsdb-idl.h"
@@ -21,9 +22,12 @@
 
 VLOG_DEFINE_THIS_MODULE(vmmobd_agent);
 
+COVERAGE_DEFINE(vmmobd_bad_setting);
+COVERAGE_DEFINE(vmmobd_weak_setting);
+
 static void run_conf(struct agent *);
 static void run_ssl(const struct agent *);
-static void log_news(const struct svec *, const struct svec *old);
+static size_t log_news(const struct svec *, const struct svec *old);
 static void configure_dbs(struct agent *);
 static struct sitedb *take_db(struct agent *, const char *remote, bool own);
 static const struct settings_peer *peer_of_db(const struct agent *, size_t i);
@@ -153,8 +157,10 @@ run_conf(struct agent *a)
     old = a->settings;
     settings_parse(&a->settings, &cfg->external_ids,
                    a->configured ? &old : NULL);
-    log_news(&a->settings.problems, &old.problems);
-    log_news(&a->settings.warnings, &old.warnings);
+    COVERAGE_ADD(vmmobd_bad_setting,
+                 log_news(&a->settings.problems, &old.problems));
+    COVERAGE_ADD(vmmobd_weak_setting,
+                 log_news(&a->settings.warnings, &old.warnings));
     settings_destroy(&old);
 
     a->configured = true;
@@ -179,18 +185,21 @@ run_ssl(const struct agent *a)
     }
 }
 
-/* Logs what was not there before. */
-static void
+/* Logs what was not there before.  Returns the number of these. */
+static size_t
 log_news(const struct svec *words, const struct svec *old)
 {
     const char *word;
+    size_t n = 0;
     size_t i;
 
     SVEC_FOR_EACH (i, word, words) {
         if (!svec_contains_unsorted(old, word)) {
             VLOG_WARN("%s", word);
+            n++;
         }
     }
+    return n;
 }
 
 /* Makes 'a->dbs' what the settings say. */

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "coverage.h"
 #include "openvswitch/poll-loop.h"
 #include "openvswitch/vlog.h"
 #include "ovsdb-idl.h"
@@ -20,6 +21,9 @@
 #include "vswitch-idl.h"
 
 VLOG_DEFINE_THIS_MODULE(vmmobd_listener);
+
+COVERAGE_DEFINE(vmmobd_listen_problem);
+COVERAGE_DEFINE(vmmobd_listen_retry);
 
 /* The key in external_ids of a Connection that says who added it. */
 #define OWNER_KEY "vmmob-system-id"
@@ -199,6 +203,7 @@ finish(struct listener *l, const struct sitedb *db)
     if (status != TXN_SUCCESS && status != TXN_UNCHANGED) {
         l->dirty = true;
         l->retry_time = time_msec() + RETRY_MSEC;
+        COVERAGE_INC(vmmobd_listen_retry);
     }
     ovsdb_idl_txn_destroy(l->txn);
     l->txn = NULL;
@@ -467,6 +472,7 @@ add_problem(struct listener *l, const struct sitedb *db, char *problem)
 
     if (!svec_contains_unsorted(&l->old_problems, problem)
         && !svec_contains_unsorted(&l->problems, problem)) {
+        COVERAGE_INC(vmmobd_listen_problem);
         VLOG_WARN_RL(&rl, "%s: %s", db->name, problem);
     }
     svec_add_nocopy(&l->problems, problem);

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "coverage.h"
 #include "openvswitch/vlog.h"
 #include "ovsdb-idl.h"
 #include "packets.h"
@@ -17,6 +18,8 @@
 #include "vswitch-idl.h"
 
 VLOG_DEFINE_THIS_MODULE(vmmobd_ports);
+
+COVERAGE_DEFINE(vmmobd_bad_port);
 
 static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(20, 20);
 
@@ -159,6 +162,7 @@ put(struct ports *ports, const char *name, const struct smap *external_ids)
     }
     SVEC_FOR_EACH (i, problem, &new->problems) {
         if (!old || !svec_contains_unsorted(&old->problems, problem)) {
+            COVERAGE_INC(vmmobd_bad_port);
             VLOG_WARN_RL(&rl, "%s", problem);
         }
     }
@@ -206,6 +210,7 @@ parse(const char *name, const struct smap *external_ids)
     error = vmmob_port_validate(&port->row);
     if (error) {
         /* The name itself. */
+        COVERAGE_INC(vmmobd_bad_port);
         VLOG_WARN_RL(&rl, "ignoring an interface (%s)", error);
         free(error);
         port_destroy(port);

@@ -25,6 +25,8 @@ VLOG_DEFINE_THIS_MODULE(vmmobd_publisher);
 COVERAGE_DEFINE(vmmobd_publish);
 COVERAGE_DEFINE(vmmobd_publish_refused);
 COVERAGE_DEFINE(vmmobd_publish_repair);
+COVERAGE_DEFINE(vmmobd_publish_retry);
+COVERAGE_DEFINE(vmmobd_publish_takeover);
 
 /* Most transactions to have under way.  If the server is slower than that, one
  * larger transaction is better than many small ones. */
@@ -400,6 +402,7 @@ finish(struct publisher *p, struct publisher_flight *flight,
         if (error) {
             refused(p, item);
         } else if (!ok) {
+            COVERAGE_INC(vmmobd_publish_retry);
             enqueue_item(p, item);
         } else if (!item->queued) {
             struct row_name name = item->name;
@@ -519,6 +522,7 @@ write_ofs(struct publisher *p, const struct sitedb *db,
         } else if (is_of_other(p, db, name->ofs)) {
             static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 5);
 
+            COVERAGE_INC(vmmobd_publish_takeover);
             VLOG_WARN_RL(&rl, "%s: OFS "VMMOB_OFS_ID_FMT" was that of system "
                          "\"%s\", taking it over; make sure that no other "
                          "bridge has this datapath id",

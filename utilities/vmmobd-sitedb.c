@@ -26,6 +26,8 @@ VLOG_DEFINE_THIS_MODULE(vmmobd_sitedb);
 
 COVERAGE_DEFINE(vmmobd_bad_row);
 COVERAGE_DEFINE(vmmobd_cut_off);
+COVERAGE_DEFINE(vmmobd_db_disconnect);
+COVERAGE_DEFINE(vmmobd_db_stale);
 
 static struct ovsdb_idl *create_idl(const char *remote, bool own);
 static void start_idl(struct sitedb *, const char *remote);
@@ -384,6 +386,7 @@ update_live(struct sitedb *db, struct rowset *changed)
         if (live) {
             VLOG_INFO("%s: up to date", db->name);
         } else {
+            COVERAGE_INC(vmmobd_db_disconnect);
             db->dead_since = time_msec();
             db->dead_seqno = ovsdb_idl_get_seqno(db->idl);
         }
@@ -395,6 +398,7 @@ update_live(struct sitedb *db, struct rowset *changed)
 
         db->stale = stale;
         if (stale && sitedb_has_contents(db)) {
+            COVERAGE_INC(vmmobd_db_stale);
             VLOG_WARN("%s: not connected, keeping what it last said",
                       db->name);
         }

@@ -24,8 +24,10 @@
 
 VLOG_DEFINE_THIS_MODULE(vmmobd_switch);
 
-COVERAGE_DEFINE(vmmobd_switch_bad_msg);
+COVERAGE_DEFINE(vmmobd_switch_bad_message);
+COVERAGE_DEFINE(vmmobd_switch_disconnect);
 COVERAGE_DEFINE(vmmobd_switch_overflow);
+COVERAGE_DEFINE(vmmobd_switch_retry);
 
 /* Most messages to take in in one go, so that others have their turn. */
 #define MAX_RECEIVE 50
@@ -258,14 +260,18 @@ static void
 disconnect(struct switch_link *link, int error)
 {
     if (link->rpc) {
+        COVERAGE_INC(vmmobd_switch_disconnect);
         VLOG_INFO("%s: switch disconnected (%s)", link->remote,
                   ovs_retval_to_string(error));
         if (link->heard) {
             link->backoff = SWITCH_MIN_BACKOFF;
         }
-    } else if (error != link->last_error) {
-        VLOG_INFO("%s: cannot connect to switch (%s), will keep trying",
-                  link->remote, ovs_retval_to_string(error));
+    } else {
+        COVERAGE_INC(vmmobd_switch_retry);
+        if (error != link->last_error) {
+            VLOG_INFO("%s: cannot connect to switch (%s), will keep trying",
+                      link->remote, ovs_retval_to_string(error));
+        }
     }
     link->last_error = error;
 
@@ -305,7 +311,7 @@ receive(struct switch_link *link, const struct jsonrpc_msg *rpc_msg,
     if (error) {
         static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 5);
 
-        COVERAGE_INC(vmmobd_switch_bad_msg);
+        COVERAGE_INC(vmmobd_switch_bad_message);
         VLOG_WARN_RL(&rl, "%s: bad message from switch, disconnecting: %s",
                      link->remote, error);
         free(error);
