@@ -7,8 +7,9 @@ Usage: ./boot.sh                Makes ./configure, for daily work:
                                   ./boot.sh && ./configure && make && make check
        ./boot.sh check          On Debian 12, as root: installs what is missing,
                                 builds, runs the tests, also with sanitizers,
-                                checks packets on the wire, kills daemons while
-                                VMs move, migrates a real guest.
+                                checks packets on the wire, also on the kernel
+                                datapath, kills daemons while VMs move, migrates
+                                a real guest.
        ./boot.sh check PART...  Likewise, but only these parts:
                                   ${parts[*]}
        ./boot.sh demo [ARG]...  Likewise, but runs tests/lab/vmmob-demo ARG...
@@ -36,11 +37,11 @@ packages=(
 )
 # What the benchmark compares vmmob with.
 bench_packages=(frr python3-os-ken)
-# The guest's kernel, which the lab downloads and does not install.
+# The kernel of guests, which the lab downloads and does not install.
 kernel_package=linux-image-cloud-amd64
 
 # What "check" does, in this order.
-parts=(style vmmob stock asan tsan wire chaos demo)
+parts=(style vmmob stock asan tsan wire kernel chaos demo)
 
 # Stock Open vSwitch's tests of the parts that we change, by keyword.
 stock_tests=(ofproto ofproto-dpif bridge learn in-band fail-open)
@@ -217,6 +218,12 @@ check_tsan() {
 check_wire() {
     run wire "Checking every packet on the wire" lab vmmob-wire &&
         tail -n 1 $logs/wire.log
+}
+
+# In a virtual machine.
+check_kernel() {
+    run kernel "Testing on the kernel datapath" lab vmmob-kernel &&
+        grep -E ' cases, ' $logs/kernel.log
 }
 
 check_chaos() {

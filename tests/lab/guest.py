@@ -210,14 +210,16 @@ class Qemu:
             self.qmp.command("migrate-incoming", uri=self.migration)
 
 
-def usable_accel(directory, guest_image):
-    """Returns "kvm" if a guest boots with it here, else "tcg"."""
+def usable_accel(directory, guest_image, memory_mb=MEMORY_MB,
+                 ready=image.READY):
+    """Returns "kvm" if a guest boots with it here, that is, writes 'ready' on
+    its console, else "tcg"."""
     if not os.access("/dev/kvm", os.R_OK | os.W_OK):
         return "tcg"
     serial = os.path.join(directory, "kvm-trial.serial")
     trial = process.spawn(
         ["qemu-system-x86_64", "-nodefaults", "-no-user-config", "-display",
-         "none", "-accel", "kvm", "-cpu", "host", "-m", "%dM" % MEMORY_MB,
+         "none", "-accel", "kvm", "-cpu", "host", "-m", "%dM" % memory_mb,
          "-kernel", guest_image.kernel, "-initrd", guest_image.initrd,
          "-append", "console=ttyS0 quiet panic=0 lab.address=127.0.0.2/8 "
          "lab.gateway=127.0.0.1", "-serial", "file:" + serial],
@@ -226,7 +228,7 @@ def usable_accel(directory, guest_image):
     def is_up():
         try:
             with open(serial, errors="replace") as console:
-                return image.READY in console.read()
+                return ready in console.read()
         except FileNotFoundError:
             return False
 

@@ -7,6 +7,7 @@ The kernel's package is downloaded and unpacked, never installed."""
 import glob
 import lzma
 import os
+import re
 import shutil
 import tempfile
 
@@ -20,10 +21,7 @@ ECHO_PORT = 7
 CACHE = os.path.join(os.environ.get("XDG_CACHE_HOME")
                      or os.path.expanduser("~/.cache"), "vmmob-lab")
 
-# In order of loading.
-MODULES = ("virtio_ring", "virtio", "virtio_pci_modern_dev",
-           "virtio_pci_legacy_dev", "virtio_pci", "failover", "net_failover",
-           "virtio_net")
+MODULES = ("virtio_pci", "virtio_net")
 
 # The guest is configured by the kernel's command line: lab.address (with
 # prefix length) and lab.gateway.  Its first packet is an ARP request for its
@@ -64,6 +62,15 @@ class Image:
 def prepare(directory, cache, deb=None):
     """Returns an Image made in 'directory'.  The kernel's package comes from
     'deb', or else is kept in directory 'cache'."""
+    kernel, modules = unpack(directory, cache, deb)
+    initrd = os.path.join(directory, "initrd")
+    make_initrd(directory, initrd, modules)
+    return Image(kernel, initrd, os.path.basename(modules))
+
+
+def unpack(directory, cache, deb=None):
+    """Returns the kernel and the directory of its modules, named by its
+    version, unpacked in 'directory'.  See prepare()."""
     deb = deb or download(cache)
     unpacked = os.path.join(directory, "kernel")
     os.mkdir(unpacked)
@@ -71,16 +78,10 @@ def prepare(directory, cache, deb=None):
     kernels = glob.glob(os.path.join(unpacked, "boot", "vmlinuz-*"))
     if len(kernels) != 1:
         raise process.LabError("%s: no kernel in it" % deb)
-    kernel = os.path.join(directory, "vmlinuz")
-    os.rename(kernels[0], kernel)
     version = os.path.basename(kernels[0])[len("vmlinuz-"):]
-
-    initrd = os.path.join(directory, "initrd")
-    make_initrd(directory, initrd, glob.glob(
+    return kernels[0], glob.glob(
         os.path.join(glob.escape(unpacked), "**", "lib", "modules", version),
-        recursive=True)[0])
-    shutil.rmtree(unpacked)
-    return Image(kernel, initrd, version)
+        recursive=True)[0]
 
 
 def download(cache):
@@ -112,31 +113,66 @@ def download(cache):
 def make_initrd(directory, initrd, modules):
     """Writes 'initrd', with kernel modules from directory 'modules'."""
     root = os.path.join(directory, "root")
-    for folder in ("bin", "dev", "modules", "proc", "sys"):
-        os.makedirs(os.path.join(root, folder))
-    busybox = shutil.which("busybox")
-    shutil.copy(busybox, os.path.join(root, "bin", "busybox"))
-    os.symlink("busybox", os.path.join(root, "bin", "sh"))
+    make_root(root)
     shutil.copy(tools.build("guest-echo", directory, ["-static"]),
                 os.path.join(root, "bin"))
-    for name in MODULES:
-        found = glob.glob(os.path.join(glob.escape(modules), "**",
-                                       name + ".ko*"), recursive=True)
-        if not found:
-            raise process.LabError("the kernel has no module " + name)
-        opener = lzma.open if found[0].endswith(".xz") else open
-        with opener(found[0], "rb") as source, \
-                open(os.path.join(root, "modules", name + ".ko"),
-                     "wb") as target:
-            shutil.copyfileobj(source, target)
+    names = add_modules(root, modules, MODULES)
+    write_init(root, INIT % {"modules": " ".join(names), "port": ECHO_PORT})
+    pack(root, initrd)
+    shutil.rmtree(root)
+
+
+def make_root(root):
+    """Makes 'root' a file system with busybox in it."""
+    for folder in ("bin", "dev", "modules", "proc", "sys"):
+        os.makedirs(os.path.join(root, folder), exist_ok=True)
+    shutil.copy(shutil.which("busybox"), os.path.join(root, "bin", "busybox"))
+    shell = os.path.join(root, "bin", "sh")
+    if not os.path.lexists(shell):
+        os.symlink("busybox", shell)
+
+
+def add_modules(root, modules, names):
+    """Puts kernel modules 'names' of directory 'modules', and what they
+    depend on, into /modules.  Returns their names in order of loading."""
+    order = []
+    for name in names:
+        _add_module(root, modules, name, order)
+    return order
+
+
+def _add_module(root, modules, name, order):
+    if name in order:
+        return
+    # In files' names "-" and "_" are the same.
+    found = glob.glob(os.path.join(glob.escape(modules), "**",
+                                   re.sub("[-_]", "[-_]", name) + ".ko*"),
+                      recursive=True)
+    if not found:
+        raise process.LabError("the kernel has no module " + name)
+    opener = lzma.open if found[0].endswith(".xz") else open
+    with opener(found[0], "rb") as source:
+        data = source.read()
+    depends = re.search(rb"\0depends=([^\0]*)\0", data)
+    if depends and depends[1]:
+        for other in depends[1].decode().split(","):
+            _add_module(root, modules, other, order)
+    with open(os.path.join(root, "modules", name + ".ko"), "wb") as target:
+        target.write(data)
+    order.append(name)
+
+
+def write_init(root, script):
     init = os.path.join(root, "init")
     with open(init, "w") as f:
-        f.write(INIT % {"modules": " ".join(MODULES), "port": ECHO_PORT})
+        f.write(script)
     os.chmod(init, 0o755)
 
+
+def pack(root, initrd):
+    """Writes 'initrd' from what is in 'root'."""
     names = "\n".join(os.path.relpath(os.path.join(folder, name), root)
                       for folder, folders, files in os.walk(root)
                       for name in folders + files)
     process.run(["cpio", "--quiet", "-o", "-H", "newc", "-R", "0:0", "-F",
                  initrd], stdin=names + "\n", cwd=root)
-    shutil.rmtree(root)

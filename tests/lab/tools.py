@@ -33,7 +33,9 @@ def check_programs(names):
 
 def build(name, directory, flags=(), source=HERE):
     """Compiles NAME.c of directory 'source' (default: tests/lab) into
-    'directory', returns the program."""
+    'directory', returns the program.  On a machine without a compiler it is
+    in $VMMOB_LAB_PROGRAMS already."""
+    directory = os.environ.get("VMMOB_LAB_PROGRAMS", directory)
     source = os.path.join(source, name + ".c")
     program = os.path.join(directory, name)
     if not os.path.exists(program):

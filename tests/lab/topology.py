@@ -89,7 +89,7 @@ class Hypervisor:
         self.directory = os.path.join(lab.directory, site.name)
         self.ns = lab.add_namespace(site.name)
         self.switch = switch.Switch(lab.build, self.ns, "hv" + site.name,
-                                    self.directory)
+                                    self.directory, lab.datapath)
         os.mkdir(self.directory)
 
     def vmns(self):
@@ -144,12 +144,14 @@ class Lab:
     'system' "ip" or "l2", 'other_config' settings for each Open vSwitch,
     'delay_ms' how long packets take from one site to another.  'adjust' is
     called for each Hypervisor with its settings, two dictionaries as in
-    Switch.start_vmmob(), and may change them."""
+    Switch.start_vmmob(), and may change them.  'datapath' is the type of the
+    bridges' datapath."""
 
     _serial = itertools.count(1)
 
     def __init__(self, build, directory, system="ip", sites=SITES,
-                 other_config=None, adjust=None, delay_ms=0):
+                 other_config=None, adjust=None, delay_ms=0,
+                 datapath=switch.USERSPACE):
         self.build = build
         self.directory = directory
         self.system = system
@@ -157,6 +159,7 @@ class Lab:
         self.other_config = other_config or {}
         self.adjust = adjust or (lambda *args: None)
         self.delay_ms = delay_ms
+        self.datapath = datapath
         self.delay_lines = []
         self.network = None     # Namespace of the router or bridge.
         self.routers = {}       # Namespace of the router by site, if "ip".
