@@ -48,6 +48,8 @@ lib_libopenvswitch_la_SOURCES += \
 	lib/vmmob-binding.h \
 	lib/vmmob-msg.c \
 	lib/vmmob-msg.h \
+	lib/vmmob-problems.c \
+	lib/vmmob-problems.h \
 	lib/vmmob-table.c \
 	lib/vmmob-table.h
 

@@ -11,6 +11,7 @@
 #include "ovs-thread.h"
 #include "rules.h"
 #include "settings.h"
+#include "vmmob-problems.h"
 
 struct agent;
 struct fairq_stats;
@@ -46,6 +47,7 @@ struct vmmob_bridge {
     char *name;
     struct ofproto_dpif *ofproto;
     char *error;                /* What is wrong with its settings, or NULL. */
+    enum vmmob_problem_kind error_kind;     /* If so, what kind of problem. */
     bool enabled;               /* Whether the members below are in use, with
                                  * the last settings that were right. */
 

@@ -12,10 +12,19 @@
 #include "openvswitch/dynamic-string.h"
 #include "openvswitch/json.h"
 #include "packets.h"
+#include "sset.h"
 #include "timeval.h"
 #include "unixctl.h"
 #include "util.h"
 #include "vmmob-msg.h"
+#include "vmmob-problems.h"
+
+/* A pool of which less than one in so many addresses is free is nearly
+ * exhausted. */
+#define POOL_LOW 10
+
+/* How long a claim to another's home address is a problem, in ms. */
+#define CONFLICT_MS (10 * 60 * 1000)
 
 /* How long after its last answer the gateway is reported as silent, in ms. */
 #define GATEWAY_SILENT_MS (35 * 1000)
@@ -345,13 +354,20 @@ count_vmns(const struct handover_ofs *ofs)
     return counts;
 }
 
+static bool
+gateway_is_silent(const struct vmmob_bridge *b)
+{
+    return (b->next_probe != LLONG_MAX
+            && time_msec() - b->gateway_heard > GATEWAY_SILENT_MS);
+}
+
 static const char *
 gateway_status(const struct vmmob_bridge *b)
 {
     return (eth_addr_is_zero(b->gateway_mac)
             ? "does not answer; nothing can be sent to other networks"
             : b->next_probe == LLONG_MAX ? "configured"
-            : time_msec() - b->gateway_heard > GATEWAY_SILENT_MS
+            : gateway_is_silent(b)
             ? "does not answer any more" : "learned");
 }
 
@@ -477,10 +493,6 @@ bridge_to_text(const struct vmmob *vmmob, const struct vmmob_bridge *b,
     OVS_REQUIRES(vmmob_mutex)
 {
     ds_put_format(s, "bridge %s: %s\n", b->name, b->enabled ? "on" : "off");
-    if (b->error) {
-        ds_put_format(s, "  error: %s%s\n", b->error,
-                      b->enabled ? "; the settings before stay in force" : "");
-    }
     if (!b->enabled) {
         return;
     }
@@ -524,9 +536,6 @@ bridge_to_text(const struct vmmob *vmmob, const struct vmmob_bridge *b,
                   hmap_count(&ofs->active));
     if (handover_is_waiting(ofs)) {
         ds_put_cstr(s, "  waiting for ovs-vmmobd to tell what is known\n");
-    } else if (counts.needy) {
-        ds_put_format(s, "  pool exhausted: %"PRIuSIZE" VMNs without mobile "
-                      "address\n", counts.needy);
     }
     ds_put_format(s, "  rules: %"PRIuSIZE"\n"
                   "  packets: %llu looked at, %llu ARP requests answered, "
@@ -534,30 +543,6 @@ bridge_to_text(const struct vmmob *vmmob, const struct vmmob_bridge *b,
                   rules_count(b->rules), b->n_punted, b->n_answered, b->n_bad,
                   b->n_unresolved);
     ports_to_text(vmmob, b, ofs, s);
-    for (size_t i = 0; i < ofs->n_conflicts; i++) {
-        const struct handover_conflict *c = &ofs->conflicts[i];
-
-        ds_put_cstr(s, "  conflict: ");
-        ds_put_addr(s, &c->hoa);
-        ds_put_format(s, " of "ETH_ADDR_FMT" claimed by "ETH_ADDR_FMT
-                      " at port %"PRIu32", %lld s ago\n",
-                      ETH_ADDR_ARGS(c->owner.mac),
-                      ETH_ADDR_ARGS(c->claimant.mac), c->port,
-                      (time_msec() - c->when) / 1000);
-    }
-
-    const struct damping_record *r;
-    LIST_FOR_EACH (r, list_node, &ofs->damping.by_expiry) {
-        if (r->frozen) {
-            ds_put_format(s, "  frozen: "ETH_ADDR_FMT", which moved "
-                          "%"PRIuSIZE" times within %lld s, for another %lld "
-                          "s or until vmmob/release\n",
-                          ETH_ADDR_ARGS(r->key.mac), r->n,
-                          (r->times[r->n - 1] - r->times[0]) / 1000,
-                          DIV_ROUND_UP(MAX(0, r->expires - time_msec()),
-                                       1000));
-        }
-    }
 }
 
 static struct json *
@@ -672,6 +657,288 @@ compare_bridges(const void *a_, const void *b_)
     return strcmp((*a)->name, (*b)->name);
 }
 
+/* Returns the bridges of 'vmmob' by name, as an array that the caller must
+ * free(). */
+static const struct vmmob_bridge **
+sort_bridges(const struct vmmob *vmmob)
+{
+    const struct vmmob_bridge **sorted
+        = xmalloc(hmap_count(&vmmob->bridges) * sizeof *sorted);
+    const struct vmmob_bridge *b;
+    size_t n = 0;
+
+    HMAP_FOR_EACH (b, node, &vmmob->bridges) {
+        sorted[n++] = b;
+    }
+    qsort(sorted, n, sizeof *sorted, compare_bridges);
+    return sorted;
+}
+
+/* Problems. */
+
+static void
+bridge_get_error(const struct vmmob_bridge *b, struct vmmob_problems *p)
+{
+    char *hint = (b->error_kind == VMMOB_PROBLEM_UPLINK
+                  ? xasprintf("add the interface to the bridge with "
+                              "\"ovs-vsctl add-port %s ...\", or name "
+                              "another one in other_config:vmmob-uplink",
+                              b->name)
+                  : b->error_kind == VMMOB_PROBLEM_TABLES
+                  ? xasprintf("have your controller use other tables, and "
+                              "remove the flows with \"ovs-ofctl del-flows "
+                              "%s table=...\"", b->name)
+                  : b->error_kind == VMMOB_PROBLEM_DATAPATH_ID
+                  ? xasprintf("give one of the two another one with "
+                              "\"ovs-vsctl set Bridge %s "
+                              "other_config:datapath-id=...\"", b->name)
+                  : xasprintf("put the setting right with \"ovs-vsctl set "
+                              "Bridge %s other_config:...\"; see vmmob(7)",
+                              b->name));
+
+    vmmob_problems_add(p, b->error_kind,
+                       xasprintf("bridge %s: %s%s", b->name, b->error,
+                                 b->enabled
+                                 ? "; the settings before stay in force"
+                                 : "; VM mobility is off"),
+                       hint);
+}
+
+static void
+bridge_get_gateway_problem(const struct vmmob_bridge *b,
+                           const struct handover_ofs *ofs,
+                           struct vmmob_problems *p)
+{
+    bool known = !eth_addr_is_zero(b->gateway_mac);
+
+    if (!known || gateway_is_silent(b)) {
+        char *addr = addr_to_string(&ofs->settings.gateway);
+
+        vmmob_problems_add(
+            p, VMMOB_PROBLEM_GATEWAY,
+            xasprintf("bridge %s: the gateway %s does not answer ARP%s",
+                      b->name, addr,
+                      known ? " any more; its last MAC address stays in use"
+                      : ", so nothing can be sent to other networks"),
+            xasprintf("look for the cause on interface %s and at the gateway, "
+                      "correct other_config:vmmob-gateway, or, if it does not "
+                      "answer ARP probes, set "
+                      "other_config:vmmob-gateway-mac",
+                      ofs->settings.uplink));
+        free(addr);
+    }
+}
+
+static void
+bridge_get_pool_problem(const struct vmmob_bridge *b,
+                        const struct handover_ofs *ofs,
+                        struct vmmob_problems *p)
+{
+    static const char hint[] = "enlarge other_config:vmmob-pool, shorten "
+        "vmmob-quarantine, or use vmmob/release for VMs that are gone for "
+        "good";
+    size_t size = pool_size(ofs->pool);
+    size_t quarantined = pool_n_quarantined(ofs->pool);
+    size_t used = pool_n_taken(ofs->pool) + quarantined;
+    size_t needy = count_vmns(ofs).needy;
+
+    if (needy && !handover_is_waiting(ofs)) {
+        vmmob_problems_add(
+            p, VMMOB_PROBLEM_POOL_EXHAUSTED,
+            xasprintf("bridge %s: the pool is exhausted: %"PRIuSIZE" VMNs "
+                      "have no mobile address, so they reach only VMNs at "
+                      "the same bridge", b->name, needy), xstrdup(hint));
+    } else if (used > size || size - used < DIV_ROUND_UP(size, POOL_LOW)) {
+        vmmob_problems_add(
+            p, VMMOB_PROBLEM_POOL_LOW,
+            xasprintf("bridge %s: the pool is nearly exhausted: %"PRIuSIZE" "
+                      "of %"PRIuSIZE" addresses are free, %"PRIuSIZE" are in "
+                      "quarantine", b->name, used > size ? 0 : size - used,
+                      size, quarantined), xstrdup(hint));
+    }
+}
+
+static void
+bridge_get_vmn_problems(const struct vmmob *vmmob,
+                        const struct vmmob_bridge *b,
+                        const struct handover_ofs *ofs,
+                        struct vmmob_problems *p)
+{
+    long long int now = time_msec();
+    const struct damping_record *r;
+
+    for (size_t i = 0; i < ofs->n_conflicts; i++) {
+        const struct handover_conflict *c = &ofs->conflicts[i];
+        const struct vmmob_vmn *owner
+            = vmmob_table_find_by_hoa(vmmob->handover->table, 0, &c->hoa);
+
+        if (owner && vmmob_key_equals(&owner->key, &c->owner)
+            && now - c->when < CONFLICT_MS) {
+            char *addr = addr_to_string(&c->hoa);
+
+            vmmob_problems_add(
+                p, VMMOB_PROBLEM_HOA_CONFLICT,
+                xasprintf("bridge %s: home address %s of VMN "ETH_ADDR_FMT" "
+                          "is claimed by "ETH_ADDR_FMT" at port %"PRIu32
+                          " as well, which is ignored", b->name, addr,
+                          ETH_ADDR_ARGS(c->owner.mac),
+                          ETH_ADDR_ARGS(c->claimant.mac), c->port),
+                xasprintf("give one of the two VMs another address, or, if "
+                          "the second one is right, use \"vmmob/release "
+                          ETH_ADDR_FMT"\" where the first one is",
+                          ETH_ADDR_ARGS(c->owner.mac)));
+            free(addr);
+        }
+    }
+    LIST_FOR_EACH (r, list_node, &ofs->damping.by_expiry) {
+        if (r->frozen) {
+            vmmob_problems_add(
+                p, VMMOB_PROBLEM_FROZEN,
+                xasprintf("bridge %s: VMN "ETH_ADDR_FMT" moved %"PRIuSIZE" "
+                          "times within %lld s, so it is not let move here "
+                          "for another %lld s", b->name,
+                          ETH_ADDR_ARGS(r->key.mac), r->n,
+                          (r->times[r->n - 1] - r->times[0]) / 1000,
+                          DIV_ROUND_UP(MAX(0, r->expires - now), 1000)),
+                xasprintf("see whether two VMs have this MAC address; if "
+                          "not, use \"vmmob/release "ETH_ADDR_FMT"\", and "
+                          "perhaps raise other_config:vmmob-max-moves",
+                          ETH_ADDR_ARGS(r->key.mac)));
+        }
+    }
+}
+
+static void
+bridge_get_port_problems(const struct vmmob *vmmob,
+                         const struct vmmob_bridge *b,
+                         const struct handover_ofs *ofs,
+                         struct vmmob_problems *p)
+{
+    const struct vmmob_vm_port **ports = sort_vm_ports(b);
+    struct ds open = DS_EMPTY_INITIALIZER;
+    size_t n_open = 0;
+
+    for (size_t i = 0; i < hmap_count(&b->vm_ports); i++) {
+        const struct vmmob_vm_port *port = ports[i];
+        const struct vmmob_port *row = port_table_find(&vmmob->handover->ports,
+                                                       port->name);
+        size_t n = handover_count_port(ofs, port->number);
+
+        if (port->blocked) {
+            vmmob_problems_add(
+                p, VMMOB_PROBLEM_PORT_BLOCKED,
+                xasprintf("bridge %s: port %s is blocked, because it floods",
+                          b->name, port->name),
+                xstrdup("see what that VM sends; if it is to, raise "
+                        "other_config:vmmob-flood-rate"));
+        }
+        if (ofs->settings.max_vmns && n >= ofs->settings.max_vmns) {
+            vmmob_problems_add(
+                p, VMMOB_PROBLEM_PORT_FULL,
+                xasprintf("bridge %s: port %s has %"PRIuSIZE" VMNs, and no "
+                          "more are taken there", b->name, port->name, n),
+                xstrdup("raise other_config:vmmob-max-vmns, or use "
+                        "vmmob/release for those that are gone"));
+        }
+        if ((!row || (!row->any && !row->n_macs))
+            && n_open++ < VMMOB_MAX_PROBLEMS_OF_KIND) {
+            ds_put_format(&open, "%s%s", n_open > 1 ? ", " : "", port->name);
+        }
+    }
+    free(ports);
+    if (n_open > VMMOB_MAX_PROBLEMS_OF_KIND) {
+        ds_put_cstr(&open, ", ...");
+    }
+    if (n_open) {
+        vmmob_problems_add(
+            p, VMMOB_PROBLEM_PORT_MAC,
+            xasprintf("bridge %s: of %"PRIuSIZE" VM ports (%s) it is not "
+                      "known whose they are, so a VM there can pretend to be "
+                      "another", b->name, n_open, ds_cstr(&open)),
+            xstrdup("set external_ids:attached-mac or vmmob-mac of the "
+                    "interfaces, as libvirt does; vmmob-mac=any where every "
+                    "MAC address is all right"));
+    }
+    ds_destroy(&open);
+}
+
+static void
+get_stale_problem(const struct vmmob *vmmob, struct vmmob_problems *p)
+{
+    struct sset sites = SSET_INITIALIZER(&sites);
+    const struct vmmob_ofs_entry *oe;
+    size_t n = 0;
+
+    HMAP_FOR_EACH (oe, node, vmmob_table_ofs_entries(vmmob->handover->table)) {
+        if (oe->ofs.stale) {
+            sset_add(&sites, oe->ofs.site[0] ? oe->ofs.site : "-");
+            n++;
+        }
+    }
+    if (n) {
+        char *names = sset_join(&sites, ", ", "");
+
+        vmmob_problems_add(
+            p, VMMOB_PROBLEM_STALE,
+            xasprintf("what is known of %"PRIuSIZE" OFSs of other "
+                      "hypervisors (site %s) may be out of date", n, names),
+            xstrdup("see \"ovs-appctl -t ovs-vmmobd vmmob/show\""));
+        free(names);
+    }
+    sset_destroy(&sites);
+}
+
+/* Adds to 'p' what is wrong now. */
+void
+show_get_problems(const struct vmmob *vmmob, struct vmmob_problems *p)
+{
+    const struct vmmob_bridge **bridges = sort_bridges(vmmob);
+    const char *status = agent_get_status(vmmob->agent);
+
+    if (hmap_is_empty(&vmmob->bridges)) {
+        /* Nobody needs the agent. */
+    } else if (!strcmp(status, "cannot listen")) {
+        vmmob_problems_add(
+            p, VMMOB_PROBLEM_AGENT,
+            xstrdup("cannot listen for ovs-vmmobd, so nobody else hears of "
+                    "VMs here"),
+            xstrdup("see the log for the reason, and restart ovs-vswitchd "
+                    "when it is gone"));
+    } else if (!strcmp(status, "synchronizing")) {
+        vmmob_problems_add(
+            p, VMMOB_PROBLEM_AGENT,
+            xstrdup("ovs-vmmobd has not told yet what is known"),
+            xstrdup("if this lasts, see \"ovs-appctl -t ovs-vmmobd "
+                    "vmmob/show\""));
+    } else if (strcmp(status, "connected")) {
+        vmmob_problems_add(
+            p, VMMOB_PROBLEM_AGENT,
+            xstrdup("ovs-vmmobd is not connected, so other hypervisors do not "
+                    "hear of VMs here, nor this one of theirs"),
+            xstrdup("start ovs-vmmobd; if it runs, see \"ovs-appctl -t "
+                    "ovs-vmmobd vmmob/show\""));
+    }
+    get_stale_problem(vmmob, p);
+
+    for (size_t i = 0; i < hmap_count(&vmmob->bridges); i++) {
+        const struct vmmob_bridge *b = bridges[i];
+
+        if (b->error) {
+            bridge_get_error(b, p);
+        }
+        if (b->enabled) {
+            const struct handover_ofs *ofs = handover_find_ofs(vmmob->handover,
+                                                               b->id);
+
+            bridge_get_gateway_problem(b, ofs, p);
+            bridge_get_pool_problem(b, ofs, p);
+            bridge_get_vmn_problems(vmmob, b, ofs, p);
+            bridge_get_port_problems(vmmob, b, ofs, p);
+        }
+    }
+    free(bridges);
+}
+
 static void
 show(struct unixctl_conn *conn, int argc, const char *argv[],
      void *aux OVS_UNUSED)
@@ -693,8 +960,8 @@ show(struct unixctl_conn *conn, int argc, const char *argv[],
     if (!vmmob) {
         ds_put_cstr(&s, "no bridge is configured for VM mobility\n");
     } else {
-        const struct vmmob_bridge **sorted, *b;
-        size_t n = 0;
+        const struct vmmob_bridge **sorted = sort_bridges(vmmob);
+        struct vmmob_problems problems;
 
         ds_put_format(&s, "agent: %s\nknown: %"PRIuSIZE" VMNs, %"PRIuSIZE
                       " OFSs\n", agent_get_status(vmmob->agent),
@@ -706,16 +973,17 @@ show(struct unixctl_conn *conn, int argc, const char *argv[],
         json_object_put(json, "n_ofss", json_integer_create(
                             vmmob_table_n_ofss(vmmob->handover->table)));
 
-        sorted = xmalloc(hmap_count(&vmmob->bridges) * sizeof *sorted);
-        HMAP_FOR_EACH (b, node, &vmmob->bridges) {
-            sorted[n++] = b;
-        }
-        qsort(sorted, n, sizeof *sorted, compare_bridges);
-        for (size_t i = 0; i < n; i++) {
+        for (size_t i = 0; i < hmap_count(&vmmob->bridges); i++) {
             bridge_to_text(vmmob, sorted[i], &s);
             json_array_add(bridges, bridge_to_json(vmmob, sorted[i]));
         }
         free(sorted);
+
+        vmmob_problems_init(&problems);
+        show_get_problems(vmmob, &problems);
+        vmmob_problems_to_text(&problems, &s);
+        json_object_put(json, "problems", vmmob_problems_to_json(&problems));
+        vmmob_problems_destroy(&problems);
     }
     ovs_mutex_unlock(&vmmob_mutex);
 

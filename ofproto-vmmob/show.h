@@ -3,7 +3,14 @@
 #ifndef VMMOB_SHOW_H
 #define VMMOB_SHOW_H 1
 
+#include "ofproto-vmmob/bridge.h"
+
+struct vmmob_problems;
+
 /* ovs-appctl vmmob/...; main thread only. */
 void show_init(void);
+
+void show_get_problems(const struct vmmob *, struct vmmob_problems *)
+    OVS_REQUIRES(vmmob_mutex);
 
 #endif /* ofproto-vmmob/show.h */

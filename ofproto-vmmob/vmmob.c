@@ -1043,7 +1043,9 @@ bridge_configure(struct vmmob_bridge *b, const struct smap *other_config,
     char *error;
 
     error = vmmob_settings_parse(other_config, &settings);
+    b->error_kind = VMMOB_PROBLEM_SETTINGS;
     if (!error) {
+        b->error_kind = VMMOB_PROBLEM_UPLINK;
         error = bridge_find_uplink(b, settings.uplink, &uplink);
         if (error && b->enabled) {
             /* It cannot go on with a port that is not there. */
@@ -1051,10 +1053,12 @@ bridge_configure(struct vmmob_bridge *b, const struct smap *other_config,
         }
     }
     if (!error && !b->enabled) {
+        b->error_kind = VMMOB_PROBLEM_TABLES;
         error = bridge_check_tables(b);
     }
     if (!error && handover_find_ofs(vmmob->handover, id)
         && !(b->enabled && b->id == id)) {
+        b->error_kind = VMMOB_PROBLEM_DATAPATH_ID;
         error = xasprintf("datapath id "VMMOB_OFS_ID_FMT" is that of another "
                           "bridge, too", id);
     }

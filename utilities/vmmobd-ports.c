@@ -119,13 +119,11 @@ ports_get(const struct shash_node *node)
     return &port->row;
 }
 
-/* Adds to 'problems' at most 'max' of what is wrong with settings. */
+/* Adds to 'problems' what is wrong with settings. */
 void
-ports_get_problems(const struct ports *ports, size_t max,
-                   struct svec *problems)
+ports_get_problems(const struct ports *ports, struct svec *problems)
 {
     const struct shash_node **nodes;
-    size_t n = 0;
 
     if (!ports->n_problems) {
         return;
@@ -134,15 +132,7 @@ ports_get_problems(const struct ports *ports, size_t max,
     for (size_t i = 0; i < shash_count(&ports->ports); i++) {
         const struct ports_port *port = nodes[i]->data;
 
-        for (size_t j = 0; j < port->problems.n; j++) {
-            if (n++ < max) {
-                svec_add(problems, port->problems.names[j]);
-            }
-        }
-    }
-    if (n > max) {
-        svec_add_nocopy(problems, xasprintf("%"PRIuSIZE" more interfaces have "
-                                            "problems", n - max));
+        svec_append(problems, &port->problems);
     }
     free(nodes);
 }

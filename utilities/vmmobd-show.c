@@ -7,11 +7,15 @@
 
 #include "vmmobd-show.h"
 
+#include <errno.h>
+#include <glob.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "dirs.h"
 #include "openvswitch/dynamic-string.h"
 #include "openvswitch/json.h"
 #include "ovsdb-idl.h"
@@ -21,14 +25,14 @@
 #include "unixctl.h"
 #include "util.h"
 #include "vmmob-msg.h"
+#include "vmmob-problems.h"
 #include "vmmob-table.h"
 #include "vmmobd-agent.h"
 #include "vmmobd-publisher.h"
 #include "vmmobd-sitedb.h"
 #include "vmmobd-switch.h"
-
-/* How many of the interfaces whose settings are wrong "vmmob/show" names. */
-#define MAX_PORT_PROBLEMS 10
+#include "utilities/vmmob-idl.h"
+#include "vswitch-idl.h"
 
 /* A table to be written with aligned columns. */
 struct text_table {
@@ -43,6 +47,12 @@ static unixctl_cb_func show_ofs;
 
 static char *show_as_text(const struct agent *);
 static struct json *show_as_json(const struct agent *);
+static void get_tls_problem(const struct agent *, struct vmmob_problems *);
+static void get_database_problems(const struct agent *,
+                                  struct vmmob_problems *);
+static void get_damaged_problems(const struct agent *,
+                                 struct vmmob_problems *);
+static void get_peer_problems(const struct sitedb *, struct vmmob_problems *);
 static void put_words(struct ds *, const char *name, const struct svec *);
 static const char *switch_state(const struct switch_link *);
 
@@ -225,10 +235,11 @@ show_as_text(const struct agent *agent)
     const struct switch_link *link = agent->link;
     const struct publisher *p = agent->publisher;
     struct ds s = DS_EMPTY_INITIALIZER;
-    struct svec problems = SVEC_EMPTY_INITIALIZER;
-    const char *problem;
+    struct vmmob_problems problems;
     size_t i;
 
+    vmmob_problems_init(&problems);
+    show_get_problems(agent, &problems);
     if (!agent->configured) {
         int error = ovsdb_idl_get_last_error(agent->conf);
 
@@ -238,6 +249,8 @@ show_as_text(const struct agent *agent)
             ds_put_format(&s, " (%s)", ovs_retval_to_string(error));
         }
         ds_put_char(&s, '\n');
+        vmmob_problems_to_text(&problems, &s);
+        vmmob_problems_destroy(&problems);
         return ds_steal_cstr(&s);
     }
 
@@ -281,20 +294,8 @@ show_as_text(const struct agent *agent)
                   vmmob_table_n_ofss(agent->known.table),
                   vmmob_table_n_vmns(agent->known.table));
 
-    SVEC_FOR_EACH (i, problem, &settings->problems) {
-        ds_put_format(&s, "problem: %s\n", problem);
-    }
-    SVEC_FOR_EACH (i, problem, &settings->warnings) {
-        ds_put_format(&s, "warning: %s\n", problem);
-    }
-    SVEC_FOR_EACH (i, problem, &agent->listener.problems) {
-        ds_put_format(&s, "problem: %s\n", problem);
-    }
-    ports_get_problems(&agent->ports, MAX_PORT_PROBLEMS, &problems);
-    SVEC_FOR_EACH (i, problem, &problems) {
-        ds_put_format(&s, "problem: %s\n", problem);
-    }
-    svec_destroy(&problems);
+    vmmob_problems_to_text(&problems, &s);
+    vmmob_problems_destroy(&problems);
     return ds_steal_cstr(&s);
 }
 
@@ -307,7 +308,7 @@ show_as_json(const struct agent *agent)
     struct json *object = json_object_create();
     struct json *peers = json_array_create_empty();
     struct json *sw = json_object_create();
-    struct svec problems;
+    struct vmmob_problems problems;
 
     json_object_put(object, "configured",
                     json_boolean_create(agent->configured));
@@ -343,14 +344,253 @@ show_as_json(const struct agent *agent)
     put_integer(object, "ofss", vmmob_table_n_ofss(agent->known.table));
     put_integer(object, "vmns", vmmob_table_n_vmns(agent->known.table));
 
-    svec_clone(&problems, &settings->problems);
-    svec_append(&problems, &agent->listener.problems);
-    ports_get_problems(&agent->ports, SIZE_MAX, &problems);
-    json_object_put(object, "problems", svec_to_json(&problems));
-    svec_destroy(&problems);
-    json_object_put(object, "warnings", svec_to_json(&settings->warnings));
+    vmmob_problems_init(&problems);
+    show_get_problems(agent, &problems);
+    json_object_put(object, "problems", vmmob_problems_to_json(&problems));
+    vmmob_problems_destroy(&problems);
     return object;
 }
+
+/* Problems. */
+
+/* Adds to 'p' what is wrong now. */
+void
+show_get_problems(const struct agent *agent, struct vmmob_problems *p)
+{
+    const struct settings *settings = &agent->settings;
+    struct svec ports = SVEC_EMPTY_INITIALIZER;
+    const char *s;
+    size_t i;
+
+    if (!ovsdb_idl_is_connected(agent->conf)) {
+        vmmob_problems_add(
+            p, VMMOB_PROBLEM_CONF,
+            xasprintf("the Open_vSwitch database cannot be read%s",
+                      agent->configured ? "; the last settings stay in force"
+                      : ", so there are no settings"),
+            xstrdup("start its ovsdb-server, or tell ovs-vmmobd on its "
+                    "command line where that listens"));
+    }
+    SVEC_FOR_EACH (i, s, &settings->problems) {
+        if (!strncmp(s, "external_ids:system-id ", 23)) {
+            vmmob_problems_add(
+                p, VMMOB_PROBLEM_SYSTEM_ID, xstrdup(s),
+                xstrdup("set it with \"ovs-vsctl set Open_vSwitch . "
+                        "external_ids:system-id=...\" to a name that no "
+                        "other hypervisor has"));
+        } else {
+            vmmob_problems_add(
+                p, VMMOB_PROBLEM_SETTING, xstrdup(s),
+                xstrdup("put it right with \"ovs-vsctl set Open_vSwitch . "
+                        "external_ids:...\"; see ovs-vmmobd(8)"));
+        }
+    }
+    SVEC_FOR_EACH (i, s, &settings->warnings) {
+        vmmob_problems_add(
+            p, VMMOB_PROBLEM_PLAIN_TCP, xstrdup(s),
+            xstrdup("use \"ssl:\" and \"pssl:\" instead, and remove "
+                    "vmmob-allow-plain-tcp; see SECURITY in vmmob(7)"));
+    }
+    SVEC_FOR_EACH (i, s, &agent->listener.problems) {
+        vmmob_problems_add(
+            p, VMMOB_PROBLEM_LISTEN, xstrdup(s),
+            xstrdup("correct external_ids:vmmob-listen or "
+                    "vmmob-listen-hypervisors, or what else is in the "
+                    "VM_Mobility database; see ovs-vmmobd(8)"));
+    }
+    ports_get_problems(&agent->ports, &ports);
+    SVEC_FOR_EACH (i, s, &ports) {
+        vmmob_problems_add(
+            p, VMMOB_PROBLEM_PORT_SETTING, xstrdup(s),
+            xstrdup("put it right with \"ovs-vsctl set Interface "
+                    "...\"; see \"Interface Settings\" in vmmob(7)"));
+    }
+    svec_destroy(&ports);
+    if (!agent->configured) {
+        return;
+    }
+
+    get_tls_problem(agent, p);
+    if (!switch_link_is_connected(agent->link)) {
+        vmmob_problems_add(
+            p, VMMOB_PROBLEM_SWITCH,
+            xasprintf("the switch, at %s, is not connected (%s)",
+                      agent->link->remote,
+                      ovs_retval_to_string(agent->link->last_error)),
+            xstrdup("start ovs-vswitchd, and configure a bridge for VM "
+                    "mobility: only then it listens for ovs-vmmobd"));
+    }
+    get_database_problems(agent, p);
+    for (i = 1; i < agent->n_dbs; i++) {
+        get_peer_problems(agent->dbs[i], p);
+    }
+}
+
+/* Returns true if 'words', separated by commas, has one that is TLS. */
+static bool
+has_tls(const char *words)
+{
+    return !strncmp(words, "ssl:", 4) || strstr(words, ",ssl:");
+}
+
+static void
+get_tls_problem(const struct agent *agent, struct vmmob_problems *p)
+{
+    const struct settings *settings = &agent->settings;
+    const struct ovsrec_open_vswitch *cfg
+        = ovsrec_open_vswitch_first(agent->conf);
+    bool wanted = has_tls(settings->db) || settings->listen_hvs.n;
+
+    for (size_t i = 0; i < settings->n_peers; i++) {
+        wanted = wanted || has_tls(settings->peers[i].remote);
+    }
+    for (size_t i = 0; i < settings->listen.n; i++) {
+        wanted = wanted || !strncmp(settings->listen.names[i], "pssl:", 5);
+    }
+    if (!wanted || !agent->take_ssl || !cfg) {
+        return;
+    }
+
+    if (!cfg->ssl) {
+        vmmob_problems_add(
+            p, VMMOB_PROBLEM_TLS,
+            xstrdup("TLS is to be used, but there is no key and no "
+                    "certificate for it"),
+            xstrdup("name them with \"ovs-vsctl set-ssl KEY CERTIFICATE "
+                    "CA-CERTIFICATE\"; ovs-pki(8) makes them"));
+    } else {
+        const char *files[] = { cfg->ssl->private_key, cfg->ssl->certificate,
+                                cfg->ssl->ca_cert };
+
+        for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
+            if (access(files[i], R_OK)
+                && !(errno == ENOENT && i == 2
+                     && cfg->ssl->bootstrap_ca_cert)) {
+                vmmob_problems_add(
+                    p, VMMOB_PROBLEM_TLS,
+                    xasprintf("TLS: %s cannot be read (%s)", files[i],
+                              ovs_strerror(errno)),
+                    xstrdup("put it there, readable for the user that "
+                            "ovs-vmmobd runs as, or name another one with "
+                            "\"ovs-vsctl set-ssl\""));
+            }
+        }
+    }
+}
+
+/* This site's database. */
+static void
+get_database_problems(const struct agent *agent, struct vmmob_problems *p)
+{
+    const struct sitedb *db = agent->dbs[0];
+    const struct publisher *publisher = agent->publisher;
+
+    if (!db->live) {
+        vmmob_problems_add(
+            p, VMMOB_PROBLEM_DATABASE,
+            xasprintf("this site's database, %s, cannot be reached, so other "
+                      "hypervisors do not hear of VMs here", db->name),
+            xstrdup("start it, with \"vmmob-ctl start\" if it is on this "
+                    "hypervisor, or correct external_ids:vmmob-db"));
+    } else if (!vmmobrec_server_has_vmn_table_col_system_id(db->idl)
+               || !vmmobrec_server_has_ssl_table(db->idl)
+               || !vmmobrec_server_has_rbac_role_table(db->idl)) {
+        vmmob_problems_add(
+            p, VMMOB_PROBLEM_DATABASE_OLD,
+            xasprintf("this site's database, %s, was made by an older "
+                      "version", db->name),
+            xstrdup("convert it: restart it with \"vmmob-ctl restart\", or "
+                    "use \"ovsdb-client convert\" if it is a cluster"));
+    }
+    if (publisher->error) {
+        vmmob_problems_add(
+            p, VMMOB_PROBLEM_DATABASE_REFUSES,
+            xasprintf("this site's database, %s, refuses to be written (%s); "
+                      "%"PRIuSIZE" rows wait", db->name, publisher->error,
+                      hmap_count(&publisher->items)),
+            xstrdup("let this hypervisor write there: by a Unix socket, or "
+                    "where external_ids:vmmob-listen-hypervisors says, with a "
+                    "certificate whose common name is its system-id"));
+    }
+    if (db->n_bad) {
+        vmmob_problems_add(
+            p, VMMOB_PROBLEM_BAD_ROWS,
+            xasprintf("%"PRIuSIZE" rows of this site's database are bad, and "
+                      "ignored", db->n_bad),
+            xstrdup("see \"vmmob/show json\" for the reasons, and put right "
+                    "the settings of the hypervisor that wrote them"));
+    }
+    get_damaged_problems(agent, p);
+}
+
+/* vmmob-ctl sets aside what it finds damaged. */
+static void
+get_damaged_problems(const struct agent *agent, struct vmmob_problems *p)
+{
+    char *pattern;
+    glob_t files;
+
+    if (strncmp(agent->settings.db, "unix:", 5)) {
+        return;
+    }
+    pattern = xasprintf("%s/vmmob.db.damaged-*", ovs_dbdir());
+    if (!glob(pattern, 0, NULL, &files)) {
+        for (size_t i = 0; i < files.gl_pathc; i++) {
+            vmmob_problems_add(
+                p, VMMOB_PROBLEM_DATABASE_DAMAGED,
+                xasprintf("vmmob-ctl found this site's database damaged and "
+                          "set it aside as %s", files.gl_pathv[i]),
+                xstrdup("look for the cause, such as a full disk; then "
+                        "remove that file: ovs-vmmobd has written anew what "
+                        "its switch knows"));
+        }
+        globfree(&files);
+    }
+    free(pattern);
+}
+
+/* Another site's database. */
+static void
+get_peer_problems(const struct sitedb *db, struct vmmob_problems *p)
+{
+    if (db->cut_until != LLONG_MIN) {
+        vmmob_problems_add(
+            p, VMMOB_PROBLEM_PEER_CUT_OFF,
+            xasprintf("peer %s has far more rows than it may have, and is not "
+                      "read for a while", db->name),
+            xstrdup("see what is wrong there; if that many are right, raise "
+                    "external_ids:vmmob-peer-max-vmns"));
+    } else if (!db->live) {
+        int error = ovsdb_idl_get_last_error(db->idl);
+
+        vmmob_problems_add(
+            p, VMMOB_PROBLEM_PEER,
+            xasprintf("peer %s: %s%s%s%s%s", db->name,
+                      ovsdb_idl_is_connected(db->idl) ? "being read"
+                      : "cannot be reached",
+                      error ? " (" : "",
+                      error ? ovs_retval_to_string(error) : "",
+                      error ? ")" : "",
+                      sitedb_has_contents(db)
+                      ? "; what it last said is still used"
+                      : "; nothing is known of VMs there"),
+            xasprintf("see whether its ovsdb-server runs and listens at %s, "
+                      "whether the way there is free, and, with TLS, "
+                      "whether both trust the same CA", db->remote));
+    }
+    if (db->n_bad) {
+        vmmob_problems_add(
+            p, VMMOB_PROBLEM_BAD_ROWS,
+            xasprintf("%"PRIuSIZE" rows of peer %s are bad, and ignored",
+                      db->n_bad, db->name),
+            xstrdup("see vmmob/peers for the reasons: put the settings right "
+                    "there, or here what the peer may claim "
+                    "(external_ids:vmmob-peer-pools, vmmob-peer-homes, "
+                    "vmmob-peer-max-vmns)"));
+    }
+}
+
+/* vmmob/show, small things. */
 
 static void
 put_words(struct ds *s, const char *name, const struct svec *words)
