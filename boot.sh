@@ -15,6 +15,7 @@ Usage: ./boot.sh                Makes ./configure, for daily work:
        ./boot.sh demo [ARG]...  Likewise, but runs tests/lab/vmmob-demo ARG...
        ./boot.sh bench [ARG]... Likewise, but runs tests/bench/vmmob-bench ARG...
                                 (half an hour; results are in bench-results)
+       ./boot.sh deb            Likewise, but makes Debian packages, in deb/.
        ./boot.sh --help
 
 "check", "demo" and "bench" build with what ./configure was last told, if it was
@@ -37,6 +38,8 @@ packages=(
 )
 # What the benchmark compares vmmob with.
 bench_packages=(frr python3-os-ken)
+# To make Debian packages, beside what debian/control names.
+deb_packages=(build-essential)
 # The kernel of guests, which the lab downloads and does not install.
 kernel_package=linux-image-cloud-amd64
 
@@ -163,12 +166,17 @@ namespaces: run it as root."
     fi
 }
 
-# build [ARG]...: with ARGs for ./configure if it was not run yet.
-build() {
+# configure [ARG]...: with ARGs for ./configure if it was not run yet.
+configure() {
     if [ ! -f Makefile ]; then
         run autoreconf "Making ./configure" autoreconf --install --force &&
             run configure "Configuring" ./configure "$@" || exit 1
     fi
+}
+
+# build [ARG]...: likewise.
+build() {
+    configure "$@"
     run make "Building Open vSwitch with vmmob" make || exit 1
 }
 
@@ -236,6 +244,16 @@ check_demo() {
     run demo "Migrating a real guest" demo --runs 1 && cat $logs/demo.log
 }
 
+install_deb_packages() {
+    run build-dep "Installing what the packages are built with" \
+        env DEBIAN_FRONTEND=noninteractive apt-get build-dep -y \
+        --no-install-recommends ./ || exit 1
+}
+
+build_deb() {
+    run deb "Building Debian packages" make deb
+}
+
 # lab PROGRAM [ARG]...
 lab() {
     VMMOB_BUILD=$PWD/ovs VMMOB_OVS_SRC=$PWD/ovs-src tests/lab/"$@"
@@ -264,6 +282,15 @@ case $1 in
         install_packages
         build
         demo "${@:2}"
+        ;;
+    deb)
+        trap finish EXIT
+        packages=("${deb_packages[@]}")
+        install_packages
+        # Only now is there what ./configure needs.
+        install_deb_packages
+        configure
+        build_deb && ls -l deb/*.deb
         ;;
     bench)
         trap finish EXIT
