@@ -38,13 +38,14 @@ packages=(
 )
 # What the benchmark compares vmmob with.
 bench_packages=(frr python3-os-ken)
-# To make Debian packages, beside what debian/control names.
+# To make Debian packages, beside what debian/control names; to test them.
 deb_packages=(build-essential)
+deb_test_packages=(debootstrap lintian systemd)
 # The kernel of guests, which the lab downloads and does not install.
 kernel_package=linux-image-cloud-amd64
 
 # What "check" does, in this order.
-parts=(style vmmob stock asan tsan wire kernel chaos demo)
+parts=(style vmmob stock asan tsan wire kernel chaos demo packages)
 
 # Stock Open vSwitch's tests of the parts that we change, by keyword.
 stock_tests=(ofproto ofproto-dpif bridge learn in-band fail-open)
@@ -188,8 +189,16 @@ check() {
         [[ " ${parts[*]} " = *" $part "* ]] ||
             die "\"$part\" is none of: ${parts[*]}"
     done
+    if [[ " $* " = *" packages "* ]]; then
+        packages+=("${deb_test_packages[@]}")
+    fi
     install_packages
-    build --enable-Werror
+    # Packages are built anew, in a place of their own.
+    if [ "$*" = packages ]; then
+        configure --enable-Werror
+    else
+        build --enable-Werror
+    fi
     for part; do
         check_"$part" || exit 1
     done
@@ -242,6 +251,14 @@ check_chaos() {
 
 check_demo() {
     run demo "Migrating a real guest" demo --runs 1 && cat $logs/demo.log
+}
+
+check_packages() {
+    install_deb_packages
+    DEB_BUILD_OPTIONS="nocheck noautodbgsym" build_deb &&
+        run packages "Installing, upgrading and removing packages" \
+            tests/packages/check deb packages &&
+        grep '^== ' $logs/packages.log
 }
 
 install_deb_packages() {
