@@ -6,7 +6,7 @@
  *     handover-probe --cn NS:IF --a NS:IF[,NS:IF...] --b NS:IF[,NS:IF...]
  *                    [--moves N] [--batch N] [--interval US]
  *                    [--interval-cn US] [--pause US] [--timeout MS]
- *                    [--hurry] [--tap NAME=NS:IF:KIND]...
+ *                    [--hurry] [--prompt PATH] [--tap NAME=NS:IF:KIND]...
  *
  * A VMN is nothing but frames that this program sends and receives at network
  * device IF in namespace NS, at one of the devices of its place, "a" or "b".
@@ -31,6 +31,10 @@
  * move is over, and the others more, at most one in HURRY_US: so few probes
  * tell well when the last VMN is reached, but not how many would be lost.
  *
+ * With --prompt PATH, before each move it writes "a" or "b", for where the VMNs
+ * are about to go, to the unix socket PATH, and the move does not begin before
+ * it reads one byte there.
+ *
  * A tap stamps for each move and VMN the first frame received at a device that
  * is, by KIND:
  *
@@ -52,6 +56,8 @@
  * these those that arrived neither at the old place before t0 nor at the new
  * place; 'old' those that arrived at the old place after t0 (also lost, unless
  * they came to the new place as well); 'duplicates' is what arrived once more.
+ * 'way_t1' and 'way_t2' are what the latest probe to and from the VMN took from
+ * one end to the other, in us: once all is over, what the way itself takes.
  * Times of arrival are the kernel's. */
 
 #include <arpa/inet.h>
@@ -73,6 +79,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -120,7 +127,7 @@ struct payload {
     uint32_t magic;
     uint32_t vmn;
     uint64_t seq;
-    uint64_t sent;              /* For people who read captures. */
+    uint64_t sent;              /* CLOCK_REALTIME, in ns. */
 } __attribute__((packed));
 
 struct arp {
@@ -184,7 +191,8 @@ struct vmn {
     size_t n_announced;
     int64_t last_tx;            /* When a probe was last sent to it. */
     int64_t last_rx[2];         /* When a probe last came to its place, and
-                                 * from there to the correspondent. */
+                                 * from there to the correspondent, ... */
+    int64_t way[2];             /* ...and how long that took. */
     uint64_t seq;               /* Of the next probe to it. */
     uint64_t evaluated;         /* Probes before that are in the results of
                                  * earlier moves. */
@@ -225,6 +233,7 @@ static int64_t n_fates;
 static int64_t pause_time = 20 * MSEC;
 static int64_t timeout = 5 * NSEC;
 static bool hurry;
+static int prompt_fd = -1;
 static bool moving;             /* Between t0 and the end of a move? */
 
 static struct schedule to_vmns = { .interval = 100 * USEC };
@@ -232,7 +241,9 @@ static struct schedule to_cn = { .interval = 1 * MSEC, .from_vmn = true };
 
 static void parse_options(int argc, char *argv[]);
 static void open_port(struct port *, char *where);
+static void open_prompt(const char *path);
 static void settle(size_t number);
+static void prompt(void);
 static void move(size_t number);
 static bool moved(void);
 static void run(int64_t until);
@@ -298,6 +309,9 @@ main(int argc, char *argv[])
                 run(end);
             }
         }
+        if (prompt_fd >= 0) {
+            prompt();
+        }
         move(i);
         print_move(i);
     }
@@ -310,7 +324,7 @@ usage(void)
     fprintf(stderr, "usage: handover-probe --cn NS:IF --a NS:IF[,NS:IF...] "
             "--b NS:IF[,NS:IF...] [--moves N] [--batch N] [--interval US] "
             "[--interval-cn US] [--pause US] [--timeout MS] [--hurry] "
-            "[--tap NAME=NS:IF:KIND]...\n");
+            "[--prompt PATH] [--tap NAME=NS:IF:KIND]...\n");
     exit(EXIT_FAILURE);
 }
 
@@ -350,7 +364,8 @@ static void
 parse_options(int argc, char *argv[])
 {
     enum { OPT_CN = 1, OPT_A, OPT_B, OPT_MOVES, OPT_BATCH, OPT_INTERVAL,
-           OPT_INTERVAL_CN, OPT_PAUSE, OPT_TIMEOUT, OPT_HURRY, OPT_TAP };
+           OPT_INTERVAL_CN, OPT_PAUSE, OPT_TIMEOUT, OPT_HURRY,
+           OPT_PROMPT, OPT_TAP };
     static const struct option options[] = {
         { "cn", required_argument, NULL, OPT_CN },
         { "a", required_argument, NULL, OPT_A },
@@ -362,6 +377,7 @@ parse_options(int argc, char *argv[])
         { "pause", required_argument, NULL, OPT_PAUSE },
         { "timeout", required_argument, NULL, OPT_TIMEOUT },
         { "hurry", no_argument, NULL, OPT_HURRY },
+        { "prompt", required_argument, NULL, OPT_PROMPT },
         { "tap", required_argument, NULL, OPT_TAP },
         { NULL, 0, NULL, 0 },
     };
@@ -417,6 +433,10 @@ parse_options(int argc, char *argv[])
 
         case OPT_HURRY:
             hurry = true;
+            break;
+
+        case OPT_PROMPT:
+            open_prompt(optarg);
             break;
 
         case OPT_TAP:
@@ -481,6 +501,19 @@ open_port(struct port *port, char *where)
     }
     close(ns);
     close(home);
+}
+
+static void
+open_prompt(const char *path)
+{
+    struct sockaddr_un sun = { .sun_family = AF_UNIX };
+
+    snprintf(sun.sun_path, sizeof sun.sun_path, "%s", path);
+    prompt_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (prompt_fd < 0
+        || connect(prompt_fd, (struct sockaddr *) &sun, sizeof sun)) {
+        fatal(path);
+    }
 }
 
 /* Frames. */
@@ -632,6 +665,7 @@ handle_probe_to_vmn(struct vmn *vmn, const struct port *port,
     }
     if (here) {
         vmn->last_rx[0] = now;
+        vmn->way[0] = now - (int64_t) f->payload.sent;
         if (vmn->t0 && now >= vmn->t0) {
             if (!vmn->t1) {
                 vmn->t1 = now;
@@ -669,6 +703,7 @@ handle_probe(struct port *port, const struct frame *f, int64_t now)
                && f->ip.saddr == vmn->hoa && f->ip.daddr == htonl(CN_HOA)
                && !memcmp(f->eth.h_dest, cn_mac, ETH_ALEN)) {
         vmn->last_rx[1] = now;
+        vmn->way[1] = now - (int64_t) f->payload.sent;
         if (!vmn->t2 && vmn->t0 && f->payload.seq >= vmn->vmn_seq0) {
             vmn->t2 = now;
         }
@@ -912,6 +947,34 @@ settle(size_t number)
     }
 }
 
+/* Says where the VMNs are about to go, and goes on with probes until they
+ * may. */
+static void
+prompt(void)
+{
+    char c = vmns[0].place ? 'a' : 'b';
+    int64_t end;
+    ssize_t n;
+
+    if (send(prompt_fd, &c, 1, MSG_NOSIGNAL) != 1) {
+        fatal("prompt");
+    }
+    while ((n = recv(prompt_fd, &c, 1, MSG_DONTWAIT)) < 0
+           && (errno == EAGAIN || errno == EINTR)) {
+        run(now_ns() + MAX_SLEEP);
+    }
+    if (n != 1) {
+        fprintf(stderr, "handover-probe: no answer to the prompt\n");
+        exit(EXIT_FAILURE);
+    }
+
+    /* Not in step with the probes. */
+    end = now_ns() + drand48() * to_vmns.interval;
+    while (now_ns() < end) {
+        run(end);
+    }
+}
+
 /* Moves all VMNs. */
 static void
 move(size_t number)
@@ -1019,6 +1082,8 @@ print_move(size_t number)
         print_time("t1", vmn->t1, vmn->t0);
         print_time("t1_direct", vmn->t1_direct, vmn->t0);
         print_time("t2", vmn->t2, vmn->t0);
+        print_time("way_t1", vmn->way[0], 0);
+        print_time("way_t2", vmn->way[1], 0);
         printf(", \"sent\": %llu, \"lost\": %u, \"old\": %u, "
                "\"duplicates\": %u, \"announced\": %zu",
                (unsigned long long) (vmn->evaluate - vmn->evaluated), lost,

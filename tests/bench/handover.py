@@ -1,20 +1,26 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs handover-probe on a system."""
 
+import concurrent.futures
 import json
 import os
+import socket
 
 import process
 
+# Seconds until handover-probe has its prompter's first answer.
+START_TIMEOUT = 60
+
 
 def measure(ctx, system, moves, batch=1, interval=200, interval_cn=1000,
-            pause=20000, hurry=False, taps=()):
+            pause=20000, hurry=False, taps=(), before=None):
     """Moves 'batch' VMNs of 'system' at once, 'moves' times, and returns a
     list of dictionaries, one for each VMN and move: see handover-probe.c,
     which also says what 'taps' (as in its options) are.  'interval' (between
     probes to a VMN), 'interval_cn' (between those from it) and 'pause'
     (between moves) are in us; with 'hurry', VMNs that are not reached yet
-    get more of the probes."""
+    get more of the probes.  'before' is called before each move, with "a" or
+    "b" for the place where the VMNs are about to go."""
     argv = [ctx.program("handover-probe"), "--cn", system.cn, "--a", system.a,
             "--b", system.b, "--moves", moves, "--batch", batch,
             "--interval", interval, "--interval-cn", interval_cn,
@@ -24,10 +30,41 @@ def measure(ctx, system, moves, batch=1, interval=200, interval_cn=1000,
     for tap in taps:
         argv += ["--tap", tap]
     output = os.path.join(ctx.directory, "handover-probe.out")
-    process.run(["sh", "-c", 'exec "$@" > "$0"', output, *argv],
-                timeout=120 + moves * 7)
+    if before:
+        argv += ["--prompt", output + ".prompt"]
+
+    def run():
+        process.run(["sh", "-c", 'exec "$@" > "$0"', output, *argv],
+                    timeout=120 + moves * 7)
+
+    if before:
+        _run_prompted(output + ".prompt", run, before)
+    else:
+        run()
     with open(output) as lines:
         return [json.loads(line) for line in lines]
+
+
+def _run_prompted(path, run, before):
+    """Calls 'run', which runs handover-probe, and meanwhile 'before' whenever
+    that asks for it at the unix socket 'path'."""
+    with socket.socket(socket.AF_UNIX) as listener, \
+            concurrent.futures.ThreadPoolExecutor(1) as pool:
+        listener.bind(path)
+        listener.listen()
+        listener.settimeout(START_TIMEOUT)
+        try:
+            running = pool.submit(run)
+            with listener.accept()[0] as prompts:
+                prompts.settimeout(None)
+                for place in iter(lambda: prompts.recv(1), b""):
+                    before(place.decode())
+                    prompts.sendall(b"\n")
+        except OSError as e:
+            raise process.LabError("handover-probe: %s" % e)
+        finally:
+            os.unlink(path)
+        running.result()
 
 
 def last(moved, which):

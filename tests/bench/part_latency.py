@@ -9,7 +9,6 @@ import os
 
 import handover
 import load
-import process
 import results
 import system_controller
 import system_evpn
@@ -21,45 +20,23 @@ MEGAFLOWS = (0, 10000, 100000)
 CORNERS = ((1000, 0), (100000, 100000))
 CHUNK = 50                      # Moves, for which megaflows stay.
 BATCH = 100
-FIRST_MAC = "0a:00:00:00:00:01"   # Of handover-probe's first VMN.
 BATCH_INTERVAL = 10000          # Between probes to one of many, in us.
+
+# The same for one that is prepared: there are no copies of more than
+# vmmob-copy-rate.
+INTERVAL_PREPARED = 1000
+PREPARED_SCALE = [(vmns, n) for vmns in (1, 1000, 100000) for n in (0, 100000)]
 
 
 class Prepared(systems.Vmmob):
-    """vmmob, with a port that is said to be for the VMN before it moves, as
+    """vmmob, with ports that are said to be for the VMNs before these move, as
     libvirt does.  Copies of the latest probes wait there."""
 
     name = "vmmob, prepared"
 
-    def start(self):
-        super().start()
-        for hv in self.lab.hypervisors.values():
-            # So that the VMN is forgotten before it is expected again.
-            hv.switch.vsctl("set", "bridge", "br0",
-                            "other_config:vmmob-redirect-time=100")
-
-    def measure(self, moves, **options):
-        """As handover.measure(), but only moves to B count."""
-        target = self.lab.hypervisors["B"].switch
-        moved = []
-        # With more than vmmob-copy-rate there would be no copies.
-        options.setdefault("interval", 1000)
-        # The VMN is at A afterwards, and after each move and back.
-        super().measure(2, **options)
-        for _ in range(moves):
-            self._wait_for("0 attached, 0 detached, 0 left, 0 prepared")
-            target.vsctl("set", "interface", "vms0",
-                         "external_ids:attached-mac=\"%s\"" % FIRST_MAC)
-            self._wait_for("1 prepared")
-            moved += [each for each in super().measure(2, **options)
-                      if each["to"] == "b"]
-            target.vsctl("remove", "interface", "vms0", "external_ids",
-                         "attached-mac")
-        return moved
-
-    def _wait_for(self, what):
-        show = self._show(self.lab.hypervisors["B"])
-        process.wait_until(what + " at B", lambda: what in show(), 15)
+    def measure(self, moves, batch=1, **options):
+        return self.measure_prepared(
+            moves, batch, **dict({"interval": INTERVAL_PREPARED}, **options))
 
 
 def run(ctx):
@@ -71,7 +48,8 @@ def run(ctx):
         with started["prepared"], started["controller"], started["evpn"]:
             ctx.say("all systems are up")
             _compare(ctx, started.values())
-            _compare_batch(ctx, (vmmob, started["controller"]))
+            _compare_batch(ctx, (vmmob, started["prepared"],
+                                 started["controller"]))
         _breakdown(ctx, vmmob)
         _scale(ctx, vmmob)
 
@@ -83,8 +61,9 @@ def _compare(ctx, compared):
     for i in range(rounds):
         for system in compared:
             # EVPN takes so much longer, and so much more evenly.
-            moves = (10 if ctx.quick else 30 if system.name == "EVPN"
-                     else 10 if system.name == Prepared.name else 100)
+            moves = (10 if ctx.quick
+                     else 30 if system.name in ("EVPN", Prepared.name)
+                     else 100)
             system.reset()
             _record(ctx, system.name + ", 1 VMN", system.measure(moves))
         ctx.say("side by side: round %d of %d" % (i + 1, rounds))
@@ -106,8 +85,10 @@ def _compare_batch(ctx, compared):
     """Many VMNs at once."""
     rounds, moves = (1, 2) if ctx.quick else (5, 4)
     p50 = {}
-    compared[0].limit(False)
-    for i in range(rounds):
+    ours = [system for system in compared if isinstance(system, systems.Vmmob)]
+    for system in ours:
+        system.limit(False)
+    for _ in range(rounds):
         for system in compared:
             system.reset()
             case = "%s, %d VMNs at once" % (system.name, BATCH)
@@ -118,10 +99,12 @@ def _compare_batch(ctx, compared):
             last = ctx.record(PART, case + ", t1 of the last",
                               handover.last(moved, "t1"))
             p50[system.name] = last.p(50)
-    compared[0].limit(True)
-    _goal_ratio(ctx, "controller design, %d moves at once: at least 10 times "
-                "quicker (until the last is reached)" % BATCH,
-                p50["controller"], p50["vmmob"], 10)
+    for system in ours:
+        system.limit(True)
+        _goal_ratio(ctx, "controller design, %d moves at once: %s at least 10 "
+                    "times quicker (until the last is reached)"
+                    % (BATCH, system.name), p50["controller"],
+                    p50[system.name], 10)
 
 
 def _breakdown(ctx, vmmob):
@@ -181,6 +164,8 @@ def _scale(ctx, vmmob):
             ctx.say(case)
             if have < n * 0.95:
                 ctx.say("note: only %d megaflows are left" % have)
+            if (vmns, n) in PREPARED_SCALE:
+                _prepared_scale(ctx, vmmob, megaflows, vmns, n)
     _goals_scale(ctx)
     if not ctx.quick:
         ctx.curves("latency-scale", "a VMN moves: first packet to arrive "
@@ -190,13 +175,35 @@ def _scale(ctx, vmmob):
                      (100000, 100000))])
 
 
-def _scale_name(vmns, n):
-    return "vmmob, {:,} VMNs known, {:,} megaflows".format(vmns, n)
+def _prepared_scale(ctx, vmmob, megaflows, vmns, n):
+    """The same, prepared."""
+    moves = (10 if ctx.quick else 200 if (vmns, n) in CORNERS else 100)
+    moved = []
+    for _ in range(0, moves, CHUNK):
+        for each in megaflows:
+            each.keep()
+        moved += vmmob.measure_prepared(min(moves, CHUNK),
+                                        interval=INTERVAL_PREPARED)
+    case = _scale_name(vmns, n, True)
+    have = min(each.count() for each in megaflows)
+    _record(ctx, case, moved,
+            "%d or more megaflows at the end" % have if n else "")
+    ctx.record(PART, case + ", t1 without copies",
+               [_ms(each["t1_direct"]) for each in moved],
+               note="probes 1 ms apart")
+    ctx.say(case)
+
+
+def _scale_name(vmns, n, prepared=False):
+    return ("vmmob{}, {:,} VMNs known, {:,} megaflows"
+            .format(", prepared" if prepared else "", vmns, n))
 
 
 def _goals_scale(ctx):
-    for (vmns, n), limits in zip(CORNERS, ((1, 3), (None, 10))):
-        name = _scale_name(vmns, n)
+    for (vmns, n), limits, prepared in (
+            (CORNERS[0], (1, 3), False), (CORNERS[0], (1, 3), True),
+            (CORNERS[1], (None, 10), False), (CORNERS[1], (None, 10), True)):
+        name = _scale_name(vmns, n, prepared)
         if (PART, name + ", t1") not in ctx.cases:
             continue
         for which in "t1", "t2":

@@ -6,6 +6,7 @@ A and B, and their correspondent is at C."""
 import contextlib
 import ipaddress
 import os
+import time
 
 import handover
 import netns
@@ -15,11 +16,20 @@ import topology
 # Simulated VMNs have their home addresses in there.
 HOME = "10.100.0.0/14"
 
+# Until all sites know what was prepared: a little for each VMN, in seconds.
+PREPARED_SETTLE = 0.05
+PREPARED_SETTLE_EACH = 0.001
+
 # With pools for thousands of VMNs.
 SITES = tuple(topology.Site(name, ipaddress.ip_network(network))
               for name, network in (("A", "172.16.0.0/18"),
                                     ("B", "172.16.64.0/18"),
                                     ("C", "172.16.128.0/18")))
+
+
+def mac(i):
+    """The MAC address of handover-probe's VMN 'i'."""
+    return "0a:00:%02x:%02x:%02x:%02x" % tuple((i + 1).to_bytes(4, "big"))
 
 
 def route_pools(lab):
@@ -94,6 +104,7 @@ class Vmmob(System):
         super().__init__(ctx, directory)
         self.delay_ms = delay_ms
         self.ports = ports
+        self._n_expecting = 0
 
     def start(self):
         def adjust(hv, bridge, open_vswitch):
@@ -140,6 +151,86 @@ class Vmmob(System):
                 hv.switch.vsctl(*(
                     ["remove", "bridge", "br0", "other_config", key] if on
                     else ["set", "bridge", "br0", "other_config:%s=0" % key]))
+
+    def copy(self, on):
+        """Turns copies of what is for a VMN that is expected elsewhere on or
+        off."""
+        for hv in self.lab.hypervisors.values():
+            hv.switch.vsctl(*(
+                ["remove", "bridge", "br0", "other_config",
+                 "vmmob-copy-time"] if on
+                else ["set", "bridge", "br0",
+                      "other_config:vmmob-copy-time=0"]))
+
+    def measure_prepared(self, moves, batch=1, **options):
+        """As measure(), but before each move, ports of the place where the
+        VMNs go are said to be for them, as libvirt does, and the other
+        place's ports not any more."""
+        self._add_expecting(batch)
+        self._set_redirect_time("100")
+        try:
+            # So that they are known, and forgotten where they are not before
+            # they are expected there.
+            handover.measure(self.ctx, self, 2, batch,
+                             **dict(options, hurry=False))
+            return handover.measure(
+                self.ctx, self, moves, batch, before=lambda place:
+                self._expect(self.lab.hypervisors[place.upper()], batch),
+                **options)
+        finally:
+            for hv in self._places():
+                self._say(hv, batch, False)
+            self._set_redirect_time(None)
+
+    def _places(self):
+        return [self.lab.hypervisors[name] for name in "AB"]
+
+    def _add_expecting(self, n):
+        """Where there are more VMNs than ports, adds ports that are said to be
+        for one each, as libvirt says just one of a port.  No thread looks
+        after them, and nothing is flooded there, as they are in another
+        VLAN."""
+        if n <= max(self.ports, self._n_expecting):
+            return
+        for hv in self._places():
+            args = []
+            for i in range(self._n_expecting, n):
+                port = "expecting%d" % i
+                args += ["--", "add-port", "br0", port, "tag=4000", "--",
+                         "set", "interface", port, "type=patch",
+                         "options:peer=none%d" % i]
+            hv.switch.vsctl(*args)
+        self._n_expecting = n
+
+    def _say(self, hv, n, expected):
+        """Says at 'hv' that the first 'n' VMNs are expected there, or not any
+        more."""
+        args = []
+        for i in range(n):
+            args += ["--", *(["set"] if expected else ["remove"]),
+                     "interface",
+                     ("vms%d" if n <= self.ports else "expecting%d") % i]
+            args += (["external_ids:attached-mac=\"%s\"" % mac(i)] if expected
+                     else ["external_ids", "attached-mac"])
+        hv.switch.vsctl(*args)
+
+    def _expect(self, hv, n):
+        for other in self._places():
+            if other != hv:
+                self._say(other, n, False)
+        self._say(hv, n, True)
+        show = self._show(hv)
+        process.wait_until("%d VMNs prepared at %s" % (n, hv.name),
+                           lambda: " %d prepared" % n in show(), 30)
+        time.sleep(PREPARED_SETTLE + n * PREPARED_SETTLE_EACH)
+
+    def _set_redirect_time(self, ms):
+        for hv in self._places():
+            hv.switch.vsctl(*(
+                ["set", "bridge", "br0",
+                 "other_config:vmmob-redirect-time=" + ms] if ms
+                else ["remove", "bridge", "br0", "other_config",
+                      "vmmob-redirect-time"]))
 
     @staticmethod
     def _show(hv):
