@@ -1130,17 +1130,40 @@ touch_all(struct handover *h)
 }
 
 static void
-announce(struct handover *h, const struct handover_ofs *ofs,
-         const struct in6_addr *moa, bool fresh)
+add_announcement(struct handover *h, const struct handover_announcement *a)
 {
     if (h->n_announcements >= h->allocated_announcements) {
         h->announcements = x2nrealloc(h->announcements,
                                       &h->allocated_announcements,
                                       sizeof *h->announcements);
     }
-    h->announcements[h->n_announcements++] = (struct handover_announcement) {
-        .ofs = ofs->id, .moa = *moa, .fresh = fresh,
+    h->announcements[h->n_announcements++] = *a;
+}
+
+static void
+announce(struct handover *h, const struct handover_ofs *ofs,
+         const struct in6_addr *moa, bool fresh)
+{
+    const struct handover_announcement a = {
+        .ofs = ofs->id, .addr = *moa, .fresh = fresh, .port = OFPP_NONE,
     };
+
+    add_announcement(h, &a);
+}
+
+/* 'vmn' is about to leave the port of 'ofs' where it is. */
+static void
+announce_leave(struct handover *h, const struct handover_ofs *ofs,
+               const struct handover_vmn *vmn)
+{
+    for (size_t i = 0; vmn->port != OFPP_NONE && i < vmn->row.n_pairs; i++) {
+        const struct handover_announcement a = {
+            .ofs = ofs->id, .addr = vmn->row.pairs[i].hoa,
+            .port = vmn->port, .mac = vmn->row.key.mac,
+        };
+
+        add_announcement(h, &a);
+    }
 }
 
 /* VMNs. */
@@ -1551,6 +1574,7 @@ settle(struct handover *h, const struct vmmob_key *key, long long int now)
             VLOG_INFO("VMN "ETH_ADDR_FMT": left OFS "VMMOB_OFS_ID_FMT
                       " for OFS "VMMOB_OFS_ID_FMT,
                       ETH_ADDR_ARGS(key->mac), ofs->id, binding->ofs);
+            announce_leave(h, ofs, vmn);
             vmn_set_state(ofs, vmn, HANDOVER_LEFT, now);
             /* Whom it talked to here will most likely go on. */
             key_set_add(&ofs->active, key);

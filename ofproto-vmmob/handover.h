@@ -202,9 +202,14 @@ bool handover_is_blind(const struct handover *, const struct handover_ofs *);
 
 /* What has to be done about what happened. */
 struct handover_announcement {
-    uint64_t ofs;               /* On the uplink of this OFS, ... */
-    struct in6_addr moa;        /* ...announce that it has this address... */
+    uint64_t ofs;               /* On the uplink of this OFS, announce... */
+    struct in6_addr addr;       /* ...that it has this address... */
     bool fresh;                 /* ...which nobody there knows yet. */
+
+    /* Or at this port of 'ofs', if not OFPP_NONE, that this VMN, which has
+     * 'addr', is not behind it any more. */
+    ofp_port_t port;
+    struct eth_addr mac;
 };
 
 struct handover_effects {

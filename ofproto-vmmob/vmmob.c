@@ -1228,6 +1228,24 @@ bridge_announce(struct vmmob_bridge *b, const struct in6_addr *moa, bool fresh)
     }
 }
 
+/* If another switch may be behind 'port' of 'b', tells it that the VMN 'mac',
+ * which was there and has the home address 'hoa', is now to be found at 'b'.
+ * Otherwise it would keep from 'b' what is for the VMN, for as long as it
+ * remembers. */
+static void
+bridge_announce_leave(struct vmmob_bridge *b, const struct in6_addr *hoa,
+                      const struct eth_addr mac, ofp_port_t port)
+    OVS_REQUIRES(vmmob_mutex)
+{
+    const struct vmmob_vm_port *vm_port = vm_port_find(b, port);
+    const struct vmmob_port *row = vm_port ? vm_port_row(vm_port) : NULL;
+
+    /* A port with one MAC address has one VM, which is gone. */
+    if (vm_port && (!row || row->n_macs != 1)) {
+        bridge_output(b, frame_compose_arp_announcement(mac, hoa), &port, 1);
+    }
+}
+
 /* Sends the packet of 'event' on its way again, from 'table_id' on, as there
  * are rules for it now.  'port' is where it goes if the table is
  * VMMOB_TABLE_SOURCE. */
@@ -1559,8 +1577,12 @@ apply_effects(bool refresh)
         for (size_t i = 0; b->enabled && i < effects.n_announcements; i++) {
             const struct handover_announcement *a = &effects.announcements[i];
 
-            if (a->ofs == b->id) {
-                bridge_announce(b, &a->moa, a->fresh);
+            if (a->ofs != b->id) {
+                continue;
+            } else if (a->port == OFPP_NONE) {
+                bridge_announce(b, &a->addr, a->fresh);
+            } else {
+                bridge_announce_leave(b, &a->addr, a->mac, a->port);
             }
         }
     }
@@ -2039,6 +2061,11 @@ process_arp_request(struct vmmob_bridge *b, struct event *event,
         mac = owner->key.mac;
         if (eth_addr_equals(mac, frame->src)) {
             /* It probes for its own address. */
+            return false;
+        } else if (find_local_port(b, &frame->ip_dst) == event->in_port) {
+            /* Behind the same port, that is, of another switch, where it hears
+             * this itself.  That switch must not learn from an answer that it
+             * is here. */
             return false;
         }
 
