@@ -35,6 +35,8 @@ packages=(
     python3-scapy python3-sortedcontainers
 
     busybox-static cpio qemu-system-x86 tcpdump
+
+    libvirt-clients libvirt-daemon libvirt-daemon-driver-qemu
 )
 # What the benchmark compares vmmob with.
 bench_packages=(frr python3-os-ken)
@@ -45,7 +47,7 @@ deb_test_packages=(debootstrap lintian systemd)
 kernel_package=linux-image-cloud-amd64
 
 # What "check" does, in this order.
-parts=(style vmmob stock asan tsan wire kernel chaos demo packages)
+parts=(style vmmob stock asan tsan wire kernel chaos libvirt demo packages)
 
 # Stock Open vSwitch's tests of the parts that we change, by keyword.
 stock_tests=(ofproto ofproto-dpif bridge learn in-band fail-open)
@@ -247,6 +249,11 @@ check_chaos() {
     run chaos "Killing daemons and cutting networks while VMs move" \
         lab vmmob-chaos --seed 1 --seconds 30 &&
         grep 'rounds in' $logs/chaos.log
+}
+
+check_libvirt() {
+    run libvirt "Having libvirt migrate a real guest" lab vmmob-libvirt &&
+        cat $logs/libvirt.log
 }
 
 check_demo() {

@@ -99,6 +99,11 @@ MAN_ROOTS += utilities/vmmob-ctl.8.in
 man_MANS += utilities/vmmob-ctl.8
 CLEANFILES += utilities/vmmob-ctl utilities/vmmob-ctl.8
 
+# For libvirt's directory of hooks.
+scripts_SCRIPTS += utilities/vmmob-libvirt-hook
+EXTRA_DIST += utilities/vmmob-libvirt-hook
+FLAKE8_PYFILES += utilities/vmmob-libvirt-hook
+
 # For operators.
 MAN_ROOTS += utilities/vmmob.7.in
 man_MANS += utilities/vmmob.7
@@ -129,6 +134,7 @@ TESTSUITE_AT += \
 	tests/vmmob-guest.at \
 	tests/vmmob-handover.at \
 	tests/vmmob-lib.at \
+	tests/vmmob-libvirt.at \
 	tests/vmmob-peer.at \
 	tests/vmmob-sim.at
 EXTRA_DIST += tests/vmmob-frame.py tests/vmmob-subscriber.py tests/vmmob-switch.py

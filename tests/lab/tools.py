@@ -13,6 +13,9 @@ NEEDED = {"ip": "iproute2", "ethtool": "ethtool", "ping": "iputils-ping",
           "busybox": "busybox-static", "qemu-system-x86_64":
           "qemu-system-x86"}
 
+# What vmmob-libvirt needs besides.
+LIBVIRT = {"libvirtd": "libvirt-daemon", "virsh": "libvirt-clients"}
+
 
 def check():
     """Raises LabError unless the lab can run on this machine."""
@@ -23,9 +26,10 @@ def check():
 
 
 def check_programs(names):
-    """Raises LabError unless all programs 'names', which are in NEEDED, are
-    installed."""
-    missing = ["%s (package %s)" % (name, NEEDED[name]) for name in names
+    """Raises LabError unless all programs 'names', which are in NEEDED or
+    LIBVIRT, are installed."""
+    packages = {**NEEDED, **LIBVIRT}
+    missing = ["%s (package %s)" % (name, packages[name]) for name in names
                if not shutil.which(name)]
     if missing:
         raise process.LabError("missing: " + ", ".join(missing))
