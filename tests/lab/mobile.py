@@ -9,6 +9,7 @@ A VM is a namespace.  A bridge as its interface lets it change its place
 without a moment in which the kernel sees no link and forgets neighbours, as it
 is with a VM."""
 
+import fcntl
 import socket
 import struct
 import threading
@@ -23,6 +24,7 @@ import wire
 ANNOUNCEMENTS = (0, 0.05, 0.2, 0.45, 0.8)
 
 ETH_P_RARP = 0x8035
+SIOCGIFFLAGS, SIOCSIFFLAGS, IFF_UP = 0x8913, 0x8914, 1
 
 
 class Mobile:
@@ -57,24 +59,30 @@ class Mobile:
         self.plug(place)
         ns.ip("link set %s up" % place.name)
 
-    def plug(self, hv, timeout=30):
+    def plug(self, hv, timeout=30, announce=True):
         """Adds the VM's port to the switch of 'hv', as what starts a VM does,
         not waiting for the switch.  Tries again while the switch's database
-        is not there."""
+        is not there.  'announce' says whether the switch is told whose it
+        is."""
         self._insist(timeout, lambda: hv.switch.add_vm_port(
-            self.name, self.mac, "iface-" + self.name, wait=False))
+            self.name, self.mac if announce else None, "iface-" + self.name,
+            wait=False))
 
     def unplug(self, hv, timeout=30):
         self._insist(timeout, lambda: hv.switch.del_port(self.name,
                                                          wait=False))
 
-    def move(self, target, before_unplug=None):
-        """Moves to 'target'.  Returns when it runs there, in time.time(), as
-        the rest goes on: a thread announces it."""
+    def move(self, target, before_unplug=None, plug=True, pause=0):
+        """Moves to 'target', where the port is already unless 'plug' says
+        so, and is nowhere for 'pause' seconds.  Returns when it runs there,
+        in time.time(), as the rest goes on: a thread announces it."""
         source = self.place
-        self.plug(target)
-        self.ns.ip("link set %s down" % source.name)
-        self.ns.ip("link set %s up" % target.name)
+        if plug:
+            self.plug(target)
+        self._set_up(source.name, False)
+        if pause:
+            time.sleep(pause)
+        self._set_up(target.name, True)
         resumed = time.time()
         self.place = target
         self.moves += 1
@@ -83,6 +91,15 @@ class Mobile:
             before_unplug()
         self.unplug(source)
         return resumed
+
+    def _set_up(self, device, up):
+        """Does what "ip link set" does, without a new process."""
+        name = device.encode()
+        flags, = struct.unpack_from("H", fcntl.ioctl(
+            self._socket, SIOCGIFFLAGS, struct.pack("16s16x", name)), 16)
+        flags = flags | IFF_UP if up else flags & ~IFF_UP
+        fcntl.ioctl(self._socket, SIOCSIFFLAGS,
+                    struct.pack("16sH14x", name, flags))
 
     def _announce(self):
         start = time.monotonic()

@@ -15,13 +15,13 @@ class Namespace:
 
     def create(self):
         process.run(["ip", "netns", "add", self.name])
-        self.sysctl("net/ipv6/conf/all/disable_ipv6", 1)
-        self.sysctl("net/ipv6/conf/default/disable_ipv6", 1)
         # An address is answered for by its own device only: a bridge port
         # would otherwise speak for the others.
-        self.sysctl("net/ipv4/conf/all/arp_ignore", 1)
-        self.sysctl("net/ipv4/conf/all/rp_filter", 0)
-        self.sysctl("net/ipv4/conf/default/rp_filter", 0)
+        self.sysctl("net/ipv6/conf/all/disable_ipv6", 1,
+                    "net/ipv6/conf/default/disable_ipv6", 1,
+                    "net/ipv4/conf/all/arp_ignore", 1,
+                    "net/ipv4/conf/all/rp_filter", 0,
+                    "net/ipv4/conf/default/rp_filter", 0)
         self.ip("link set lo up")
 
     def delete(self):
@@ -40,8 +40,11 @@ class Namespace:
     def ip(self, command):
         return process.run(["ip", "-n", self.name] + command.split())
 
-    def sysctl(self, name, value):
-        self.run(["sh", "-c", "echo %s > /proc/sys/%s" % (value, name)])
+    def sysctl(self, *args):
+        """Sets what is named by an argument to the next one, and so on."""
+        self.run(["sh", "-c", "; ".join(
+            "echo %s > /proc/sys/%s" % pair[::-1]
+            for pair in zip(args[::2], args[1::2]))])
 
     def add_bridge(self, bridge, mac):
         """A Linux bridge, as the plain switch of a network, and with an

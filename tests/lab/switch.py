@@ -68,7 +68,10 @@ class Build:
             os.symlink(self.program(name), os.path.join(scripts, name))
         for name in "vswitch.ovsschema", "vmmob.ovsschema":
             os.symlink(self.schema(name), os.path.join(directory, name))
-        os.symlink("/bin/true", os.path.join(scripts, "ovs-kmod-ctl"))
+        kmod_ctl = os.path.join(scripts, "ovs-kmod-ctl")
+        with open(kmod_ctl, "w") as f:
+            f.write("#!/bin/sh\n")
+        os.chmod(kmod_ctl, 0o755)
 
     def version(self):
         return process.run([self.program("ovs-vswitchd"),

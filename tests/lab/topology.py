@@ -22,6 +22,9 @@ its own in front of that, as a site's gateway is near and the others are not:
          management wire -+                               +-- the network
     br0 of B -- uplink ---+-- router of B -- delay line --+
          management wire -+
+
+With netem, which not every kernel has, the core devices of the routers and
+the ports that they lead to delay and lose packets, as set_line() says.
 """
 
 import collections
@@ -145,13 +148,14 @@ class Lab:
     'delay_ms' how long packets take from one site to another.  'adjust' is
     called for each Hypervisor with its settings, two dictionaries as in
     Switch.start_vmmob(), and may change them.  'datapath' is the type of the
-    bridges' datapath."""
+    bridges' datapath, 'netem' whether to use that.  The sites named in
+    'on_bridge' have their management address on br0 itself."""
 
     _serial = itertools.count(1)
 
     def __init__(self, build, directory, system="ip", sites=SITES,
                  other_config=None, adjust=None, delay_ms=0,
-                 datapath=switch.USERSPACE):
+                 datapath=switch.USERSPACE, netem=False, on_bridge=()):
         self.build = build
         self.directory = directory
         self.system = system
@@ -160,7 +164,10 @@ class Lab:
         self.adjust = adjust or (lambda *args: None)
         self.delay_ms = delay_ms
         self.datapath = datapath
+        self.netem = netem
+        self.on_bridge = on_bridge
         self.delay_lines = []
+        self._lines = []        # Namespaces and devices, if 'netem'.
         self.network = None     # Namespace of the router or bridge.
         self.routers = {}       # Namespace of the router by site, if "ip".
         self.hypervisors = {}
@@ -232,7 +239,8 @@ class Lab:
 
     def _start(self):
         self.network = network = self.add_namespace("net")
-        one_router = self.system == "ip" and not self.delay_ms
+        one_router = (self.system == "ip" and not self.delay_ms
+                      and not self.netem)
         network.sysctl("net/ipv4/ip_forward", int(one_router))
         if not one_router:
             network.add_bridge("segment", "02:00:00:00:00:fe")
@@ -247,16 +255,22 @@ class Lab:
                 router.add_bridge(segment, site.router_mac)
                 router.ip("addr add %s/%d dev %s"
                           % (site.router, site.network.prefixlen, segment))
-                self._wire(router, segment, hv, MANAGEMENT)
-                hv.ns.ip("addr add %s/%d dev %s"
-                         % (site.management, site.network.prefixlen,
-                            MANAGEMENT))
-                hv.ns.ip("route add default via " + site.router)
                 self._wire(router, segment, hv, switch.UPLINK,
                            site.uplink_mac)
             else:
                 self._wire_site(site, hv.ns, switch.UPLINK, site.uplink_mac)
             hv.switch.start(site.uplink_mac, self.other_config)
+            if self.system == "ip":
+                if site.name in self.on_bridge:
+                    management = switch.BRIDGE
+                    hv.ns.ip("link set %s up" % management)
+                else:
+                    management = MANAGEMENT
+                    self._wire(router, segment, hv, management)
+                hv.ns.ip("addr add %s/%d dev %s"
+                         % (site.management, site.network.prefixlen,
+                            management))
+                hv.ns.ip("route add default via " + site.router)
         if self.system == "ip":
             self.check()
             self.start_vmmob()
@@ -316,3 +330,14 @@ class Lab:
             self.on_close(line.stop)
             self.delay_lines.append(line)
         network.ip("link set %s master segment" % port)
+        if self.netem:
+            self._lines += [(network, port), (ns, device)]
+
+    def set_line(self, delay_ms, loss=0):
+        """Has packets from one site to another take 'delay_ms', and 'loss' in
+        100 of them get lost."""
+        for ns, device in self._lines:
+            ns.run(["tc", "qdisc", "replace", "dev", device, "root", "netem",
+                    "delay", "%gms" % (delay_ms / 2), "loss",
+                    "%g%%" % (100 * (1 - (1 - loss / 100) ** 0.5)),
+                    "limit", "10000"])

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Traffic between all of a set of VMs, all the time: every one pings every
 other, and holds a TCP connection to it on which numbered messages are
-echoed."""
+echoed.  And a watch on all packets."""
 
 import errno
 import selectors
@@ -10,6 +10,8 @@ import struct
 import threading
 import time
 
+import switch
+import topology
 import wire
 
 PORT = 5002
@@ -220,3 +222,69 @@ class _Stream:
             self.traffic.problems.append("connection of %s to %s: %s"
                                          % (*self.pair, why))
             self.traffic._selector.unregister(self.sock)
+
+
+class Watch(threading.Thread):
+    """Checks every packet, all the time: those that hypervisors put on the
+    network, and those that VMs are sent."""
+
+    def __init__(self, lab, vms):
+        super().__init__(daemon=True)
+        pools = [site.pool for site in lab.sites]
+        others = {site.network[1] for site in lab.sites}
+        if lab.on_bridge:
+            others.update(site.network[2] for site in lab.sites)
+        self._captures = []
+        self._verdicts = []
+        self._stopping = threading.Event()
+        self.lost = 0
+        self._add([wire.Capture(lab.routers[hv.name],
+                                "%s-%s" % (hv.name, switch.UPLINK))
+                   for hv in lab.hypervisors.values()],
+                  lambda address: (address in others
+                                   or any(address in p for p in pools)))
+        self._add([wire.Capture(vm.ns, "eth0", True) for vm in vms],
+                  # What is broadcast in the network comes as well.
+                  lambda address: (address in topology.HOME
+                                   or not any(address in p for p in pools)))
+        lab.on_close(self.finish)
+
+    def _add(self, captures, is_allowed):
+        known = {}              # Asking once for each pair is enough.
+
+        def allowed(*pair):
+            if pair not in known:
+                known[pair] = all(map(is_allowed, pair))
+            return known[pair]
+
+        self._captures.append(captures)
+        self._verdicts.append(wire.Verdict(allowed))
+
+    @property
+    def verified(self):
+        return sum(verdict.verified for verdict in self._verdicts)
+
+    @property
+    def wrong(self):
+        return [text for verdict in self._verdicts for text in verdict.wrong]
+
+    def run(self):
+        while not self._stopping.wait(0.2):
+            self._take()
+
+    def finish(self):
+        if not self._stopping.is_set():
+            self._stopping.set()
+            if self.is_alive():
+                self.join()
+            self._take()
+            for captures in self._captures:
+                for capture in captures:
+                    capture.close()
+
+    def _take(self):
+        for captures, verdict in zip(self._captures, self._verdicts):
+            for capture in captures:
+                frames, drops = capture.take()
+                self.lost += drops
+                verdict.check(frames)
