@@ -93,6 +93,28 @@ start() {
     enter "$1" python3 - start "${@:2}" < "$here/run-unit"
 }
 
+# The VMs' network.
+home=10.100.0
+
+# add_bridge HYPERVISOR NETWORK [VSCTL-ARG]...: for VM mobility, with eth1.
+add_bridge() {
+    enter "$1" ovs-vsctl \
+        add-br br0 -- set bridge br0 datapath_type=netdev \
+            other_config:hwaddr="\"02:00:00:00:00:0$1\"" \
+            other_config:vmmob-uplink=eth1 \
+            other_config:vmmob-home=$home.0/24 \
+            other_config:vmmob-home-gateway=$home.1 \
+            other_config:vmmob-pool="$2.128/25" \
+            other_config:vmmob-gateway="$2.1/24" -- \
+        add-port br0 eth1 "${@:3}"
+}
+
+# Waits until the agent of HYPERVISOR reads from its peers.
+wait_for_peers() {
+    wait_until eval "enter $1 ovs-appctl -t ovs-vmmobd vmmob/peers |
+        grep -w connected"
+}
+
 # vm NAME MAC ADDRESS
 vm() {
     local name=$1
