@@ -37,10 +37,9 @@ static const char *object_get_string(struct object *, const char *name);
 static uint64_t object_get_integer(struct object *, const char *name,
                                    uint64_t max);
 static bool object_get_boolean(struct object *, const char *name);
-static const struct json_array *object_get_array(struct object *,
-                                                 const char *name);
-static const struct json_array *object_get_rows(struct object *,
-                                                const char *name);
+static const struct json *object_get_array(struct object *, const char *name);
+static const struct json *object_get_rows(struct object *, const char *name);
+static size_t array_size(const struct json *);
 static struct eth_addr object_get_mac(struct object *, const char *name);
 static uint64_t object_get_ofs_id(struct object *, const char *name);
 static struct in6_addr object_get_addr(struct object *, const char *name);
@@ -299,7 +298,7 @@ vmmob_msg_decode(const struct jsonrpc_msg *rpc, struct vmmob_msg *msg)
 
     n_params = type == VMMOB_MSG_UPDATE;
     if (!rpc->params || rpc->params->type != JSON_ARRAY
-        || rpc->params->array.n != n_params) {
+        || json_array_size(rpc->params) != n_params) {
         return xasprintf("\"%s\" does not have exactly %"PRIuSIZE" parameters",
                          method_names[type], n_params);
     }
@@ -308,7 +307,7 @@ vmmob_msg_decode(const struct jsonrpc_msg *rpc, struct vmmob_msg *msg)
         return NULL;
     }
 
-    error = decode_update(rpc->params->array.elems[0], msg);
+    error = decode_update(json_array_at(rpc->params, 0), msg);
     if (error) {
         vmmob_msg_uninit(msg);
         vmmob_msg_init(msg, VMMOB_MSG_END);
@@ -491,8 +490,7 @@ vmmob_port_from_json(const struct json *json, struct vmmob_port *port)
 static char *
 decode_update(const struct json *json, struct vmmob_msg *msg)
 {
-    const struct json_array *vmns, *ofss, *del_vmns, *del_ofss;
-    const struct json_array *ports, *del_ports;
+    const struct json *vmns, *ofss, *del_vmns, *del_ofss, *ports, *del_ports;
     struct object object;
 
     object_init(&object, json);
@@ -510,10 +508,10 @@ decode_update(const struct json *json, struct vmmob_msg *msg)
 
 #define DECODE_ROWS(NAME, FROM_JSON)                                        \
     do {                                                                    \
-        msg->allocated_##NAME = NAME->n;                                    \
-        msg->NAME = xcalloc(NAME->n, sizeof *msg->NAME);                    \
-        for (size_t i = 0; i < NAME->n; i++) {                              \
-            char *error = FROM_JSON(NAME->elems[i], &msg->NAME[i]);         \
+        msg->allocated_##NAME = array_size(NAME);                           \
+        msg->NAME = xcalloc(msg->allocated_##NAME, sizeof *msg->NAME);      \
+        for (size_t i = 0; i < msg->allocated_##NAME; i++) {                \
+            char *error = FROM_JSON(json_array_at(NAME, i), &msg->NAME[i]); \
                                                                             \
             if (error) {                                                    \
                 char *new_error = xasprintf("%s[%"PRIuSIZE"]: %s",          \
@@ -555,8 +553,9 @@ ofs_id_from_json(const struct json *json, uint64_t *id)
 {
     if (json->type != JSON_STRING) {
         return format_error("not string but %s", type_to_string(json->type));
-    } else if (!vmmob_ofs_id_from_string(json->string, id)) {
-        return format_error("\"%.32s\" is not an OFS id", json->string);
+    } else if (!vmmob_ofs_id_from_string(json_string(json), id)) {
+        return format_error("\"%.32s\" is not an OFS id",
+                            json_string(json));
     }
     return NULL;
 }
@@ -566,12 +565,12 @@ port_name_from_json(const struct json *json, char **name)
 {
     if (json->type != JSON_STRING) {
         return format_error("not string but %s", type_to_string(json->type));
-    } else if (!json->string[0]
-               || strlen(json->string) > VMMOB_MAX_PORT_NAME) {
+    } else if (!json_string(json)[0]
+               || strlen(json_string(json)) > VMMOB_MAX_PORT_NAME) {
         return xasprintf("name of port is not 1 to %d bytes long",
                          VMMOB_MAX_PORT_NAME);
     }
-    *name = xstrdup(json->string);
+    *name = xstrdup(json_string(json));
     return NULL;
 }
 
@@ -667,7 +666,7 @@ object_get_string(struct object *object, const char *name)
 {
     const struct json *member = object_get(object, name, JSON_STRING);
 
-    return member ? member->string : "";
+    return member ? json_string(member) : "";
 }
 
 /* Returns the integer 'name' of 'object', which must be from 0 to 'max', or 0
@@ -701,25 +700,27 @@ object_get_boolean(struct object *object, const char *name)
     return object_get(object, name, JSON_TRUE) != NULL;
 }
 
-/* Returns the array 'name' of 'object', or an empty one on error. */
-static const struct json_array *
+/* Returns the array 'name' of 'object', or NULL on error. */
+static const struct json *
 object_get_array(struct object *object, const char *name)
 {
-    static const struct json_array empty = { .n = 0 };
-    const struct json *member = object_get(object, name, JSON_ARRAY);
-
-    return member ? &member->array : &empty;
+    return object_get(object, name, JSON_ARRAY);
 }
 
-/* Returns the array 'name' of 'object', or an empty one if there is none. */
-static const struct json_array *
+/* Returns the array 'name' of 'object', or NULL if there is none. */
+static const struct json *
 object_get_rows(struct object *object, const char *name)
 {
-    static const struct json_array empty = { .n = 0 };
-
     return (object->error || shash_find(object->json->object, name)
             ? object_get_array(object, name)
-            : &empty);
+            : NULL);
+}
+
+/* Returns the number of elements of 'array', which may be NULL. */
+static size_t
+array_size(const struct json *array)
+{
+    return array ? json_array_size(array) : 0;
 }
 
 static struct eth_addr
@@ -781,33 +782,36 @@ object_get_prefix(struct object *object, const char *name)
 static void
 object_get_pairs(struct object *object, struct vmmob_vmn *vmn)
 {
-    const struct json_array *pairs = object_get_array(object, "pairs");
+    const struct json *pairs = object_get_array(object, "pairs");
+    size_t n = array_size(pairs);
 
-    if (pairs->n > VMMOB_MAX_PAIRS) {
+    if (n > VMMOB_MAX_PAIRS) {
         object_fail(object, "\"pairs\" has %"PRIuSIZE" elements, more than %d",
-                    pairs->n, VMMOB_MAX_PAIRS);
+                    n, VMMOB_MAX_PAIRS);
     }
-    for (size_t i = 0; !object->error && i < pairs->n; i++) {
-        const struct json *pair = pairs->elems[i];
+    for (size_t i = 0; !object->error && i < n; i++) {
+        const struct json *pair = json_array_at(pairs, i);
         struct in6_addr hoa, moa;
 
         if (pair->type != JSON_ARRAY
-            || pair->array.n != 2
-            || pair->array.elems[0]->type != JSON_STRING
-            || pair->array.elems[1]->type != JSON_STRING) {
+            || json_array_size(pair) != 2
+            || json_array_at(pair, 0)->type != JSON_STRING
+            || json_array_at(pair, 1)->type != JSON_STRING) {
             object_fail(object, "\"pairs\" has an element that is not two "
                         "strings");
-        } else if (!vmmob_addr_from_string(pair->array.elems[0]->string,
-                                           &hoa)) {
+            return;
+        }
+
+        const char *hoa_s = json_string(json_array_at(pair, 0));
+        const char *moa_s = json_string(json_array_at(pair, 1));
+        if (!vmmob_addr_from_string(hoa_s, &hoa)) {
             object_fail(object, "\"pairs\" has \"%.64s\", not an IP address",
-                        pair->array.elems[0]->string);
-        } else if (!optional_addr_from_string(pair->array.elems[1]->string,
-                                              &moa)) {
+                        hoa_s);
+        } else if (!optional_addr_from_string(moa_s, &moa)) {
             object_fail(object, "\"pairs\" has \"%.64s\", not an IP address",
-                        pair->array.elems[1]->string);
+                        moa_s);
         } else if (vmmob_vmn_find_hoa(vmn, &hoa)) {
-            object_fail(object, "\"pairs\" has \"%.64s\" twice",
-                        pair->array.elems[0]->string);
+            object_fail(object, "\"pairs\" has \"%.64s\" twice", hoa_s);
         } else {
             vmmob_vmn_set_pair(vmn, &hoa, &moa);
         }
@@ -818,26 +822,27 @@ object_get_pairs(struct object *object, struct vmmob_vmn *vmn)
 static void
 object_get_pools(struct object *object, struct vmmob_ofs *ofs)
 {
-    const struct json_array *pools = object_get_array(object, "pools");
+    const struct json *pools = object_get_array(object, "pools");
+    size_t n = array_size(pools);
 
-    if (pools->n > VMMOB_MAX_POOLS) {
+    if (n > VMMOB_MAX_POOLS) {
         object_fail(object, "\"pools\" has %"PRIuSIZE" elements, more than %d",
-                    pools->n, VMMOB_MAX_POOLS);
+                    n, VMMOB_MAX_POOLS);
     }
-    if (object->error || !pools->n) {
+    if (object->error || !n) {
         return;
     }
 
-    ofs->pools = xcalloc(pools->n, sizeof *ofs->pools);
-    for (size_t i = 0; i < pools->n; i++) {
-        const struct json *pool = pools->elems[i];
+    ofs->pools = xcalloc(n, sizeof *ofs->pools);
+    for (size_t i = 0; i < n; i++) {
+        const struct json *pool = json_array_at(pools, i);
 
         if (pool->type != JSON_STRING) {
             object_fail(object, "\"pools\" has an element that is not a "
                         "string");
         } else {
-            char *error = vmmob_prefix_parse(pool->string, &ofs->pools[i],
-                                             NULL);
+            char *error = vmmob_prefix_parse(json_string(pool),
+                                             &ofs->pools[i], NULL);
 
             if (error) {
                 object_fail(object, "\"pools\" has %.128s", error);
@@ -856,24 +861,26 @@ object_get_pools(struct object *object, struct vmmob_ofs *ofs)
 static void
 object_get_macs(struct object *object, struct vmmob_port *port)
 {
-    const struct json_array *macs = object_get_array(object, "macs");
+    const struct json *macs = object_get_array(object, "macs");
+    size_t n = array_size(macs);
 
-    if (macs->n > VMMOB_MAX_PORT_MACS) {
+    if (n > VMMOB_MAX_PORT_MACS) {
         object_fail(object, "\"macs\" has %"PRIuSIZE" elements, more than %d",
-                    macs->n, VMMOB_MAX_PORT_MACS);
+                    n, VMMOB_MAX_PORT_MACS);
     }
-    for (size_t i = 0; !object->error && i < macs->n; i++) {
-        const struct json *json = macs->elems[i];
+    for (size_t i = 0; !object->error && i < n; i++) {
+        const struct json *json = json_array_at(macs, i);
         struct eth_addr mac;
 
         if (json->type != JSON_STRING) {
             object_fail(object, "\"macs\" has an element that is not a "
                         "string");
-        } else if (!vmmob_mac_from_string(json->string, &mac)) {
+        } else if (!vmmob_mac_from_string(json_string(json), &mac)) {
             object_fail(object, "\"macs\" has \"%.32s\", not a MAC address",
-                        json->string);
+                        json_string(json));
         } else if (vmmob_port_has_mac(port, mac)) {
-            object_fail(object, "\"macs\" has \"%.32s\" twice", json->string);
+            object_fail(object, "\"macs\" has \"%.32s\" twice",
+                        json_string(json));
         } else {
             vmmob_port_add_mac(port, mac);
         }

@@ -433,7 +433,7 @@ vmmob_punt(struct ofproto_dpif *ofproto, const struct dp_packet *packet,
     event->received = time_msec();
     event->packet = dp_packet_clone_data(dp_packet_data(packet),
                                          dp_packet_size(packet));
-    if (dp_packet_hwol_tx_l4_checksum(packet)) {
+    if (dp_packet_l4_checksum_partial(packet)) {
         /* The copy loses the mark that its checksum is partial. */
         vmmob_csum_complete(event->packet);
     }

@@ -232,7 +232,9 @@ crashed(int signum)
 
     snprintf(s, sizeof s, "\nseed %"PRIu64": step %d: signal %d\n", seed,
              step, signum);
-    ignore(write(STDERR_FILENO, s, strlen(s)));
+    if (write(STDERR_FILENO, s, strlen(s)) < 0) {
+        /* There is nobody to tell. */
+    }
     signal(signum, SIG_DFL);
     raise(signum);
 }
@@ -1369,18 +1371,19 @@ add_db_rows(struct svec *set)
                     json_object(row->columns), "sequence");
                 const struct json *addrs = shash_find_data(
                     json_object(row->columns), "addresses");
-                const struct json_array *map
-                    = addrs ? &addrs->array.elems[1]->array : NULL;
+                const struct json *map
+                    = addrs ? json_array_at(addrs, 1) : NULL;
                 struct svec pairs = SVEC_EMPTY_INITIALIZER;
                 int64_t n = seqno ? json_integer(seqno) : 0;
                 char *s;
 
-                for (size_t j = 0; map && j < map->n; j++) {
-                    const struct json_array *pair = &map->elems[j]->array;
+                for (size_t j = 0; map && j < json_array_size(map); j++) {
+                    const struct json *pair = json_array_at(map, j);
 
                     svec_add_nocopy(&pairs, xasprintf(
-                                        "%s=%s", json_string(pair->elems[0]),
-                                        json_string(pair->elems[1])));
+                                        "%s=%s",
+                                        json_string(json_array_at(pair, 0)),
+                                        json_string(json_array_at(pair, 1))));
                 }
                 svec_sort(&pairs);
                 s = svec_join(&pairs, ",", "");

@@ -154,7 +154,7 @@ parse_json(const char *s)
     if (array->type != JSON_ARRAY) {
         ovs_fatal(0, "%s: %s", s, json_string(array));
     }
-    json = json_clone(array->array.elems[0]);
+    json = json_clone(json_array_at(array, 0));
     json_destroy(array);
     free(copy);
     return json;
@@ -1927,13 +1927,13 @@ garble_json(struct json *json, unsigned int odds)
     if (json->type == JSON_ARRAY) {
         struct json *copy = json_array_create_empty();
 
-        for (size_t i = 0; i < json->array.n; i++) {
+        for (size_t i = 0; i < json_array_size(json); i++) {
             unsigned int n = (range(0, odds - 1) ? 1
                               : range(0, 3) ? range(0, 2) : range(15, 18));
 
             for (unsigned int j = 0; j < n; j++) {
                 json_array_add(copy, garble_json(
-                                   json_deep_clone(json->array.elems[i]),
+                                   json_deep_clone(json_array_at(json, i)),
                                    odds));
             }
         }

@@ -435,11 +435,11 @@ execute_op(struct sim_db *db, const struct json *op, struct sim_entry *entry)
                                 xasprintf(UUID_FMT, UUID_ARGS(&uuid)))));
     } else {
         /* Always [["_uuid", "==", ["uuid", "..."]]]. */
-        const struct json *where = member(op, "where")->array.elems[0];
-        const char *s = json_string(where->array.elems[2]->array.elems[1]);
+        const struct json *where = json_array_at(member(op, "where"), 0);
+        const char *s = json_string(json_array_at(json_array_at(where, 2), 1));
         const struct sim_row *row;
 
-        ovs_assert(!strcmp(json_string(where->array.elems[0]), "_uuid"));
+        ovs_assert(!strcmp(json_string(json_array_at(where, 0)), "_uuid"));
         ovs_assert(uuid_from_string(&uuid, s));
         row = row_find(db, &uuid);
         json_object_put(result, "count", json_integer_create(row != NULL));
@@ -461,7 +461,7 @@ execute_op(struct sim_db *db, const struct json *op, struct sim_entry *entry)
 static struct jsonrpc_msg *
 execute(struct sim_db *db, const struct jsonrpc_msg *request)
 {
-    const struct json_array *ops = &request->params->array;
+    const struct json *ops = request->params;
     struct sim_entry entry = { .n_undos = 0 };
     struct json *results = json_array_create_empty();
     bool doubled = false;
@@ -473,8 +473,9 @@ execute(struct sim_db *db, const struct jsonrpc_msg *request)
     }
 
     /* The first one is the name of the database. */
-    for (size_t i = 1; i < ops->n; i++) {
-        json_array_add(results, execute_op(db, ops->elems[i], &entry));
+    for (size_t i = 1; i < json_array_size(ops); i++) {
+        json_array_add(results, execute_op(db, json_array_at(ops, i),
+                                           &entry));
     }
     for (size_t i = 0; i < entry.n_undos; i++) {
         const struct sim_row *row = row_find(db, &entry.undos[i].uuid);
@@ -979,6 +980,22 @@ sim_cs_set_condition(struct ovsdb_cs *cs OVS_UNUSED,
                      const struct json *condition OVS_UNUSED)
 {
     return 0;
+}
+
+/* Not in all releases' lib/ovsdb-cs.h. */
+void sim_cs_clear_condition(struct ovsdb_cs *, const char *table);
+void sim_cs_reset_last_id(struct ovsdb_cs *);
+
+void
+sim_cs_clear_condition(struct ovsdb_cs *cs OVS_UNUSED,
+                       const char *table OVS_UNUSED)
+{
+}
+
+void
+sim_cs_reset_last_id(struct ovsdb_cs *cs)
+{
+    cs->has_last = false;
 }
 
 unsigned int

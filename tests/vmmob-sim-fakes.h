@@ -54,7 +54,9 @@
 #define ovsdb_cs_get_last_error sim_cs_get_last_error
 #define ovsdb_cs_set_probe_interval sim_cs_set_probe_interval
 #define ovsdb_cs_set_condition sim_cs_set_condition
+#define ovsdb_cs_clear_condition sim_cs_clear_condition
 #define ovsdb_cs_get_condition_seqno sim_cs_get_condition_seqno
+#define ovsdb_cs_reset_last_id sim_cs_reset_last_id
 #define ovsdb_cs_set_db_change_aware sim_cs_set_db_change_aware
 #define ovsdb_cs_set_leader_only sim_cs_set_leader_only
 #define ovsdb_cs_set_shuffle_remotes sim_cs_set_shuffle_remotes

@@ -57,13 +57,12 @@ main(int argc, char *argv[])
     set_program_name(argv[0]);
     ovsthread_id_init();
     dns_resolve_init(true);
-    service_start(&argc, &argv);
     parse_options(argc, argv, &options);
     fatal_ignore_sigpipe();
 
-    daemon_become_new_user(false);
+    daemon_become_new_user(false, false);
     drop_capabilities(options.user);
-    daemonize_start(false);
+    daemonize_start(false, false);
     if (unixctl_server_create(options.unixctl_path, &unixctl)) {
         exit(EXIT_FAILURE);
     }
@@ -93,16 +92,12 @@ main(int argc, char *argv[])
             poll_immediate_wake();
         }
         poll_block();
-        if (should_service_stop()) {
-            exiting = true;
-        }
     }
 
     unixctl_server_destroy(unixctl);
     agent_destroy(agent);
     free(options.conf_remote);
     free(options.switch_remote);
-    service_stop();
     dns_resolve_destroy();
     return 0;
 }

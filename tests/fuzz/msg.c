@@ -165,17 +165,19 @@ configure(struct handover *h, uint64_t id, size_t variant, long long int now)
 }
 
 static long long int
-get_integer(const struct json_array *array, size_t i)
+get_integer(const struct json *array, size_t i)
 {
-    return (i < array->n && array->elems[i]->type == JSON_INTEGER
-            ? array->elems[i]->integer : 0);
+    return (i < json_array_size(array)
+            && json_array_at(array, i)->type == JSON_INTEGER
+            ? json_integer(json_array_at(array, i)) : 0);
 }
 
 static const char *
-get_string(const struct json_array *array, size_t i)
+get_string(const struct json *array, size_t i)
 {
-    return (i < array->n && array->elems[i]->type == JSON_STRING
-            ? array->elems[i]->string : "");
+    return (i < json_array_size(array)
+            && json_array_at(array, i)->type == JSON_STRING
+            ? json_string(json_array_at(array, i)) : "");
 }
 
 /* Something happens:
@@ -186,7 +188,7 @@ get_string(const struct json_array *array, size_t i)
  *   ["quiet", OFS, MAC]                ["remove", OFS, 0|1]
  *   ["expect", OFS, MAC, PORT]         ["unexpect", OFS, MAC, PORT] */
 static void
-handle_event(struct handover *h, const struct json_array *array,
+handle_event(struct handover *h, const struct json *array,
              long long int *now)
 {
     const char *event = get_string(array, 0);
@@ -331,7 +333,7 @@ fuzz_msg(const uint8_t *data, size_t size)
         if (!json) {
             break;
         } else if (json->type == JSON_ARRAY) {
-            handle_event(h, &json->array, &now);
+            handle_event(h, json, &now);
             json_destroy(json);
         } else {
             struct vmmob_msg msg;

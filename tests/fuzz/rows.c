@@ -321,14 +321,14 @@ fuzz_rows(const uint8_t *data, size_t size)
             && db->integer >= 0 && db->integer < ARRAY_SIZE(dbs)
             && (table = shash_find_data(json->object, "table"))
             && table->type == JSON_STRING
-            && (!strcmp(table->string, "VMN")
-                || !strcmp(table->string, "OFS"))
+            && (!strcmp(json_string(table), "VMN")
+                || !strcmp(json_string(table), "OFS"))
             && (value = shash_find_data(json->object, "row"))) {
             bool delete = shash_find_data(json->object, "delete");
             struct loose_row row;
 
-            row_init(&row, table->string, value);
-            (table->string[0] == 'V' ? take_vmn : take_ofs)(
+            row_init(&row, json_string(table), value);
+            (json_string(table)[0] == 'V' ? take_vmn : take_ofs)(
                 &row, delete, dbs[db->integer]->table, &changed);
             row_destroy(&row);
             add_vmns_of_ofss(dbs, ARRAY_SIZE(dbs), &changed);
