@@ -149,7 +149,10 @@ class Libvirtd:
              "--pid-file=/run/libvirt/libvirtd.pid"
              % (self.hypervisor.name, mounts)],
             os.path.join(self.directory, "libvirtd.out"), env=env)
-        process.wait_until("start of libvirtd", self._answers, 30, 0.1,
+
+    def wait(self):
+        """Waits until it has started and knows what QEMU can do."""
+        process.wait_until("start of libvirtd", self._answers, 60, 0.1,
                            [self.process])
 
     def stop(self):
