@@ -6,10 +6,10 @@ usage() {
 Usage: ./boot.sh                Makes ./configure, for daily work:
                                   ./boot.sh && ./configure && make && make check
        ./boot.sh check          On Debian 12, as root: installs what is missing,
-                                builds, runs the tests, also with sanitizers,
-                                checks packets on the wire, also on the kernel
-                                datapath, kills daemons while VMs move, migrates
-                                a real guest.
+                                builds, runs the tests, also with sanitizers and
+                                with the newest Open vSwitch, checks packets on
+                                the wire, also on the kernel datapath, kills
+                                daemons while VMs move, migrates a real guest.
        ./boot.sh check PART...  Likewise, but only these parts:
                                   ${parts[*]}
        ./boot.sh demo [ARG]...  Likewise, but runs tests/lab/vmmob-demo ARG...
@@ -47,10 +47,17 @@ deb_test_packages=(debootstrap lintian systemd)
 kernel_package=linux-image-cloud-amd64
 
 # What "check" does, in this order.
-parts=(style vmmob stock asan tsan wire kernel chaos libvirt demo packages)
+parts=(style vmmob stock asan tsan newest wire kernel chaos libvirt demo
+       packages)
+
+# The part of Debian that has the newest Open vSwitch.
+newest_suite=sid
 
 # Stock Open vSwitch's tests of the parts that we change, by keyword.
 stock_tests=(ofproto ofproto-dpif bridge learn in-band fail-open)
+
+# Those that run with the newest Open vSwitch, likewise.
+newest_tests=(vmmob-switch vmmobd vmmob-ctl)
 
 die() {
     echo "boot.sh: $*" >&2
@@ -232,6 +239,45 @@ check_asan() {
 check_tsan() {
     run_tests tsan "Running the tests of ovs-vswitchd with TSan" check-tsan \
         TESTSUITEFLAGS='-k vmmob-switch -k vmmob-handover -j4'
+}
+
+# Leaves Debian's newest Open vSwitch in boot.newest/, from the mirror that this
+# machine uses.
+download_newest() {
+    local dir=$PWD/boot.newest apt mirror
+    mirror=$(apt-get indextargets --format '$(LABEL) $(REPO_URI)' \
+                 'Created-By: Packages' | sed -n 's/^Debian //p' | head -n 1)
+    apt=(apt-get -o Dir::Etc::SourceList="$dir/sources.list"
+         -o Dir::Etc::SourceParts=- -o Dir::State::Lists="$dir/lists"
+         -o Dir::Cache="$dir" -o Acquire::Languages=none
+         -o APT::Sandbox::User=root)
+    rm -rf "$dir" && mkdir -p "$dir/lists/partial" "$dir/archives/partial" &&
+        echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] \
+$mirror $newest_suite main" > "$dir/sources.list" &&
+        "${apt[@]}" update &&
+        (cd "$dir" && "${apt[@]}" download openvswitch-source &&
+            dpkg-deb -x openvswitch-source_*.deb .)
+}
+
+# A failure with one that is newer than what vmmob was tried with is for who
+# ports it, and does not hold up the rest.
+check_newest() {
+    local source=boot.newest/usr/src/openvswitch log=$logs/newest.log
+    local tried version
+    run newest-source "Downloading the newest Open vSwitch" download_newest ||
+        return 1
+    [ ! -e $source/openvswitch.tar.gz ] || source+=/openvswitch.tar.gz
+    if run newest "Building and testing with the newest Open vSwitch" \
+           make check-patches BUILD=yes OVS_SOURCES=$source \
+           TESTSUITEFLAGS="-j4 ${newest_tests[*]/#/-k }"; then
+        grep ' applies, ' "$log"
+        return
+    fi
+    tried=$(sed -n 's/^m4_define(\[OVS_NEWEST\], \[\(.*\)\])/\1/p' configure.ac)
+    version=$(sed -nE 's/^([0-9]+(\.[0-9]+)+) .*/\1/p' "$log")
+    [ -n "$version" ] &&
+        printf '%s\n' "$tried.90" "$version" | sort -CV &&
+        echo "  It is newer than $tried: see Documentation/port.rst"
 }
 
 check_wire() {
