@@ -39,7 +39,7 @@ struct indexed_prefix {
     struct ovs_list flows;      /* Contains "struct filing"s, at least one. */
 };
 
-static atomic_bool enabled = ATOMIC_VAR_INIT(false);
+static atomic_bool enabled = false;
 
 static struct ovs_mutex mutex = OVS_MUTEX_INITIALIZER;
 static struct hmap prefixes OVS_GUARDED_BY(mutex)
