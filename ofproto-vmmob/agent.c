@@ -175,13 +175,17 @@ agent_wait(struct agent *agent)
 }
 
 /* Sends the rows in 'update', of type VMMOB_MSG_UPDATE, if the agent knows
- * what was before. */
-void
+ * what was before.  Returns true if it does. */
+bool
 agent_send(struct agent *agent, const struct vmmob_msg *update)
 {
-    if (agent->rpc && agent->synced && !vmmob_msg_is_empty(update)) {
+    if (!agent->rpc || !agent->synced) {
+        return false;
+    }
+    if (!vmmob_msg_is_empty(update)) {
         send_update(agent, update);
     }
+    return true;
 }
 
 const char *

@@ -22,7 +22,7 @@ void agent_resync(struct agent *);
 bool agent_run(struct agent *, struct handover *, long long int now);
 void agent_wait(struct agent *);
 
-void agent_send(struct agent *, const struct vmmob_msg *update);
+bool agent_send(struct agent *, const struct vmmob_msg *update);
 const char *agent_get_status(const struct agent *);
 
 #endif /* ofproto-vmmob/agent.h */

@@ -17,6 +17,8 @@ ofproto_vmmob_libvmmob_la_SOURCES = \
 	ofproto-vmmob/frame.h \
 	ofproto-vmmob/handover.c \
 	ofproto-vmmob/handover.h \
+	ofproto-vmmob/moves.c \
+	ofproto-vmmob/moves.h \
 	ofproto-vmmob/pool.c \
 	ofproto-vmmob/pool.h \
 	ofproto-vmmob/port-table.c \
@@ -50,6 +52,8 @@ lib_libopenvswitch_la_SOURCES += \
 	lib/vmmob-msg.h \
 	lib/vmmob-problems.c \
 	lib/vmmob-problems.h \
+	lib/vmmob-stats.c \
+	lib/vmmob-stats.h \
 	lib/vmmob-table.c \
 	lib/vmmob-table.h
 

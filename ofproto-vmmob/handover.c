@@ -202,6 +202,10 @@ static bool is_move(const struct handover *, const struct handover_ofs *,
                     ofp_port_t port);
 static void note_move(struct handover *, const struct vmmob_key *,
                       long long int now);
+static struct handover_move *tell_move(struct handover *,
+                                       enum handover_move_kind,
+                                       const struct vmmob_key *, uint64_t ofs,
+                                       uint64_t other, uint64_t seqno);
 static void settle(struct handover *, const struct vmmob_key *,
                    long long int now);
 static bool claim_hoa(struct handover *, struct handover_ofs *,
@@ -281,6 +285,7 @@ handover_destroy(struct handover *h)
         free(h->site);
         free(h->gone);
         free(h->announcements);
+        free(h->moves);
         vmmob_table_destroy(h->table);
         free(h);
     }
@@ -1284,6 +1289,16 @@ vmn_expire(struct handover *h, struct handover_ofs *ofs,
 {
     enum action action = decide(EXPIRED, vmn);
 
+    if (action == END_LEAVE) {
+        const struct vmmob_vmn *binding
+            = vmmob_table_find_binding(h->table, &vmn->row.key);
+        struct handover_move *move = tell_move(
+            h, HANDOVER_REDIRECTED, &vmn->row.key, ofs->id,
+            binding ? binding->ofs : 0, vmn->row.seqno);
+
+        move->since = vmn->since;
+        move->n_before = vmn->n_before;
+    }
     if (action == END_LEAVE && vmn->expected != OFPP_NONE
         && vmn_prepare(h, ofs, vmn, &vmn->row.key, vmn->expected, now)) {
         return;
@@ -1491,6 +1506,8 @@ vmn_arrive(struct handover *h, struct handover_ofs *ofs,
                       : MAX(1, vmn->row.seqno));
     vmn->early = handover_is_waiting(ofs);
     vmn->port = port;
+
+    bool expected = vmn->state == HANDOVER_PREPARED;
     vmn_set_state(ofs, vmn, HANDOVER_ATTACHED, now);
     /* The MoAs of an earlier stay are to be announced again. */
     for (size_t i = 0; i < vmn->row.n_pairs; i++) {
@@ -1507,15 +1524,13 @@ vmn_arrive(struct handover *h, struct handover_ofs *ofs,
     touch_vmn(h, key, true);
     if (moved) {
         note_move(h, key, now);
-        VLOG_INFO("VMN "ETH_ADDR_FMT": moved here (OFS "VMMOB_OFS_ID_FMT
-                  ", port %"PRIu32") from OFS "VMMOB_OFS_ID_FMT", sequence "
-                  "number %"PRIu64, ETH_ADDR_ARGS(key->mac), ofs->id, port,
-                  from, vmn->row.seqno);
-    } else {
-        VLOG_INFO("VMN "ETH_ADDR_FMT": is here (OFS "VMMOB_OFS_ID_FMT
-                  ", port %"PRIu32"), sequence number %"PRIu64,
-                  ETH_ADDR_ARGS(key->mac), ofs->id, port, vmn->row.seqno);
     }
+
+    struct handover_move *move = tell_move(
+        h, moved ? HANDOVER_CAME : HANDOVER_APPEARED, key, ofs->id,
+        moved ? from : 0, vmn->row.seqno);
+    move->port = port;
+    move->expected = expected;
     settle(h, key, now);
     return true;
 }
@@ -1551,6 +1566,31 @@ note_move(struct handover *h, const struct vmmob_key *key, long long int now)
     }
 }
 
+/* Notes for the user what happened to the VMN 'key', and returns that, for the
+ * caller to add to. */
+static struct handover_move *
+tell_move(struct handover *h, enum handover_move_kind kind,
+          const struct vmmob_key *key, uint64_t ofs, uint64_t other,
+          uint64_t seqno)
+{
+    struct handover_move *move;
+
+    if (h->n_moves >= HANDOVER_MAX_MOVES) {
+        /* Nobody wants to know. */
+        h->n_moves = 0;
+    }
+    if (h->n_moves >= h->allocated_moves) {
+        h->moves = x2nrealloc(h->moves, &h->allocated_moves,
+                              sizeof *h->moves);
+    }
+    move = &h->moves[h->n_moves++];
+    *move = (struct handover_move) {
+        .kind = kind, .key = *key, .ofs = ofs, .other = other, .seqno = seqno,
+        .port = OFPP_NONE,
+    };
+    return move;
+}
+
 /* The rows for the VMN 'key' changed: if its binding is not at an OFS of ours
  * where it was, it has left that one; if it is at one that it had left, then
  * whoever claimed it does so no more. */
@@ -1571,9 +1611,8 @@ settle(struct handover *h, const struct vmmob_key *key, long long int now)
                                     ? HERE_AGAIN : ELSEWHERE, vmn);
 
         if (action == LEAVE) {
-            VLOG_INFO("VMN "ETH_ADDR_FMT": left OFS "VMMOB_OFS_ID_FMT
-                      " for OFS "VMMOB_OFS_ID_FMT,
-                      ETH_ADDR_ARGS(key->mac), ofs->id, binding->ofs);
+            tell_move(h, HANDOVER_WENT, key, ofs->id, binding->ofs,
+                      binding->seqno);
             announce_leave(h, ofs, vmn);
             vmn_set_state(ofs, vmn, HANDOVER_LEFT, now);
             /* Whom it talked to here will most likely go on. */
@@ -1863,6 +1902,16 @@ receive_vmn(struct handover *h, const struct vmmob_vmn *row,
             && vmmob_table_find_binding(h->table, &row->key)->ofs
                == row->ofs) {
             note_move(h, &row->key, now);
+            if (!handover_find_ofs(h, from)) {
+                struct handover_ofs *ofs;
+                struct handover_move *move = tell_move(
+                    h, HANDOVER_PASSED, &row->key, row->ofs, from,
+                    row->seqno);
+
+                HMAP_FOR_EACH (ofs, node, &h->ofss) {
+                    move->active |= handover_is_active(ofs, &row->key);
+                }
+            }
         }
         settle(h, &row->key, now);
     }

@@ -70,6 +70,9 @@ struct handover_vmn {
     bool no_copies;             /* It gets too many packets to send copies to
                                  * where it is expected.  For the user. */
     bool early;                 /* Seen before the agent told what is known. */
+    unsigned long long int n_before;    /* HANDOVER_LEFT only, for the user:
+                                         * packets that came for it before it
+                                         * left. */
     struct ovs_list needy;      /* In 'needy' of its handover_ofs while a HoA
                                  * has no MoA; otherwise empty. */
     ofp_port_t expected;        /* HANDOVER_LEFT only: where it is expected
@@ -77,6 +80,34 @@ struct handover_vmn {
     struct ovs_list expiring;   /* In 'left' or 'prepared' of its handover_ofs
                                  * while in that state; otherwise empty. */
     long long int expires;      /* End of redirection or of preparation. */
+};
+
+/* What happened to a VMN, for those who watch. */
+enum handover_move_kind {
+    HANDOVER_APPEARED,          /* It is at an OFS of ours, and was nowhere
+                                 * else. */
+    HANDOVER_CAME,              /* Likewise, from another OFS. */
+    HANDOVER_WENT,              /* From an OFS of ours to another one. */
+    HANDOVER_PASSED,            /* From one OFS to another, neither ours. */
+    HANDOVER_REDIRECTED,        /* Redirection, after HANDOVER_WENT, is
+                                 * over. */
+};
+#define HANDOVER_N_MOVE_KINDS (HANDOVER_REDIRECTED + 1)
+
+struct handover_move {
+    enum handover_move_kind kind;
+    struct vmmob_key key;
+    uint64_t ofs;               /* Where it is now; for WENT and REDIRECTED,
+                                 * our OFS. */
+    uint64_t other;             /* Where it was, 0 for APPEARED; for WENT and
+                                 * REDIRECTED, where it is now. */
+    uint64_t seqno;
+    ofp_port_t port;            /* APPEARED and CAME only. */
+    bool expected;              /* Likewise: it was HANDOVER_PREPARED. */
+    bool active;                /* PASSED only: VMNs here talk to it. */
+    long long int since;        /* REDIRECTED only: when it left, in ms... */
+    unsigned long long int n_before;    /* ...and how many packets had come
+                                         * for it before that. */
 };
 
 /* A home address that was refused to a second claimant. */
@@ -135,7 +166,15 @@ struct handover {
     size_t n_gone, allocated_gone;
     struct handover_announcement *announcements;
     size_t n_announcements, allocated_announcements;
+
+    /* What happened, the oldest first.  The user may take it, and sets
+     * 'n_moves' to 0 then. */
+    struct handover_move *moves;
+    size_t n_moves, allocated_moves;
 };
+
+/* Most moves that are kept if the user takes none. */
+#define HANDOVER_MAX_MOVES 65536
 
 struct handover *handover_create(void);
 void handover_destroy(struct handover *);

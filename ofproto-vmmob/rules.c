@@ -453,6 +453,28 @@ rules_collect_busy(struct rules *rules, unsigned long long int max_packets,
     }
 }
 
+/* Returns the number of packets for the MoAs of the VMN 'key' that came in by
+ * the uplink, and were delivered or redirected. */
+unsigned long long int
+rules_count_arrived(const struct rules *rules, const struct vmmob_key *key)
+{
+    const struct owner owner = { .type = OWNER_VMN, .vmn = *key };
+    const struct rule_set *set = find_set(rules, &owner);
+    unsigned long long int n = 0;
+
+    for (size_t i = 0; set && i < set->list.n; i++) {
+        const struct rule_spec *spec = &set->list.specs[i];
+        struct pkt_stats stats;
+        long long int used;
+
+        if (spec->table_id == VMMOB_TABLE_ENTRY && spec->priority == 195
+            && get_stats(rules, spec, &stats, &used)) {
+            n += stats.n_packets;
+        }
+    }
+    return n;
+}
+
 static bool
 get_stats(const struct rules *rules, const struct rule_spec *spec,
           struct pkt_stats *stats, long long int *used)

@@ -56,6 +56,8 @@ void rules_collect_idle(struct rules *, const struct rules_context *,
                         size_t *n_idle);
 void rules_collect_busy(struct rules *, unsigned long long int max_packets,
                         struct vmmob_key **busy, size_t *n_busy);
+unsigned long long int rules_count_arrived(const struct rules *,
+                                           const struct vmmob_key *);
 size_t rules_count(const struct rules *);
 size_t rules_take_changed(struct rules *, struct in6_addr **addrs);
 

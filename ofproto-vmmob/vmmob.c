@@ -18,6 +18,7 @@
 #include "ofproto-vmmob/fairq.h"
 #include "ofproto-vmmob/flow-index.h"
 #include "ofproto-vmmob/frame.h"
+#include "ofproto-vmmob/moves.h"
 #include "ofproto-vmmob/show.h"
 #include "ofproto-vmmob/tail.h"
 #include "openvswitch/match.h"
@@ -147,7 +148,7 @@ struct event {
     uint8_t table_id;           /* Which table punted it. */
     uint32_t attempts;          /* How often it was sent on its way anew. */
     struct dp_packet *packet;   /* NULL if 'in_port' is gone. */
-    long long int received;     /* When it came in, in ms. */
+    long long int received;     /* When it came in, in us. */
     long long int expires;      /* In 'held' only. */
 };
 
@@ -165,6 +166,7 @@ static struct ovs_list held OVS_GUARDED_BY(vmmob_mutex)
     = OVS_LIST_INITIALIZER(&held);
 static bool retry_held OVS_GUARDED_BY(vmmob_mutex);
 static struct tail copies OVS_GUARDED_BY(vmmob_mutex);
+static struct moves moves OVS_GUARDED_BY(vmmob_mutex);
 
 /* Addresses at a bridge whose datapath flows are to be refreshed again. */
 struct refresh {
@@ -191,7 +193,7 @@ static void *vmmob_main(void *);
 static void expire_held(long long int now) OVS_REQUIRES(vmmob_mutex);
 static void start(void);
 static void enqueue(struct event *);
-static void take_events(struct ovs_list *events);
+static bool take_events(struct ovs_list *events);
 static void event_destroy(struct event *);
 static void destroy_events(struct ovs_list *events);
 
@@ -215,12 +217,17 @@ static void bridge_run(struct vmmob_bridge *, long long int now)
     OVS_REQUIRES(vmmob_mutex);
 static void find_lost(long long int now) OVS_REQUIRES(vmmob_mutex);
 
+static void note_moves(const char *seen, long long int start,
+                       long long int queued) OVS_REQUIRES(vmmob_mutex);
+static void note_phase(enum vmmob_move_phase) OVS_REQUIRES(vmmob_mutex);
+static void end_moves(long long int now) OVS_REQUIRES(vmmob_mutex);
+
 static void commit_rules(bool refresh) OVS_REQUIRES(vmmob_mutex);
 static void apply_effects(bool refresh) OVS_REQUIRES(vmmob_mutex);
 static void apply(long long int now) OVS_REQUIRES(vmmob_mutex);
 static long long int refresh_again(long long int now)
     OVS_REQUIRES(vmmob_mutex);
-static void process_event(struct event *, long long int now)
+static void process_event(struct event *, long long int turn)
     OVS_REQUIRES(vmmob_mutex);
 
 /* Initializes the module.  Does nothing else before a bridge is configured. */
@@ -264,6 +271,8 @@ vmmob_exit(void)
     tail_run(&copies, LLONG_MAX, &held);
     destroy_events(&held);
     tail_destroy(&copies);
+    moves_log(&moves, LLONG_MAX);
+    moves_destroy(&moves);
     struct refresh *refresh;
     ovs_list_push_back_all(&refreshes, &last_refreshes);
     LIST_FOR_EACH_POP (refresh, node, &refreshes) {
@@ -430,7 +439,7 @@ vmmob_punt(struct ofproto_dpif *ofproto, const struct dp_packet *packet,
     event->in_port = state->metadata.in_port;
     event->table_id = state->table_id;
     event->attempts = state->metadata.regs[2];
-    event->received = time_msec();
+    event->received = time_usec();
     event->packet = dp_packet_clone_data(dp_packet_data(packet),
                                          dp_packet_size(packet));
     if (dp_packet_l4_checksum_partial(packet)) {
@@ -457,6 +466,7 @@ start(void)
     vmmob->handover = handover_create();
     vmmob->agent = agent_create();
     tail_init(&copies);
+    moves_init(&moves);
     flow_index_enable(true);
     ovs_mutex_unlock(&vmmob_mutex);
 
@@ -472,22 +482,25 @@ vmmob_main(void *arg OVS_UNUSED)
     while (!latch_is_set(&exit_latch)) {
         struct ovs_list events = OVS_LIST_INITIALIZER(&events);
         uint64_t seqno = seq_read(queue_seq);
-        long long int now = time_msec();
+        long long int turn = time_usec();
+        long long int now = turn / 1000;
+        bool more = take_events(&events);
         struct event *event;
-
-        take_events(&events);
 
         ovs_mutex_lock(&vmmob_mutex);
         LIST_FOR_EACH_POP (event, node, &events) {
-            process_event(event, now);
+            process_event(event, turn);
         }
         /* All that moved as one, before anything else. */
         apply(now);
 
+        turn = time_usec();
         if (agent_run(vmmob->agent, vmmob->handover, now)) {
             retry_held = true;
+            note_moves(NULL, turn, -1);
         }
         handover_run(vmmob->handover, now);
+        note_moves(NULL, turn, -1);
         find_lost(now);
         apply(now);
 
@@ -498,7 +511,7 @@ vmmob_main(void *arg OVS_UNUSED)
             vmmob->n_held = 0;
             ovs_list_push_back_all(&again, &held);
             LIST_FOR_EACH_POP (event, node, &again) {
-                process_event(event, now);
+                process_event(event, turn);
             }
         }
 
@@ -510,9 +523,14 @@ vmmob_main(void *arg OVS_UNUSED)
         }
         expire_held(now);
         apply(now);
+        end_moves(now);
+        if (!more) {
+            moves_log(&moves, now);
+        }
 
         long long int next = MIN(handover_next_event(vmmob->handover),
                                  refresh_again(now));
+        next = MIN(next, moves_next_event(&moves));
         next = MIN(next, tail_next_event(&copies));
         HMAP_FOR_EACH (b, node, &vmmob->bridges) {
             if (b->enabled) {
@@ -591,11 +609,12 @@ enqueue(struct event *event)
     seq_change(queue_seq);
 }
 
-/* Moves the next few events to 'events'. */
-static void
+/* Moves the next few events to 'events'.  Returns true if there are more. */
+static bool
 take_events(struct ovs_list *events)
 {
     struct ovs_list *item;
+    bool more;
 
     ovs_mutex_lock(&queue_mutex);
     ovs_list_push_back_all(events, &news);
@@ -606,10 +625,12 @@ take_events(struct ovs_list *events)
         }
         ovs_list_push_back(events, item);
     }
-    if (queue.n_items) {
+    more = queue.n_items > 0;
+    if (more) {
         poll_immediate_wake();
     }
     ovs_mutex_unlock(&queue_mutex);
+    return more;
 }
 
 static void
@@ -1515,6 +1536,118 @@ bridge_run(struct vmmob_bridge *b, long long int now)
     }
 }
 
+/* Moves, for those who watch. */
+
+static struct vmmob_bridge *
+bridge_find_by_id(uint64_t id)
+    OVS_REQUIRES(vmmob_mutex)
+{
+    struct vmmob_bridge *b;
+
+    HMAP_FOR_EACH (b, node, &vmmob->bridges) {
+        if (b->enabled && b->id == id) {
+            return b;
+        }
+    }
+    return NULL;
+}
+
+/* Takes what has just happened to VMNs, because of what was 'seen' of them and
+ * came in at 'start', in us, and was taken from the queue at 'queued'; if
+ * 'seen' is NULL, then others said so. */
+static void
+note_moves(const char *seen, long long int start, long long int queued)
+{
+    struct handover *h = vmmob->handover;
+    long long int now;
+
+    if (!h->n_moves) {
+        return;
+    }
+    now = time_usec();
+    for (size_t i = 0; i < h->n_moves; i++) {
+        const struct handover_move *what = &h->moves[i];
+        bool redirected = what->kind == HANDOVER_REDIRECTED;
+        bool came = (what->kind == HANDOVER_APPEARED
+                     || what->kind == HANDOVER_CAME);
+        struct move *move = moves_begin(&moves, what, came ? seen : NULL,
+                                        start);
+
+        if (redirected) {
+            const struct vmmob_bridge *b = bridge_find_by_id(what->ofs);
+            unsigned long long int n
+                = b ? rules_count_arrived(b->rules, &what->key) : 0;
+
+            move->n_redirected = n - MIN(n, what->n_before);
+            move->duration = now / 1000 - what->since;
+            continue;
+        }
+        if (came && queued >= 0) {
+            move->phases[VMMOB_MOVE_QUEUED] = MAX(0, queued - start);
+        }
+        move->phases[VMMOB_MOVE_DECIDED] = now - start;
+    }
+    h->n_moves = 0;
+}
+
+/* The moves that are under way have got to 'phase' now. */
+static void
+note_phase(enum vmmob_move_phase phase)
+{
+    long long int now;
+
+    if (!moves.n) {
+        return;
+    }
+    now = time_usec();
+    for (size_t i = 0; i < moves.n; i++) {
+        struct move *move = &moves.moves[i];
+        enum handover_move_kind kind = move->what.kind;
+        bool here = kind == HANDOVER_APPEARED || kind == HANDOVER_CAME;
+
+        if (move->phases[phase] >= 0 || kind == HANDOVER_REDIRECTED
+            || (phase == VMMOB_MOVE_COPIES && !move->n_copies)
+            || ((phase == VMMOB_MOVE_PUBLISHED
+                 || phase == VMMOB_MOVE_ANNOUNCED) && !here)) {
+            continue;
+        }
+        if (phase == VMMOB_MOVE_ANNOUNCED) {
+            const struct handover_ofs *ofs
+                = handover_find_ofs(vmmob->handover, move->what.ofs);
+            const struct handover_vmn *vmn
+                = ofs ? handover_find_vmn(ofs, &move->what.key) : NULL;
+
+            if (!vmn || !vmn->row.n_pairs
+                || !ipv6_addr_is_set(&vmn->row.pairs[0].moa)) {
+                continue;
+            }
+        }
+        move->phases[phase] = now - move->start;
+    }
+}
+
+/* All is done about the moves that were under way. */
+static void
+end_moves(long long int now)
+{
+    if (!moves.n) {
+        return;
+    }
+    note_phase(VMMOB_MOVE_COPIES);
+    for (size_t i = 0; i < moves.n; i++) {
+        const struct handover_move *what = &moves.moves[i].what;
+        const struct vmmob_bridge *b = (what->kind == HANDOVER_WENT
+                                        ? bridge_find_by_id(what->ofs) : NULL);
+        struct handover_vmn *vmn
+            = b ? handover_find_vmn(bridge_ofs(b), &what->key) : NULL;
+
+        if (vmn && vmn->state == HANDOVER_LEFT) {
+            vmn->n_before = rules_count_arrived(b->rules, &what->key);
+        }
+    }
+    moves_end(&moves, now);
+}
+
 /* Effects. */
 
 void
@@ -1539,6 +1672,10 @@ apply_effects(bool refresh)
             }
         }
         sset_clear(ports);
+    }
+    if (vmmob->handover->n_moves) {
+        /* What an operator had done. */
+        note_moves(NULL, time_usec(), -1);
     }
     if (!handover_has_effects(vmmob->handover)) {
         commit_rules(refresh);
@@ -1572,7 +1709,10 @@ apply_effects(bool refresh)
     /* What the others do because of the news takes a moment, so the rules are
      * there in time. */
     commit_rules(refresh);
-    agent_send(vmmob->agent, &msg);
+    note_phase(VMMOB_MOVE_RULES);
+    if (agent_send(vmmob->agent, &msg)) {
+        note_phase(VMMOB_MOVE_PUBLISHED);
+    }
     HMAP_FOR_EACH (b, node, &vmmob->bridges) {
         for (size_t i = 0; b->enabled && i < effects.n_announcements; i++) {
             const struct handover_announcement *a = &effects.announcements[i];
@@ -1586,6 +1726,7 @@ apply_effects(bool refresh)
             }
         }
     }
+    note_phase(VMMOB_MOVE_ANNOUNCED);
     vmmob_msg_uninit(&msg);
     handover_effects_uninit(&effects);
     retry_held = true;
@@ -1682,6 +1823,7 @@ static void
 apply(long long int now)
 {
     struct vmmob_bridge *b;
+    bool all_complete = true;
 
     apply_effects(true);
     HMAP_FOR_EACH (b, node, &vmmob->bridges) {
@@ -1695,6 +1837,7 @@ apply(long long int now)
             bool complete = refresh_flows(b, addrs, n_addrs, &n_changed);
 
             COVERAGE_ADD(vmmob_refresh, n_changed);
+            all_complete = all_complete && complete;
             if (!complete) {
                 free(addrs);
                 continue;
@@ -1706,6 +1849,9 @@ apply(long long int now)
             refresh->n_addrs = n_addrs;
             ovs_list_push_back(&refreshes, &refresh->node);
         }
+    }
+    if (all_complete) {
+        note_phase(VMMOB_MOVE_FLOWS);
     }
 }
 
@@ -1828,6 +1974,15 @@ deliver_copies(struct vmmob_bridge *b, const struct vmmob_key *key,
         ovs_list_push_back(&held, &event->node);
         vmmob->n_held++;
         retry_held = true;
+        for (size_t i = moves.n; i-- > 0; ) {
+            struct move *move = &moves.moves[i];
+
+            if (move->what.kind == HANDOVER_CAME
+                && vmmob_key_equals(&move->what.key, key)) {
+                move->n_copies++;
+                break;
+            }
+        }
     }
     COVERAGE_ADD(vmmob_copy_dropped, ovs_list_size(&gone));
     destroy_events(&gone);
@@ -2079,12 +2234,25 @@ process_arp_request(struct vmmob_bridge *b, struct event *event,
     return false;
 }
 
+/* Returns the name of what 'frame' is, for people. */
+static const char *
+frame_to_string(const struct frame *frame)
+{
+    return (frame->type == FRAME_RARP ? "RARP"
+            : frame->type == FRAME_ARP_REQUEST
+            || frame->type == FRAME_ARP_REPLY
+            ? (ipv6_addr_equals(&frame->ip_src, &frame->ip_dst)
+               ? "gratuitous ARP" : "ARP")
+            : "IP");
+}
+
 /* A packet that came in by a VM port.  Returns true if 'event' was taken. */
 static bool
 process_vm(struct vmmob_bridge *b, struct event *event,
-           const struct frame *frame, long long int now)
+           const struct frame *frame, long long int turn)
     OVS_REQUIRES(vmmob_mutex)
 {
+    long long int now = turn / 1000;
     struct handover_ofs *ofs = bridge_ofs(b);
     const struct vmmob_key key = { .tenant = 0, .mac = frame->src };
     bool has_hoa = handover_is_home(ofs, &frame->ip_src);
@@ -2105,7 +2273,8 @@ process_vm(struct vmmob_bridge *b, struct event *event,
     /* What it sent just before it left, and is heard only now, does not make
      * it come back. */
     const struct handover_vmn *vmn = handover_find_vmn(ofs, &key);
-    if (vmn && vmn->state == HANDOVER_LEFT && event->received <= vmn->since) {
+    if (vmn && vmn->state == HANDOVER_LEFT
+        && event->received / 1000 <= vmn->since) {
         COVERAGE_INC(vmmob_heard_late);
         return false;
     }
@@ -2113,8 +2282,12 @@ process_vm(struct vmmob_bridge *b, struct event *event,
     /* What gets no further than table 253 is from a VMN known to be here. */
     static struct vlog_rate_limit full_rl = VLOG_RATE_LIMIT_INIT(5, 20);
     if (event->table_id == VMMOB_TABLE_ENTRY) {
-        switch (handover_sight(vmmob->handover, ofs, &key, event->in_port,
-                               has_hoa ? &frame->ip_src : NULL, now)) {
+        enum handover_sighting sighting
+            = handover_sight(vmmob->handover, ofs, &key, event->in_port,
+                             has_hoa ? &frame->ip_src : NULL, now);
+
+        note_moves(frame_to_string(frame), event->received, turn);
+        switch (sighting) {
         case SIGHTED_HERE:
             deliver_copies(b, &key, now);
             break;
@@ -2210,10 +2383,12 @@ process_vm(struct vmmob_bridge *b, struct event *event,
     }
 }
 
-/* Processes and eventually frees 'event'. */
+/* Processes and eventually frees 'event'.  This turn of the thread began at
+ * 'turn', in us. */
 static void
-process_event(struct event *event, long long int now)
+process_event(struct event *event, long long int turn)
 {
+    long long int now = turn / 1000;
     struct vmmob_bridge *b, *found = NULL;
     struct frame frame;
     struct flow flow;
@@ -2249,7 +2424,7 @@ process_event(struct event *event, long long int now)
     } else if (event->in_port == found->uplink) {
         taken = process_uplink(found, event, &frame, now);
     } else {
-        taken = process_vm(found, event, &frame, now);
+        taken = process_vm(found, event, &frame, turn);
     }
 
 out:

@@ -19,6 +19,7 @@
  *   - handover.[ch]: what is decided, without packets, flows or sockets.
  *   - pool.[ch], settings.[ch]: mobile addresses; other_config.
  *   - damping.[ch]: what moves too often.
+ *   - moves.[ch]: what moves took, in the log and in figures.
  *   - port-table.[ch], fairq.[ch]: whose a port is; the queue between the
  *     handlers and the module's thread.
  *   - rules.[ch]: OpenFlow rules for what was decided.

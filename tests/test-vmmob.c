@@ -27,6 +27,7 @@
 #include "ofproto-vmmob/damping.h"
 #include "ofproto-vmmob/fairq.h"
 #include "ofproto-vmmob/flow-index.h"
+#include "ofproto-vmmob/moves.h"
 #include "ofproto-vmmob/tail.h"
 #include "ofproto-vmmob/handover.h"
 #include "openvswitch/dynamic-string.h"
@@ -3179,6 +3180,49 @@ test_limits(struct ovs_cmdl_context *ctx)
     }
 }
 
+/* N moves at once, each with its line in the log as long as there may be so
+ * many, and a line for the others. */
+static void
+test_moves(struct ovs_cmdl_context *ctx)
+{
+    struct handover_move what = {
+        .kind = HANDOVER_CAME, .ofs = 2, .other = 1, .seqno = 7,
+        .port = OFP_PORT_C(3),
+    };
+    int n = atoi(ctx->argv[1]);
+    struct moves moves;
+
+    moves_init(&moves);
+    ovs_assert(moves_next_event(&moves) == LLONG_MAX);
+    for (int i = 0; i < n; i++) {
+        struct move *move;
+
+        eth_addr_from_uint64(0x0a0000000000 + i, &what.key.mac);
+        move = moves_begin(&moves, &what, "RARP", 1000);
+        move->phases[VMMOB_MOVE_DECIDED] = i;
+        move->phases[VMMOB_MOVE_RULES] = 1000 + i;
+    }
+    ovs_assert(moves.n == n);
+    moves_end(&moves, 5000);
+    ovs_assert(!moves.n && moves_next_event(&moves) == LLONG_MIN);
+    moves_log(&moves, 5000);
+    ovs_assert(moves_next_event(&moves)
+               == (n > MOVES_LOG_BURST ? 5000 + MOVES_SUMMARY_MS
+                   : LLONG_MAX));
+    moves_log(&moves, 5000 + MOVES_SUMMARY_MS);
+    ovs_assert(moves_next_event(&moves) == LLONG_MAX);
+
+    /* All of them count. */
+    uint64_t n_rules = 0;
+    for (size_t i = 0; i < VMMOB_N_BUCKETS; i++) {
+        n_rules += moves.phases[VMMOB_HERE][VMMOB_MOVE_RULES].n[i];
+    }
+    ovs_assert(n_rules == n && moves.n_by_kind[HANDOVER_CAME] == n);
+    ovs_assert(moves.phases[VMMOB_HERE][VMMOB_MOVE_RULES].sum_us
+               == 1000ULL * n + (n - 1ULL) * n / 2);
+    moves_destroy(&moves);
+}
+
 static const struct ovs_cmdl_command commands[] = {
     { "compare", NULL, 0, 0, test_compare, OVS_RO },
     { "pairs", NULL, 0, 0, test_pairs, OVS_RO },
@@ -3197,6 +3241,7 @@ static const struct ovs_cmdl_command commands[] = {
     { "limits", "SEED N", 2, 2, test_limits, OVS_RO },
     { "flow-index", "SEED N", 2, 2, test_flow_index, OVS_RO },
     { "tail", "SEED N", 2, 2, test_tail, OVS_RO },
+    { "moves", "N", 1, 1, test_moves, OVS_RO },
     { NULL, NULL, 0, 0, NULL, OVS_RO },
 };
 
