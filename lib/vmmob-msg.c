@@ -21,6 +21,7 @@
 #include "openvswitch/json.h"
 #include "packets.h"
 #include "util.h"
+#include "vmmob-stats.h"
 
 /* A JSON object that is being decoded.  Only the first error is kept.  After
  * an error the object_get_*() functions return harmless values, so that the
@@ -105,6 +106,8 @@ vmmob_msg_uninit(struct vmmob_msg *msg)
             free(msg->del_ports[i]);
         }
         free(msg->del_ports);
+        vmmob_stats_destroy(msg->stats);
+        free(msg->stats);
     }
 }
 
@@ -114,7 +117,7 @@ bool
 vmmob_msg_is_empty(const struct vmmob_msg *msg)
 {
     return (msg->type == VMMOB_MSG_UPDATE && !vmmob_msg_n_rows(msg)
-            && !msg->partial);
+            && !msg->partial && !msg->want_stats && !msg->stats);
 }
 
 /* Returns the number of rows in 'msg', those to put and those to remove. */
@@ -262,6 +265,12 @@ vmmob_msg_encode(const struct vmmob_msg *msg)
         }
         if (msg->partial) {
             json_object_put(update, "partial", json_boolean_create(true));
+        }
+        if (msg->want_stats) {
+            json_object_put(update, "want_stats", json_boolean_create(true));
+        }
+        if (msg->stats) {
+            json_object_put(update, "stats", vmmob_stats_to_json(msg->stats));
         }
         json_array_add(params, update);
     }
@@ -502,8 +511,22 @@ decode_update(const struct json *json, struct vmmob_msg *msg)
     del_ports = object_get_rows(&object, "del_ports");
     msg->partial = (!object.error && shash_find(json->object, "partial")
                     && object_get_boolean(&object, "partial"));
+    msg->want_stats = (!object.error && shash_find(json->object, "want_stats")
+                       && object_get_boolean(&object, "want_stats"));
     if (object.error) {
         return object.error;
+    }
+
+    const struct json *stats = shash_find_data(json->object, "stats");
+    if (stats) {
+        msg->stats = xmalloc(sizeof *msg->stats);
+
+        char *error = vmmob_stats_from_json(stats, msg->stats);
+        if (error) {
+            free(msg->stats);
+            msg->stats = NULL;
+            return error;
+        }
     }
 
 #define DECODE_ROWS(NAME, FROM_JSON)                                        \

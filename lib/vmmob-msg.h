@@ -41,6 +41,8 @@
  *   "del_ports": array of "name"
  *
  *   "partial": true              (default: false)
+ *   "want_stats": true           (default: false)
+ *   "stats": {...}               (see vmmob-stats.h)
  *
  * "partial", between "begin" and "end", says that ovs-vmmobd has not read all
  * sites' databases yet: then what it does not say of an OFS that it does not
@@ -50,12 +52,17 @@
  * this hypervisor's interfaces.  It tells them even before "begin", if it does
  * not know yet what is in its site's database.
  *
+ * With "want_stats", in an "update" of its own at any time, ovs-vmmobd asks
+ * for what ovs-vswitchd counts, which answers with an "update" with "stats".
+ * One that does not know this does not answer.
+ *
  * Unknown members are ignored, so that either side may be the newer one. */
 
 #include "vmmob-binding.h"
 
 struct json;
 struct jsonrpc_msg;
+struct vmmob_stats;
 
 enum vmmob_msg_type {
     VMMOB_MSG_BEGIN,
@@ -86,6 +93,8 @@ struct vmmob_msg {
     char **del_ports;
     size_t n_del_ports, allocated_del_ports;
     bool partial;
+    bool want_stats;
+    struct vmmob_stats *stats;  /* NULL if none. */
 };
 
 void vmmob_msg_init(struct vmmob_msg *, enum vmmob_msg_type);

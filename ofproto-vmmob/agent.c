@@ -41,6 +41,7 @@ struct agent {
     struct jsonrpc *rpc;        /* NULL while nobody is connected. */
     bool synced;                /* It said what is known, we said what we
                                  * author: from here on, just changes. */
+    bool wants_stats;           /* It asked for what we count. */
 };
 
 static void send_update(struct agent *, const struct vmmob_msg *);
@@ -140,6 +141,7 @@ agent_run(struct agent *agent, struct handover *h, long long int now)
             disconnect(agent);
             return received;
         }
+        agent->wants_stats |= msg.want_stats;
         handover_receive(h, &msg, now);
         received = true;
         if (msg.type == VMMOB_MSG_END) {
@@ -186,6 +188,23 @@ agent_send(struct agent *agent, const struct vmmob_msg *update)
         send_update(agent, update);
     }
     return true;
+}
+
+/* Returns true if the agent waits for agent_send_stats(). */
+bool
+agent_wants_stats(const struct agent *agent)
+{
+    return agent->rpc && agent->wants_stats;
+}
+
+/* Sends 'stats', which the agent asked for.  The caller keeps it. */
+void
+agent_send_stats(struct agent *agent, struct vmmob_stats *stats)
+{
+    struct vmmob_msg msg = { .type = VMMOB_MSG_UPDATE, .stats = stats };
+
+    agent->wants_stats = false;
+    send_msg(agent, &msg);
 }
 
 const char *
@@ -261,5 +280,5 @@ disconnect(struct agent *agent)
 {
     jsonrpc_close(agent->rpc);
     agent->rpc = NULL;
-    agent->synced = false;
+    agent->synced = agent->wants_stats = false;
 }

@@ -12,6 +12,7 @@
 struct agent;
 struct handover;
 struct vmmob_msg;
+struct vmmob_stats;
 
 struct agent *agent_create(void);
 void agent_destroy(struct agent *);
@@ -23,6 +24,8 @@ bool agent_run(struct agent *, struct handover *, long long int now);
 void agent_wait(struct agent *);
 
 bool agent_send(struct agent *, const struct vmmob_msg *update);
+bool agent_wants_stats(const struct agent *);
+void agent_send_stats(struct agent *, struct vmmob_stats *);
 const char *agent_get_status(const struct agent *);
 
 #endif /* ofproto-vmmob/agent.h */

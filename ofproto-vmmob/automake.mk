@@ -67,6 +67,8 @@ VMMOBD_SOURCES = \
 	utilities/vmmobd-limits.h \
 	utilities/vmmobd-listener.c \
 	utilities/vmmobd-listener.h \
+	utilities/vmmobd-metrics.c \
+	utilities/vmmobd-metrics.h \
 	utilities/vmmobd-ports.c \
 	utilities/vmmobd-ports.h \
 	utilities/vmmobd-publisher.c \
@@ -114,6 +116,10 @@ man_MANS += utilities/vmmob.7
 CLEANFILES += utilities/vmmob.7
 MAN_FRAGMENTS += ofproto-vmmob/vmmob-unixctl.man
 
+# For Prometheus.
+EXTRA_DIST += utilities/vmmob-alerts.yml tests/vmmob-alerts.yml
+pkgdata_DATA += utilities/vmmob-alerts.yml
+
 # The VM_Mobility database.
 EXTRA_DIST += utilities/vmmob.ovsschema
 pkgdata_DATA += utilities/vmmob.ovsschema
@@ -141,8 +147,13 @@ TESTSUITE_AT += \
 	tests/vmmob-libvirt.at \
 	tests/vmmob-peer.at \
 	tests/vmmob-sim.at
-EXTRA_DIST += tests/vmmob-frame.py tests/vmmob-subscriber.py tests/vmmob-switch.py
-FLAKE8_PYFILES += tests/vmmob-frame.py tests/vmmob-subscriber.py tests/vmmob-switch.py
+VMMOB_PYFILES = \
+	tests/vmmob-frame.py \
+	tests/vmmob-metrics.py \
+	tests/vmmob-subscriber.py \
+	tests/vmmob-switch.py
+EXTRA_DIST += $(VMMOB_PYFILES)
+FLAKE8_PYFILES += $(VMMOB_PYFILES)
 tests_ovstest_SOURCES += tests/test-vmmob.c
 tests_ovstest_LDADD += ofproto-vmmob/libvmmob.la
 

@@ -80,6 +80,9 @@ struct vmmob_bridge {
     unsigned long long int n_answered;  /* ARP requests answered. */
     unsigned long long int n_bad;       /* Frames that say nothing or lie. */
     unsigned long long int n_unresolved;    /* Packets for nobody known. */
+
+    /* Statistics of ports that are gone, since then. */
+    unsigned long long int past_forged, past_blocked, past_refused;
 };
 
 struct vmmob {

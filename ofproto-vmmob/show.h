@@ -6,10 +6,14 @@
 #include "ofproto-vmmob/bridge.h"
 
 struct vmmob_problems;
+struct vmmob_stats;
 
 /* ovs-appctl vmmob/...; main thread only. */
 void show_init(void);
 
+/* Any thread. */
+void show_get_stats(const struct vmmob *, struct vmmob_stats *)
+    OVS_REQUIRES(vmmob_mutex);
 void show_get_problems(const struct vmmob *, struct vmmob_problems *)
     OVS_REQUIRES(vmmob_mutex);
 

@@ -221,6 +221,7 @@ static void note_moves(const char *seen, long long int start,
                        long long int queued) OVS_REQUIRES(vmmob_mutex);
 static void note_phase(enum vmmob_move_phase) OVS_REQUIRES(vmmob_mutex);
 static void end_moves(long long int now) OVS_REQUIRES(vmmob_mutex);
+static void send_stats(void) OVS_REQUIRES(vmmob_mutex);
 
 static void commit_rules(bool refresh) OVS_REQUIRES(vmmob_mutex);
 static void apply_effects(bool refresh) OVS_REQUIRES(vmmob_mutex);
@@ -526,6 +527,9 @@ vmmob_main(void *arg OVS_UNUSED)
         end_moves(now);
         if (!more) {
             moves_log(&moves, now);
+            if (agent_wants_stats(vmmob->agent)) {
+                send_stats();
+            }
         }
 
         long long int next = MIN(handover_next_event(vmmob->handover),
@@ -786,6 +790,9 @@ vm_port_destroy(struct vmmob_bridge *b, struct vmmob_vm_port *port,
     OVS_REQUIRES(vmmob_mutex)
 {
     handover_port_gone(vmmob->handover, bridge_ofs(b), port->number, now);
+    b->past_forged += vmmob_count_forged(b, port);
+    b->past_blocked += vmmob_count_blocked(b, port);
+    b->past_refused += port->n_refused;
     rules_update_port(b->rules, port->number, NULL);
     rules_update_block(b->rules, port->number, false);
     hmap_remove(&b->vm_ports, &port->node);
@@ -1113,6 +1120,7 @@ bridge_configure(struct vmmob_bridge *b, const struct smap *other_config,
         b->next_revalidation = LLONG_MAX;
         b->next_ask = LLONG_MAX;
         b->n_punted = b->n_answered = b->n_bad = b->n_unresolved = 0;
+        b->past_forged = b->past_blocked = b->past_refused = 0;
 
         ovs_mutex_lock(&ofproto_mutex);
         for (int i = VMMOB_TABLE_SOURCE; i <= VMMOB_TABLE_DESTINATION; i++) {
@@ -1648,6 +1656,30 @@ end_moves(long long int now)
     moves_end(&moves, now);
 }
 
+/* Tells the agent what is counted here. */
+static void
+send_stats(void)
+{
+    struct vmmob_stats stats;
+
+    vmmob_stats_init(&stats);
+    show_get_stats(vmmob, &stats);
+    stats.values[VMMOB_STAT_APPEARED] = moves.n_by_kind[HANDOVER_APPEARED];
+    stats.values[VMMOB_STAT_CAME] = moves.n_by_kind[HANDOVER_CAME];
+    stats.values[VMMOB_STAT_WENT] = moves.n_by_kind[HANDOVER_WENT];
+    stats.values[VMMOB_STAT_PASSED] = moves.n_by_kind[HANDOVER_PASSED];
+    stats.values[VMMOB_STAT_REDIRECTED] = moves.n_redirected;
+    BUILD_ASSERT_DECL(sizeof stats.phases == sizeof moves.phases);
+    memcpy(stats.phases, moves.phases, sizeof stats.phases);
+    ovs_mutex_lock(&queue_mutex);
+    stats.values[VMMOB_STAT_QUEUED] = queue.n_items;
+    ovs_mutex_unlock(&queue_mutex);
+    stats.values[VMMOB_STAT_HELD] = vmmob->n_held;
+    stats.values[VMMOB_STAT_KEPT] = copies.n_packets;
+    agent_send_stats(vmmob->agent, &stats);
+    vmmob_stats_destroy(&stats);
+}
+
 /* Effects. */
 
 void
@@ -1974,8 +2006,8 @@ deliver_copies(struct vmmob_bridge *b, const struct vmmob_key *key,
         ovs_list_push_back(&held, &event->node);
         vmmob->n_held++;
         retry_held = true;
-        for (size_t i = moves.n; i-- > 0; ) {
-            struct move *move = &moves.moves[i];
+        for (size_t i = moves.n; i > 0; i--) {
+            struct move *move = &moves.moves[i - 1];
 
             if (move->what.kind == HANDOVER_CAME
                 && vmmob_key_equals(&move->what.key, key)) {

@@ -12,6 +12,8 @@ what it is told to say:
     update JSON     Send an "update", and author what it says.
     update @FILE    Likewise.
     raw STRING      Send STRING as it is.
+    stats JSON      Answer so when the agent asks for figures.  Before that,
+                    it gets no answer, as from an older switch.
     pause, resume   Stop and start to read from the agent.
     count           How many connections, "end"s and "update"s there were.
 """
@@ -87,6 +89,7 @@ class Switch(object):
         self.coming = None          # Likewise, between "begin" and "end".
         self.authored = None        # None if not told yet.
         self.paused = False
+        self.stats = None
         self.n_connections = self.n_ends = self.n_updates = 0
 
     def run(self):
@@ -122,6 +125,8 @@ class Switch(object):
             self.n_updates += 1
             (self.known if self.coming is None else self.coming).apply(
                 msg.params[0])
+            if msg.params[0].get("want_stats") and self.stats is not None:
+                self.send("update", [{"stats": self.stats}])
         elif msg.method == "end":
             self.n_ends += 1
             self.known = self.coming
@@ -179,6 +184,9 @@ def main():
         if switch.rpc:
             switch.rpc.stream.send(string.encode())
 
+    def stats(answer):
+        switch.stats = json.loads(answer)
+
     def pause(paused):
         switch.paused = paused
 
@@ -187,6 +195,7 @@ def main():
     command("author", "JSON", 1, author)
     command("update", "JSON", 1, update)
     command("raw", "STRING", 1, raw)
+    command("stats", "JSON", 1, stats)
     command("pause", "", 0, lambda: pause(True))
     command("resume", "", 0, lambda: pause(False))
     command("count", "", 0, lambda: "%d connections, %d ends, %d updates\n"

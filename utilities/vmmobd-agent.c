@@ -66,6 +66,7 @@ agent_create(const char *conf_remote, const char *switch_remote, bool take_ssl)
     a->link = switch_link_create(switch_remote);
     a->publisher = publisher_create(a->link->authored);
     listener_init(&a->listener);
+    metrics_init(&a->metrics);
     return a;
 }
 
@@ -75,6 +76,7 @@ agent_destroy(struct agent *a)
     if (a) {
         publisher_destroy(a->publisher);
         listener_destroy(&a->listener);
+        metrics_destroy(&a->metrics);
         switch_link_destroy(a->link);
         for (size_t i = 0; i < a->n_dbs; i++) {
             sitedb_destroy(a->dbs[i], &a->news);
@@ -101,12 +103,14 @@ agent_run(struct agent *a)
         publisher_run(a->publisher, a->dbs[0]);
         listener_run(&a->listener, a->dbs[0]);
     }
+    metrics_run(&a->metrics, a);
 }
 
 void
 agent_wait(const struct agent *a)
 {
     ovsdb_idl_wait(a->conf);
+    metrics_wait(&a->metrics);
     if (a->configured) {
         for (size_t i = 0; i < a->n_dbs; i++) {
             sitedb_wait(a->dbs[i]);
@@ -168,6 +172,7 @@ run_conf(struct agent *a)
     publisher_set_identity(a->publisher, a->settings.site,
                            a->settings.system_id);
     listener_set(&a->listener, &a->settings, cfg->ssl);
+    metrics_set(&a->metrics, &a->settings);
 }
 
 /* Puts the keys and certificates that the database names in force, also when

@@ -25,6 +25,7 @@
 #include "vmmobd-known.h"
 #include "vmmobd-limits.h"
 #include "vmmobd-listener.h"
+#include "vmmobd-metrics.h"
 #include "vmmobd-ports.h"
 #include "vmmobd-rowset.h"
 #include "vmmobd-settings.h"
@@ -50,6 +51,7 @@ struct agent {
     struct switch_link *link;
     struct publisher *publisher;
     struct listener listener;
+    struct metrics metrics;
 };
 
 struct agent *agent_create(const char *conf_remote, const char *switch_remote,

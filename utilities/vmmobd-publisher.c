@@ -13,6 +13,7 @@
 #include "openvswitch/poll-loop.h"
 #include "openvswitch/vlog.h"
 #include "ovsdb-idl.h"
+#include "packets.h"
 #include "timeval.h"
 #include "util.h"
 #include "utilities/vmmob-idl.h"
@@ -53,6 +54,12 @@ struct publisher_item {
                                          * NULL. */
     struct ovs_list flight_node;        /* In 'items' of 'flight'. */
 
+    long long int wanted_since; /* When it was first queued for what is to be
+                                 * written, in us. */
+    long long int flight_since; /* Likewise, for what is in 'flight'. */
+    uint64_t moved;             /* If the flight is about a move, the VMN's
+                                 * sequence number, otherwise 0. */
+
     bool alone;                 /* In a transaction of its own? */
     int retry_msec;             /* Backoff, 0 before the first refusal. */
     long long int not_before;   /* When to try again, in ms. */
@@ -73,6 +80,9 @@ static void land(struct publisher *, const struct sitedb *);
 static void finish(struct publisher *, struct publisher_flight *,
                    enum ovsdb_idl_txn_status, const struct sitedb *);
 static void refused(struct publisher *, struct publisher_item *);
+static uint64_t get_move(const struct publisher *, const struct sitedb *,
+                         const struct row_name *);
+static void committed(struct publisher *, const struct publisher_item *);
 
 static bool differs(const struct publisher *, const struct sitedb *,
                     const struct row_name *);
@@ -333,6 +343,9 @@ launch(struct publisher *p, const struct sitedb *db)
 
         ovs_list_remove(&item->queue_node);
         item->queued = false;
+        item->flight_since = item->wanted_since;
+        item->wanted_since = LLONG_MAX;
+        item->moved = get_move(p, db, &item->name);
         if (write_row(p, db, &item->name, flight->txn)) {
             n++;
             item->flight = flight;
@@ -399,6 +412,11 @@ finish(struct publisher *p, struct publisher_flight *flight,
 
     LIST_FOR_EACH_POP (item, flight_node, &flight->items) {
         item->flight = NULL;
+        if (ok) {
+            committed(p, item);
+        } else {
+            item->wanted_since = item->flight_since;
+        }
         if (error) {
             refused(p, item);
         } else if (!ok) {
@@ -419,6 +437,40 @@ finish(struct publisher *p, struct publisher_flight *flight,
     p->n_flights--;
     ovsdb_idl_txn_destroy(flight->txn);
     free(flight);
+}
+
+/* If the VMN whose row is called 'name' has moved since it was written into
+ * 'db', returns the new sequence number, otherwise 0. */
+static uint64_t
+get_move(const struct publisher *p, const struct sitedb *db,
+         const struct row_name *name)
+{
+    const struct vmmob_vmn *vmn = (name->is_ofs ? NULL
+                                   : vmmob_table_find_row(p->wanted,
+                                                          &name->key,
+                                                          name->ofs));
+    const struct vmmobrec_vmn *row = vmn ? sitedb_find_vmn(db, name) : NULL;
+
+    return (vmn && vmn->state == VMMOB_ACTIVE
+            && !(row && row->sequence == vmn->seqno
+                 && !strcmp(row->state, vmmob_state_to_string(vmn->state)))
+            ? vmn->seqno : 0);
+}
+
+/* What 'item' was in a transaction for is in the database now. */
+static void
+committed(struct publisher *p, const struct publisher_item *item)
+{
+    static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(50 * 60, 500);
+    long long int us = MAX(0, time_usec() - item->flight_since);
+
+    vmmob_histogram_add(&p->commits, us);
+    if (item->moved) {
+        VLOG_INFO_RL(&rl, "VMN "ETH_ADDR_FMT": at OFS "VMMOB_OFS_ID_FMT" with "
+                     "sequence number %"PRIu64"; ms: committed %lld.%03lld",
+                     ETH_ADDR_ARGS(item->name.key.mac), item->name.ofs,
+                     item->moved, us / 1000, us % 1000);
+    }
 }
 
 /* Queues 'item', which was in a transaction that the server has refused. */
@@ -634,8 +686,10 @@ enqueue(struct publisher *p, const struct row_name *name)
     if (!item) {
         item = xzalloc(sizeof *item);
         item->name = *name;
+        item->wanted_since = LLONG_MAX;
         hmap_insert(&p->items, &item->node, row_name_hash(name));
     }
+    item->wanted_since = MIN(item->wanted_since, time_usec());
     enqueue_item(p, item);
 }
 

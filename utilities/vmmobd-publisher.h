@@ -33,6 +33,7 @@
 
 #include "openvswitch/hmap.h"
 #include "openvswitch/list.h"
+#include "vmmob-stats.h"
 #include "vmmobd-rowset.h"
 
 struct sitedb;
@@ -59,6 +60,7 @@ struct publisher {
     long long int retry_time;   /* When an item will be tried again, in ms;
                                  * LLONG_MAX if none. */
     unsigned long long int n_written;   /* Rows written. */
+    struct vmmob_histogram commits;     /* How long that took. */
 };
 
 struct publisher *publisher_create(const struct vmmob_table *wanted);

@@ -33,6 +33,8 @@ static struct settings_peer *find_peer(const struct settings *,
                                        const char *name);
 static void parse_listen(struct settings *, const char *key, const char *,
                          bool tls_only, struct svec *targets);
+static void parse_metrics_file(struct settings *, const char *);
+static void parse_metrics_interval(struct settings *, const char *);
 static char *check_database(const struct settings *, const char *);
 static char *check_remote(const struct settings *, const char *, bool passive);
 static char *check_inet(char *, bool passive);
@@ -59,6 +61,8 @@ settings_init(struct settings *s)
     svec_init(&s->listen);
     svec_init(&s->listen_hvs);
     s->allow_plain_tcp = false;
+    s->metrics_file = xstrdup("");
+    s->metrics_interval = SETTINGS_METRICS_INTERVAL * 1000;
     svec_init(&s->problems);
     svec_init(&s->warnings);
 }
@@ -77,6 +81,7 @@ settings_destroy(struct settings *s)
         free(s->peers);
         svec_destroy(&s->listen);
         svec_destroy(&s->listen_hvs);
+        free(s->metrics_file);
         svec_destroy(&s->problems);
         svec_destroy(&s->warnings);
     }
@@ -121,6 +126,10 @@ settings_parse(struct settings *s, const struct smap *external_ids,
     parse_listen(s, "vmmob-listen-hypervisors",
                  smap_get_def(external_ids, "vmmob-listen-hypervisors", ""),
                  true, &s->listen_hvs);
+    parse_metrics_file(s, smap_get_def(external_ids, "vmmob-metrics-file",
+                                       ""));
+    parse_metrics_interval(s, smap_get(external_ids,
+                                       "vmmob-metrics-interval"));
 }
 
 static void
@@ -367,6 +376,56 @@ parse_listen(struct settings *s, const char *key, const char *value,
         }
     }
     svec_destroy(&words);
+}
+
+/* Whoever may set this may not have us overwrite just any file. */
+static void
+parse_metrics_file(struct settings *s, const char *value)
+{
+    static const char suffix[] = ".prom";
+    size_t len = strlen(value);
+    const char *problem = NULL;
+
+    if (!len) {
+        return;
+    }
+    for (size_t i = 0; i < len; i++) {
+        if ((unsigned char) value[i] < 0x20 || value[i] == 0x7f) {
+            problem = "this has a control character";
+        }
+    }
+    if (value[0] != '/') {
+        problem = "this must be an absolute file name";
+    } else if (len <= strlen(suffix)
+               || strcmp(value + len - strlen(suffix), suffix)) {
+        problem = "this must end in \".prom\", as node_exporter reads no "
+                  "other files";
+    }
+    if (problem) {
+        add_problem(s, "vmmob-metrics-file", value, xstrdup(problem));
+    } else {
+        free(s->metrics_file);
+        s->metrics_file = xstrdup(value);
+    }
+}
+
+static void
+parse_metrics_interval(struct settings *s, const char *value)
+{
+    int interval;
+
+    if (!value) {
+        return;
+    }
+    if (!str_to_int(value, 10, &interval)
+        || interval < 1 || interval > SETTINGS_MAX_METRICS_INTERVAL) {
+        add_problem(s, "vmmob-metrics-interval", value,
+                    xasprintf("not a number of seconds from 1 to %d (using "
+                              "%d)", SETTINGS_MAX_METRICS_INTERVAL,
+                              SETTINGS_METRICS_INTERVAL));
+    } else {
+        s->metrics_interval = interval * 1000LL;
+    }
 }
 
 /* Checks 's', one remote or several separated by commas, which may include a

@@ -16,6 +16,10 @@
 
 struct smap;
 
+/* vmmob-metrics-interval, in s: unless configured, and at most. */
+#define SETTINGS_METRICS_INTERVAL 15
+#define SETTINGS_MAX_METRICS_INTERVAL 3600
+
 /* Another site's database. */
 struct settings_peer {
     char *name;                 /* For people; that of no other peer. */
@@ -35,6 +39,8 @@ struct settings {
     struct svec listen_hvs;     /* vmmob-listen-hypervisors.  Likewise, for
                                  * the hypervisors of this site. */
     bool allow_plain_tcp;       /* vmmob-allow-plain-tcp. */
+    char *metrics_file;         /* vmmob-metrics-file.  "" if unset. */
+    long long int metrics_interval; /* vmmob-metrics-interval, in ms. */
     struct svec problems;       /* Human-readable. */
     struct svec warnings;       /* Likewise: in force, and not advisable. */
 };

@@ -44,6 +44,7 @@ static unixctl_cb_func show;
 static unixctl_cb_func show_peers;
 static unixctl_cb_func show_vmns;
 static unixctl_cb_func show_ofs;
+static unixctl_cb_func show_metrics;
 
 static char *show_as_text(const struct agent *);
 static struct json *show_as_json(const struct agent *);
@@ -86,15 +87,16 @@ static void put_integer(struct json *, const char *name, long long int);
 
 /* Registers the commands, which show 'agent'. */
 void
-show_init(const struct agent *agent)
+show_init(struct agent *agent)
 {
-    void *aux = CONST_CAST(struct agent *, agent);
+    void *aux = agent;
 
     unixctl_command_register("vmmob/show", "[json]", 0, 1, show, aux);
     unixctl_command_register("vmmob/peers", "[json]", 0, 1, show_peers, aux);
     unixctl_command_register("vmmob/vmns", "[MAC|HoA|MoA] [json]", 0, 2,
                              show_vmns, aux);
     unixctl_command_register("vmmob/ofs", "[ID] [json]", 0, 2, show_ofs, aux);
+    unixctl_command_register("vmmob/metrics", "", 0, 0, show_metrics, aux);
 }
 
 /* Commands. */
@@ -224,6 +226,15 @@ show_ofs(struct unixctl_conn *conn, int argc, const char *argv[],
         reply(conn, text_table_steal(&table));
     }
     free(ofss);
+}
+
+static void
+show_metrics(struct unixctl_conn *conn, int argc OVS_UNUSED,
+             const char *argv[] OVS_UNUSED, void *agent_)
+{
+    struct agent *agent = agent_;
+
+    metrics_answer(&agent->metrics, conn);
 }
 
 /* vmmob/show. */
@@ -410,6 +421,13 @@ show_get_problems(const struct agent *agent, struct vmmob_problems *p)
         return;
     }
 
+    if (agent->metrics.error) {
+        vmmob_problems_add(
+            p, VMMOB_PROBLEM_METRICS_FILE, xstrdup(agent->metrics.error),
+            xstrdup("let the user that ovs-vmmobd runs as write in that "
+                    "directory, or correct "
+                    "external_ids:vmmob-metrics-file"));
+    }
     get_tls_problem(agent, p);
     if (!switch_link_is_connected(agent->link)) {
         vmmob_problems_add(

@@ -8,7 +8,7 @@
 struct agent;
 struct vmmob_problems;
 
-void show_init(const struct agent *);
+void show_init(struct agent *);
 void show_get_problems(const struct agent *, struct vmmob_problems *);
 
 #endif /* utilities/vmmobd-show.h */

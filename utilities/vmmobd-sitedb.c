@@ -217,16 +217,48 @@ sitedb_has_contents(const struct sitedb *db)
     return ovsdb_idl_has_ever_connected(db->idl);
 }
 
+enum sitedb_state
+sitedb_get_state(const struct sitedb *db)
+{
+    return (db->cut_until != LLONG_MIN ? SITEDB_CUT_OFF
+            : db->live ? SITEDB_CONNECTED
+            : ovsdb_idl_is_connected(db->idl) ? SITEDB_READING
+            : sitedb_has_contents(db) && !db->stale ? SITEDB_RECONNECTING
+            : sitedb_has_contents(db) ? SITEDB_STALE
+            : SITEDB_CONNECTING);
+}
+
+/* Returns a static string, a single word. */
+const char *
+sitedb_state_to_word(enum sitedb_state state)
+{
+    switch (state) {
+    case SITEDB_CONNECTING:
+        return "connecting";
+    case SITEDB_READING:
+        return "reading";
+    case SITEDB_CONNECTED:
+        return "connected";
+    case SITEDB_RECONNECTING:
+        return "reconnecting";
+    case SITEDB_STALE:
+        return "stale";
+    case SITEDB_CUT_OFF:
+        return "cut_off";
+    case SITEDB_N_STATES:
+    default:
+        OVS_NOT_REACHED();
+    }
+}
+
 /* Returns a static string for people. */
 const char *
 sitedb_state_to_string(const struct sitedb *db)
 {
-    return (db->cut_until != LLONG_MIN ? "cut off, too many rows"
-            : db->live ? "connected"
-            : ovsdb_idl_is_connected(db->idl) ? "reading"
-            : sitedb_has_contents(db) && !db->stale ? "reconnecting"
-            : sitedb_has_contents(db) ? "stale"
-            : "connecting");
+    enum sitedb_state state = sitedb_get_state(db);
+
+    return (state == SITEDB_CUT_OFF ? "cut off, too many rows"
+            : sitedb_state_to_word(state));
 }
 
 /* Returns the row of 'db' that is called 'name', whether it is otherwise good

@@ -39,6 +39,16 @@ struct vmmobrec_vmn;
 /* How long a peer stays cut off, in ms. */
 #define SITEDB_CUT_MSEC 60000
 
+enum sitedb_state {
+    SITEDB_CONNECTING,          /* Not reached yet. */
+    SITEDB_READING,             /* Reached, not up to date. */
+    SITEDB_CONNECTED,
+    SITEDB_RECONNECTING,        /* The connection has just broken. */
+    SITEDB_STALE,
+    SITEDB_CUT_OFF,
+    SITEDB_N_STATES
+};
+
 struct sitedb {
     char *name;                 /* For people. */
     char *remote;               /* As in ovsdb_idl_create(). */
@@ -96,6 +106,8 @@ void sitedb_run(struct sitedb *, struct rowset *changed);
 void sitedb_wait(const struct sitedb *);
 
 bool sitedb_has_contents(const struct sitedb *);
+enum sitedb_state sitedb_get_state(const struct sitedb *);
+const char *sitedb_state_to_word(enum sitedb_state);
 const char *sitedb_state_to_string(const struct sitedb *);
 const struct vmmobrec_vmn *sitedb_find_vmn(const struct sitedb *,
                                            const struct row_name *);

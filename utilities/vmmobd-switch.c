@@ -18,6 +18,7 @@
 #include "timeval.h"
 #include "util.h"
 #include "vmmob-msg.h"
+#include "vmmob-stats.h"
 #include "vmmob-table.h"
 #include "vmmobd-ports.h"
 #include "vmmobd-rowset.h"
@@ -76,6 +77,7 @@ switch_link_destroy(struct switch_link *link)
         jsonrpc_close(link->rpc);
         stream_close(link->stream);
         vmmob_table_destroy(link->authored);
+        switch_link_forget_stats(link);
         free(link->remote);
         free(link);
     }
@@ -179,6 +181,33 @@ switch_link_tell_ports(struct switch_link *link, const struct ports *ports)
         link->told_ports = true;
     }
     send_rest(link, &msg);
+}
+
+/* Asks the switch for what it counts.  The answer will be in 'link->stats', if
+ * it knows the question.  Returns false if it is not connected. */
+bool
+switch_link_ask_stats(struct switch_link *link)
+{
+    struct vmmob_msg msg;
+
+    switch_link_forget_stats(link);
+    if (!link->rpc) {
+        return false;
+    }
+    vmmob_msg_init(&msg, VMMOB_MSG_UPDATE);
+    msg.want_stats = true;
+    send_msg(link, &msg);
+    vmmob_msg_uninit(&msg);
+    return true;
+}
+
+/* Forgets what the switch answered, if it did. */
+void
+switch_link_forget_stats(struct switch_link *link)
+{
+    vmmob_stats_destroy(link->stats);
+    free(link->stats);
+    link->stats = NULL;
 }
 
 void
@@ -327,6 +356,11 @@ receive(struct switch_link *link, const struct jsonrpc_msg *rpc_msg,
 
     case VMMOB_MSG_UPDATE:
         apply_update(link, &msg, authored_changed);
+        if (msg.stats) {
+            switch_link_forget_stats(link);
+            link->stats = msg.stats;
+            msg.stats = NULL;
+        }
         break;
 
     case VMMOB_MSG_END:

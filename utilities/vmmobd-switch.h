@@ -15,6 +15,7 @@
 
 struct ports;
 struct rowset;
+struct vmmob_stats;
 struct vmmob_table;
 
 /* Time between attempts to connect, in ms. */
@@ -52,6 +53,8 @@ struct switch_link {
     bool hearing;               /* Between "begin" and "end"? */
     bool heard;                 /* Got an "end" on this connection? */
     bool ever_heard;            /* Got an "end" ever? */
+    struct vmmob_stats *stats;  /* What it answered to the last question for
+                                 * what it counts, or NULL. */
 };
 
 struct switch_link *switch_link_create(const char *remote);
@@ -61,6 +64,8 @@ void switch_link_tell(struct switch_link *, const struct vmmob_table *known,
                       const struct rowset *known_changed,
                       const struct ports *, bool complete);
 void switch_link_tell_ports(struct switch_link *, const struct ports *);
+bool switch_link_ask_stats(struct switch_link *);
+void switch_link_forget_stats(struct switch_link *);
 void switch_link_wait(const struct switch_link *);
 
 bool switch_link_is_connected(const struct switch_link *);

@@ -52,6 +52,12 @@ check_settings(const struct settings *s)
             ovs_assert(strcmp(peer->remote, s->peers[j].remote));
         }
     }
+    if (s->metrics_file[0]) {
+        ovs_assert(s->metrics_file[0] == '/'
+                   && strlen(s->metrics_file) > strlen(".prom"));
+    }
+    ovs_assert(s->metrics_interval >= 1000
+               && s->metrics_interval <= SETTINGS_MAX_METRICS_INTERVAL * 1000);
     SVEC_FOR_EACH (i, word, &s->listen) {
         ovs_assert(!pstream_verify_name(word));
     }

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#ifndef VMMOBD_METRICS_H
+#define VMMOBD_METRICS_H 1
+
+/* Figures for monitoring systems
+ * ==============================
+ *
+ * Text in the OpenMetrics format, version 1.0.0, with what is known here and
+ * what the switch counts.  It goes two ways:
+ *
+ *   - into a file, every so often, for the textfile collector of Prometheus'
+ *     node_exporter (or for any other program that reads files), and
+ *
+ *   - to whoever asks for it with "vmmob/metrics".
+ *
+ * Operators of hypervisors run node_exporter there anyway, with its own port,
+ * TLS and authentication.  An HTTP server in a daemon that decides where VMs'
+ * traffic goes would be one more thing to be attacked and to be kept out of
+ * firewalls.  For the same reason there is no more than a name for the file to
+ * be configured, and that must end in ".prom".
+ *
+ * The switch is asked just when the text is made.  If it does not answer soon,
+ * as a version that does not know the question, then its figures are left out.
+ *
+ * How many lines there are depends on the number of bridges and of peers, not
+ * on the number of VMs. */
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct agent;
+struct ds;
+struct settings;
+struct unixctl_conn;
+struct vmmob_stats;
+
+/* How long to wait for the switch, in ms. */
+#define METRICS_PATIENCE 1000
+
+struct metrics {
+    char *file;                 /* NULL if none. */
+    long long int interval;     /* In ms. */
+    long long int next_write;   /* When to write it, in ms. */
+    bool write;                 /* It is to be written now. */
+    char *error;                /* Why it could not be written the last time,
+                                 * NULL if it could. */
+
+    struct unixctl_conn **conns;    /* Who waits for an answer. */
+    size_t n_conns, allocated_conns;
+
+    bool asked;                 /* The switch was asked. */
+    long long int deadline;     /* If so, when to go on without it, in ms. */
+};
+
+void metrics_init(struct metrics *);
+void metrics_destroy(struct metrics *);
+void metrics_set(struct metrics *, const struct settings *);
+void metrics_answer(struct metrics *, struct unixctl_conn *);
+void metrics_run(struct metrics *, const struct agent *);
+void metrics_wait(const struct metrics *);
+
+void metrics_to_text(const struct agent *, const struct vmmob_stats *,
+                     struct ds *);
+
+#endif /* utilities/vmmobd-metrics.h */
