@@ -183,6 +183,7 @@ def _prepared_scale(ctx, vmmob, megaflows, vmns, n):
         for each in megaflows:
             each.keep()
         moved += vmmob.measure_prepared(min(moves, CHUNK),
+                                        wait=n > 0,
                                         interval=INTERVAL_PREPARED)
     case = _scale_name(vmns, n, True)
     have = min(each.count() for each in megaflows)

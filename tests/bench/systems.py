@@ -6,19 +6,26 @@ A and B, and their correspondent is at C."""
 import contextlib
 import ipaddress
 import os
+import socket
 import time
 
 import handover
 import netns
 import process
+import switch
 import topology
+import wire
 
 # Simulated VMNs have their home addresses in there.
 HOME = "10.100.0.0/14"
+STAYING_HOA = 10        # After that, those of VMNs that stay where they are.
 
 # Until all sites know what was prepared: a little for each VMN, in seconds.
 PREPARED_SETTLE = 0.05
 PREPARED_SETTLE_EACH = 0.001
+
+# Revalidators that did nothing for so long have done their work, in seconds.
+REVALIDATORS_REST = 0.1
 
 # With pools for thousands of VMNs.
 SITES = tuple(topology.Site(name, ipaddress.ip_network(network))
@@ -134,7 +141,9 @@ class Vmmob(System):
         return name
 
     def _settle(self):
-        """Waits until all is ready."""
+        """Waits until all is ready, and adds a VMN that stays to each place:
+        the first VMN of a bridge makes Open vSwitch look at all datapath
+        flows, and hypervisors have more than one."""
         route_pools(self.lab)
         for hv in self.lab.hypervisors.values():
             show = self._show(hv)
@@ -142,6 +151,22 @@ class Vmmob(System):
                                lambda: "(learned)" in show(), 15)
             process.wait_until("agent of %s" % hv.name,
                                lambda: "agent: connected" in show(), 15)
+        for hv, port in zip(self._places(), (self.a, self.b)):
+            ns, device = port.split(",")[0].split(":")
+            self._announce(ns, device, hv)
+            process.wait_until("a VMN that stays at %s" % hv.name,
+                               lambda: ": 1 attached" in self._show(hv)(), 15)
+
+    @staticmethod
+    def _announce(ns, device, hv):
+        """Sends a gratuitous ARP from 'device' in 'ns'."""
+        mac_ = b"\x0a\xfe\0\0\0" + hv.name.encode()
+        hoa = (ipaddress.ip_network(HOME)[STAYING_HOA + ord(hv.name)]).packed
+        with wire.inside(netns.Namespace(ns)), \
+                socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0) as sock:
+            sock.bind((device, 0))
+            sock.send(b"\xff" * 6 + mac_ + b"\x08\x06\0\x01\x08\0\x06\x04"
+                      b"\0\x01" + mac_ + hoa + b"\0" * 6 + hoa + b"\0" * 18)
 
     def limit(self, on):
         """Turns the limits of what the switch looks at from a port on or off:
@@ -162,10 +187,11 @@ class Vmmob(System):
                 else ["set", "bridge", "br0",
                       "other_config:vmmob-copy-time=0"]))
 
-    def measure_prepared(self, moves, batch=1, **options):
+    def measure_prepared(self, moves, batch=1, wait=False, **options):
         """As measure(), but before each move, ports of the place where the
         VMNs go are said to be for them, as libvirt does, and the other
-        place's ports not any more."""
+        place's ports not any more.  With 'wait', revalidators come to an end
+        first, which a change of ports has look at all datapath flows."""
         self._add_expecting(batch)
         self._set_redirect_time("100")
         try:
@@ -175,7 +201,7 @@ class Vmmob(System):
                              **dict(options, hurry=False))
             return handover.measure(
                 self.ctx, self, moves, batch, before=lambda place:
-                self._expect(self.lab.hypervisors[place.upper()], batch),
+                self._expect(self.lab.hypervisors[place.upper()], batch, wait),
                 **options)
         finally:
             for hv in self._places():
@@ -214,7 +240,7 @@ class Vmmob(System):
                      else ["external_ids", "attached-mac"])
         hv.switch.vsctl(*args)
 
-    def _expect(self, hv, n):
+    def _expect(self, hv, n, wait):
         for other in self._places():
             if other != hv:
                 self._say(other, n, False)
@@ -223,6 +249,30 @@ class Vmmob(System):
         process.wait_until("%d VMNs prepared at %s" % (n, hv.name),
                            lambda: " %d prepared" % n in show(), 30)
         time.sleep(PREPARED_SETTLE + n * PREPARED_SETTLE_EACH)
+        for each in self._places() if wait else ():
+            self._wait_for_revalidators(each)
+
+    @staticmethod
+    def _wait_for_revalidators(hv):
+        """Waits until the revalidators at 'hv' do nothing."""
+        tasks = "/proc/%d/task" % hv.switch.daemons[switch.VSWITCHD].pid()
+
+        def busy():
+            """For how long they have run so far, in ns."""
+            total = 0
+            for task in os.listdir(tasks):
+                with open(os.path.join(tasks, task, "comm")) as comm, \
+                        open(os.path.join(tasks, task, "schedstat")) as stat:
+                    if comm.read().startswith("revalidator"):
+                        total += int(stat.read().split()[0])
+            return total
+
+        def rests():
+            before = busy()
+            time.sleep(REVALIDATORS_REST)
+            return busy() - before < REVALIDATORS_REST * 1e9 / 20
+
+        process.wait_until("revalidators of %s" % hv.name, rests, 60)
 
     def _set_redirect_time(self, ms):
         for hv in self._places():
