@@ -1980,7 +1980,8 @@ hold_copy(struct vmmob_bridge *b, struct event *event,
               &gone);
     COVERAGE_ADD(vmmob_copy_dropped, ovs_list_size(&gone));
     destroy_events(&gone);
-    if (sender && sender->ofs != b->id) {
+    if (sender && sender->ofs != b->id
+        && !handover_is_active(ofs, &sender->key)) {
         /* It will have an answer. */
         const struct vmmob_key sender_key = sender->key;
 
