@@ -140,7 +140,7 @@ COVERAGE_DEFINE(vmmob_settings_rejected);
 /* A packet from vmmob_punt(), or the news that a port is gone. */
 struct event {
     union {
-        struct ovs_list node;   /* In 'queue', or in 'held'. */
+        struct ovs_list node;   /* In 'queue', 'held' or 'resumed'. */
         struct tail_packet tail;    /* In 'copies'. */
     };
     struct uuid ofproto_uuid;
@@ -150,6 +150,11 @@ struct event {
     struct dp_packet *packet;   /* NULL if 'in_port' is gone. */
     long long int received;     /* When it came in, in us. */
     long long int expires;      /* In 'held' only. */
+
+    /* In 'resumed' only, see bridge_resume(). */
+    struct vmmob_bridge *bridge;
+    uint8_t resume_table;
+    ofp_port_t resume_port;
 };
 
 /* What the handlers hand over. */
@@ -165,6 +170,8 @@ static struct vmmob *vmmob OVS_GUARDED_BY(vmmob_mutex);
 static struct ovs_list held OVS_GUARDED_BY(vmmob_mutex)
     = OVS_LIST_INITIALIZER(&held);
 static bool retry_held OVS_GUARDED_BY(vmmob_mutex);
+static struct ovs_list resumed OVS_GUARDED_BY(vmmob_mutex)
+    = OVS_LIST_INITIALIZER(&resumed);   /* Empty between two rounds. */
 static struct tail copies OVS_GUARDED_BY(vmmob_mutex);
 static struct moves moves OVS_GUARDED_BY(vmmob_mutex);
 
@@ -223,6 +230,7 @@ static void note_phase(enum vmmob_move_phase) OVS_REQUIRES(vmmob_mutex);
 static void end_moves(long long int now) OVS_REQUIRES(vmmob_mutex);
 static void send_stats(void) OVS_REQUIRES(vmmob_mutex);
 
+static void send_resumed(void) OVS_REQUIRES(vmmob_mutex);
 static void commit_rules(bool refresh) OVS_REQUIRES(vmmob_mutex);
 static void apply_effects(bool refresh) OVS_REQUIRES(vmmob_mutex);
 static void apply(long long int now) OVS_REQUIRES(vmmob_mutex);
@@ -493,6 +501,7 @@ vmmob_main(void *arg OVS_UNUSED)
             process_event(event, turn);
         }
         /* All that moved as one, before anything else. */
+        send_resumed();
         apply(now);
 
         turn = time_usec();
@@ -514,6 +523,7 @@ vmmob_main(void *arg OVS_UNUSED)
             LIST_FOR_EACH_POP (event, node, &again) {
                 process_event(event, turn);
             }
+            send_resumed();
         }
 
         struct vmmob_bridge *b;
@@ -1275,37 +1285,57 @@ bridge_announce_leave(struct vmmob_bridge *b, const struct in6_addr *hoa,
     }
 }
 
-/* Sends the packet of 'event' on its way again, from 'table_id' on, as there
- * are rules for it now.  'port' is where it goes if the table is
- * VMMOB_TABLE_SOURCE. */
-static void
+/* Has send_resumed() send the packet of 'event' on its way again, from
+ * 'table_id' on, as there will be rules for it then.  'port' is where it goes
+ * if the table is VMMOB_TABLE_SOURCE.  Returns true if 'event' was taken. */
+static bool
 bridge_resume(struct vmmob_bridge *b, struct event *event, uint8_t table_id,
               ofp_port_t port)
     OVS_REQUIRES(vmmob_mutex)
 {
-    uint64_t stub[256 / 8];
-    struct ofpbuf ofpacts = OFPBUF_STUB_INITIALIZER(stub);
-    ovs_be32 attempts = htonl(event->attempts + 1);
-    ovs_be32 out = htonl((OVS_FORCE uint32_t) port);
-
-    /* The rules must be there first. */
-    apply_effects(true);
-
     if (event->attempts >= MAX_ATTEMPTS) {
         COVERAGE_INC(vmmob_resume_limited);
         b->n_unresolved++;
+        return false;
+    }
+    event->bridge = b;
+    event->resume_table = table_id;
+    event->resume_port = port;
+    ovs_list_push_back(&resumed, &event->node);
+    return true;
+}
+
+/* Sends what is in 'resumed'.  The rules must be there first: so they are made
+ * once for all these packets, and not for each. */
+static void
+send_resumed(void)
+{
+    struct event *event;
+
+    if (ovs_list_is_empty(&resumed)) {
         return;
     }
-    COVERAGE_INC(vmmob_resume);
-    ofpact_put_set_field(&ofpacts, mf_from_id(MFF_REG1), &out, NULL);
-    ofpact_put_set_field(&ofpacts, mf_from_id(MFF_REG2), &attempts, NULL);
-    struct ofpact_resubmit *resubmit = ofpact_put_RESUBMIT(&ofpacts);
-    resubmit->in_port = OFPP_IN_PORT;
-    resubmit->table_id = table_id;
+    apply_effects(true);
+    LIST_FOR_EACH_POP (event, node, &resumed) {
+        uint64_t stub[256 / 8];
+        struct ofpbuf ofpacts = OFPBUF_STUB_INITIALIZER(stub);
+        ovs_be32 attempts = htonl(event->attempts + 1);
+        ovs_be32 out = htonl((OVS_FORCE uint32_t) event->resume_port);
+        struct ofpact_resubmit *resubmit;
 
-    bridge_execute(b, dp_packet_clone(event->packet), event->in_port,
-                   &ofpacts);
-    ofpbuf_uninit(&ofpacts);
+        COVERAGE_INC(vmmob_resume);
+        ofpact_put_set_field(&ofpacts, mf_from_id(MFF_REG1), &out, NULL);
+        ofpact_put_set_field(&ofpacts, mf_from_id(MFF_REG2), &attempts, NULL);
+        resubmit = ofpact_put_RESUBMIT(&ofpacts);
+        resubmit->in_port = OFPP_IN_PORT;
+        resubmit->table_id = event->resume_table;
+
+        bridge_execute(event->bridge, event->packet, event->in_port,
+                       &ofpacts);
+        event->packet = NULL;
+        ofpbuf_uninit(&ofpacts);
+        event_destroy(event);
+    }
 }
 
 /* Asks at the VM ports of 'b', but for 'except', who has 'hoa'.  A VMN that
@@ -2162,15 +2192,13 @@ process_uplink(struct vmmob_bridge *b, struct event *event,
             row = vmmob_table_find_by_moa(table, &frame->ip_src);
             if (row && row->ofs != b->id && port != OFPP_NONE) {
                 handover_talk(vmmob->handover, ofs, &row->key);
-                bridge_resume(b, event, VMMOB_TABLE_SOURCE, port);
-                return false;
+                return bridge_resume(b, event, VMMOB_TABLE_SOURCE, port);
             }
             if (!row && port != OFPP_NONE
                 && !handover_is_blind(vmmob->handover, ofs)
                 && !is_in_pool(&frame->ip_src)) {
                 /* It was held until all was known. */
-                bridge_resume(b, event, VMMOB_TABLE_SOURCE, port);
-                return false;
+                return bridge_resume(b, event, VMMOB_TABLE_SOURCE, port);
             }
         } else {
             /* For a VMN of ours whose port is not known: ask for it, for the
@@ -2189,8 +2217,7 @@ process_uplink(struct vmmob_bridge *b, struct event *event,
                 return true;
             }
             if (vmn && vmn->state == HANDOVER_ATTACHED) {
-                bridge_resume(b, event, VMMOB_TABLE_ENTRY, OFPP_NONE);
-                return false;
+                return bridge_resume(b, event, VMMOB_TABLE_ENTRY, OFPP_NONE);
             } else if (!vmn || vmn->state != HANDOVER_DETACHED) {
                 COVERAGE_INC(vmmob_unknown_moa);
                 return false;
@@ -2369,8 +2396,7 @@ process_vm(struct vmmob_bridge *b, struct event *event,
         if (frame->multicast || !has_hoa) {
             return false;
         } else if (event->table_id == VMMOB_TABLE_ENTRY) {
-            bridge_resume(b, event, VMMOB_TABLE_ENTRY, OFPP_NONE);
-            return false;
+            return bridge_resume(b, event, VMMOB_TABLE_ENTRY, OFPP_NONE);
         } else {
             const struct vmmob_vmn *owner = vmmob_table_find_by_hoa(
                 vmmob->handover->table, 0, &frame->ip_dst);
@@ -2405,8 +2431,7 @@ process_vm(struct vmmob_bridge *b, struct event *event,
                 }
                 return hold(b, event, now);
             }
-            bridge_resume(b, event, VMMOB_TABLE_ENTRY, OFPP_NONE);
-            return false;
+            return bridge_resume(b, event, VMMOB_TABLE_ENTRY, OFPP_NONE);
         }
 
     case FRAME_RARP:
