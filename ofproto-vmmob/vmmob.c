@@ -116,21 +116,21 @@ COVERAGE_DEFINE(vmmob_settings_rejected);
 
 /* Most datapath flows that are translated anew at once, and of these, for one
  * address, those that have to do with other addresses, too; the revalidators
- * see to the rest.  This is done again after so long, in ms, for
- * flows that were just being installed, and once more for those whose thread
- * had to wait. */
+ * see to the rest. */
 #define MAX_REFRESH 4096
 #define MAX_REFRESH_VAGUE 64
-#define REFRESH_AGAIN_MS 2
-#define REFRESH_LAST_MS 100
 
-/* When all affected datapath flows have been refreshed at once, the
- * revalidators look at all others as well, but only after so long, in ms: then
- * they do not take the time of those who forward just while VMNs move, and do
- * it once for many moves.  Were that more often, then those of a switch with
- * many flows would never come to an end, and throw away what they take for
- * flows that are hardly used. */
-#define REVALIDATE_MS 2000
+/* This is done again so many ms after each other, for flows that were just
+ * being installed, even if the thread that did had to wait. */
+static const int refresh_again_ms[] = { 2, 100, 2000 };
+
+/* When all affected datapath flows have been refreshed at once, there is no
+ * need for the revalidators to look at all the others, and with many flows
+ * that takes them seconds, and they throw away what they take for hardly used.
+ * They do so only this much later, in ms, once for all that changed until
+ * then, for flows that were being installed for longer than anybody would
+ * think. */
+#define REVALIDATE_MS (60 * 1000)
 #define REVALIDATE_SOON_MS 20   /* If there were too many to refresh. */
 
 /* How often a packet may come back after it was sent on its way anew; counted
@@ -177,16 +177,19 @@ static struct moves moves OVS_GUARDED_BY(vmmob_mutex);
 
 /* Addresses at a bridge whose datapath flows are to be refreshed again. */
 struct refresh {
-    struct ovs_list node;       /* In 'refreshes'. */
+    struct ovs_list node;       /* In one of 'refreshes'. */
     struct uuid ofproto_uuid;
     long long int when;         /* In ms. */
     struct in6_addr *addrs;     /* Owned. */
     size_t n_addrs;
 };
-static struct ovs_list refreshes OVS_GUARDED_BY(vmmob_mutex)
-    = OVS_LIST_INITIALIZER(&refreshes); /* Ordered by 'when'. */
-static struct ovs_list last_refreshes OVS_GUARDED_BY(vmmob_mutex)
-    = OVS_LIST_INITIALIZER(&last_refreshes);    /* Likewise, the last ones. */
+static struct ovs_list refreshes[] OVS_GUARDED_BY(vmmob_mutex) = {
+    /* By how often it was done already, each ordered by 'when'. */
+    OVS_LIST_INITIALIZER(&refreshes[0]),
+    OVS_LIST_INITIALIZER(&refreshes[1]),
+    OVS_LIST_INITIALIZER(&refreshes[2]),
+};
+BUILD_ASSERT_DECL(ARRAY_SIZE(refreshes) == ARRAY_SIZE(refresh_again_ms));
 
 /* See vmmob_is_quiet(). */
 DEFINE_STATIC_PER_THREAD_DATA(bool, quiet, false);
@@ -283,10 +286,11 @@ vmmob_exit(void)
     moves_log(&moves, LLONG_MAX);
     moves_destroy(&moves);
     struct refresh *refresh;
-    ovs_list_push_back_all(&refreshes, &last_refreshes);
-    LIST_FOR_EACH_POP (refresh, node, &refreshes) {
-        free(refresh->addrs);
-        free(refresh);
+    for (size_t i = 0; i < ARRAY_SIZE(refreshes); i++) {
+        LIST_FOR_EACH_POP (refresh, node, &refreshes[i]) {
+            free(refresh->addrs);
+            free(refresh);
+        }
     }
     flow_index_enable(false);
     ovs_mutex_unlock(&vmmob_mutex);
@@ -1906,10 +1910,10 @@ apply(long long int now)
             }
             refresh = xmalloc(sizeof *refresh);
             refresh->ofproto_uuid = b->ofproto->uuid;
-            refresh->when = now + REFRESH_AGAIN_MS;
+            refresh->when = now + refresh_again_ms[0];
             refresh->addrs = addrs;
             refresh->n_addrs = n_addrs;
-            ovs_list_push_back(&refreshes, &refresh->node);
+            ovs_list_push_back(&refreshes[0], &refresh->node);
         }
     }
     if (all_complete) {
@@ -1917,16 +1921,16 @@ apply(long long int now)
     }
 }
 
-/* Does what is due in 'list'.  Afterwards, what was done goes to 'next', to be
- * done again REFRESH_LAST_MS later, unless that is NULL.  Returns when to call
- * this again, in ms, or LLONG_MAX. */
+/* Does what is due in 'refreshes[i]'.  Afterwards, what was done goes to the
+ * next list, if there is one.  Returns when to call this again, in ms, or
+ * LLONG_MAX. */
 static long long int
-run_refreshes(struct ovs_list *list, struct ovs_list *next, long long int now)
+run_refreshes(size_t i, long long int now)
     OVS_REQUIRES(vmmob_mutex)
 {
     struct refresh *refresh;
 
-    LIST_FOR_EACH_SAFE (refresh, node, list) {
+    LIST_FOR_EACH_SAFE (refresh, node, &refreshes[i]) {
         struct vmmob_bridge *b;
 
         if (refresh->when > now) {
@@ -1943,9 +1947,9 @@ run_refreshes(struct ovs_list *list, struct ovs_list *next, long long int now)
             }
         }
         ovs_list_remove(&refresh->node);
-        if (next) {
-            refresh->when = now + REFRESH_LAST_MS;
-            ovs_list_push_back(next, &refresh->node);
+        if (i + 1 < ARRAY_SIZE(refreshes)) {
+            refresh->when = now + refresh_again_ms[i + 1];
+            ovs_list_push_back(&refreshes[i + 1], &refresh->node);
         } else {
             free(refresh->addrs);
             free(refresh);
@@ -1954,16 +1958,19 @@ run_refreshes(struct ovs_list *list, struct ovs_list *next, long long int now)
     return LLONG_MAX;
 }
 
-/* Takes a second and a third look at the datapath flows that were refreshed a
- * moment ago: a packet which was translated before the rules changed may have
- * installed its flow only after that.  Returns when to call this again, in ms,
- * or LLONG_MAX. */
+/* Takes further looks at the datapath flows that were refreshed a moment ago:
+ * a packet which was translated before the rules changed may have installed
+ * its flow only after that.  Returns when to call this again, in ms, or
+ * LLONG_MAX. */
 static long long int
 refresh_again(long long int now)
 {
-    long long int next = run_refreshes(&refreshes, &last_refreshes, now);
+    long long int next = LLONG_MAX;
 
-    return MIN(next, run_refreshes(&last_refreshes, NULL, now));
+    for (size_t i = 0; i < ARRAY_SIZE(refreshes); i++) {
+        next = MIN(next, run_refreshes(i, now));
+    }
+    return next;
 }
 
 /* Packets. */
