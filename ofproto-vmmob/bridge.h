@@ -69,6 +69,7 @@ struct vmmob_bridge {
     struct eth_addr gateway_mac;    /* All zeros: not known. */
     long long int gateway_heard;    /* When it last answered, in ms. */
     long long int next_probe;   /* When to ask for it, in ms, or LLONG_MAX. */
+    long long int probe_soon_until; /* Until when to ask often, in ms. */
     long long int next_sweep;   /* When to look for idle rules, in ms. */
     long long int next_report;  /* When to log forged frames, in ms. */
     long long int next_count;   /* When to look for floods, in ms. */

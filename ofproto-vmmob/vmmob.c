@@ -107,7 +107,10 @@ COVERAGE_DEFINE(vmmob_settings_rejected);
 #define HOLD_MS 1000
 
 /* The gateway is asked for its MAC address this often, in ms, ... */
-#define PROBE_UNKNOWN_MS 1000   /* ...while that is not known... */
+#define PROBE_SOON_MS 100       /* ...for so long after it was configured... */
+#define PROBE_SOON_FOR_MS 2000  /* ...(a switch that was just started may not
+                                 * hear the first answers)... */
+#define PROBE_UNKNOWN_MS 1000   /* ...then while it is not known... */
 #define PROBE_KNOWN_MS 10000    /* ...and when it is. */
 
 /* The rules for a remote VMN go when they were not used for so long, in ms. */
@@ -1151,6 +1154,7 @@ bridge_configure(struct vmmob_bridge *b, const struct smap *other_config,
         b->gateway_mac = settings.gateway_mac;
         b->next_probe = (eth_addr_is_zero(settings.gateway_mac)
                          ? now : LLONG_MAX);
+        b->probe_soon_until = now + PROBE_SOON_FOR_MS;
     }
     b->mac = mac;
     b->uplink = uplink;
@@ -1542,8 +1546,10 @@ bridge_run(struct vmmob_bridge *b, long long int now)
                                                    &in6addr_any,
                                                    &ofs->settings.gateway),
                       &b->uplink, 1);
-        b->next_probe = now + (eth_addr_is_zero(b->gateway_mac)
-                               ? PROBE_UNKNOWN_MS : PROBE_KNOWN_MS);
+        b->next_probe = now + (!eth_addr_is_zero(b->gateway_mac)
+                               ? PROBE_KNOWN_MS
+                               : now < b->probe_soon_until
+                               ? PROBE_SOON_MS : PROBE_UNKNOWN_MS);
     }
     if (now >= b->next_ask) {
         bridge_ask_lost(b, now);

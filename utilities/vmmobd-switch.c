@@ -292,10 +292,10 @@ disconnect(struct switch_link *link, int error)
         COVERAGE_INC(vmmobd_switch_disconnect);
         VLOG_INFO("%s: switch disconnected (%s)", link->remote,
                   ovs_retval_to_string(error));
-        if (link->heard) {
-            link->backoff = SWITCH_MIN_BACKOFF;
-        }
+        link->backoff = (link->heard ? SWITCH_MIN_BACKOFF
+                         : MIN(2 * link->backoff, SWITCH_MAX_BACKOFF));
     } else {
+        link->backoff = SWITCH_MIN_BACKOFF;
         COVERAGE_INC(vmmobd_switch_retry);
         if (error != link->last_error) {
             VLOG_INFO("%s: cannot connect to switch (%s), will keep trying",
@@ -312,7 +312,6 @@ disconnect(struct switch_link *link, int error)
     link->hearing = link->heard = false;
 
     link->next_try = time_msec() + link->backoff;
-    link->backoff = MIN(2 * link->backoff, SWITCH_MAX_BACKOFF);
 }
 
 /* Hearing. */

@@ -18,7 +18,9 @@ struct rowset;
 struct vmmob_stats;
 struct vmmob_table;
 
-/* Time between attempts to connect, in ms. */
+/* Time between attempts to connect, in ms.  It is the shorter one as long as
+ * there is no switch, as a switch that was just started waits for us.  It
+ * grows for one that hangs up before it has told anything. */
 #define SWITCH_MIN_BACKOFF 100
 #define SWITCH_MAX_BACKOFF 1000
 
