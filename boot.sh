@@ -42,7 +42,7 @@ packages=(
 bench_packages=(frr python3-os-ken)
 # To make Debian packages, beside what debian/control names; to test them.
 deb_packages=(build-essential)
-deb_test_packages=(debootstrap lintian systemd)
+deb_test_packages=(debootstrap lintian systemd systemd-container)
 # The kernel of guests, which the lab downloads and does not install.
 kernel_package=linux-image-cloud-amd64
 
