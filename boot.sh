@@ -264,8 +264,10 @@ $mirror $newest_suite main" > "$dir/sources.list" &&
 check_newest() {
     local source=boot.newest/usr/src/openvswitch log=$logs/newest.log
     local tried version
-    run newest-source "Downloading the newest Open vSwitch" download_newest ||
-        return 1
+    run newest-source "Downloading the newest Open vSwitch" download_newest || {
+        echo "  It is not to be had here, and not checked"
+        return
+    }
     [ ! -e $source/openvswitch.tar.gz ] || source+=/openvswitch.tar.gz
     if run newest "Building and testing with the newest Open vSwitch" \
            make check-patches BUILD=yes OVS_SOURCES=$source \
