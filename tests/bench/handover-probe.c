@@ -31,9 +31,9 @@
  * move is over, and the others more, at most one in HURRY_US: so few probes
  * tell well when the last VMN is reached, but not how many would be lost.
  *
- * With --prompt PATH, before each move it writes "a" or "b", for where the VMNs
- * are about to go, to the unix socket PATH, and the move does not begin before
- * it reads one byte there.
+ * With --prompt PATH, before each move it writes "a" or "b", for where the
+ * VMNs are about to go, to the unix socket PATH, and the move does not begin
+ * before it reads one byte there.
  *
  * A tap stamps for each move and VMN the first frame received at a device that
  * is, by KIND:
@@ -56,8 +56,8 @@
  * these those that arrived neither at the old place before t0 nor at the new
  * place; 'old' those that arrived at the old place after t0 (also lost, unless
  * they came to the new place as well); 'duplicates' is what arrived once more.
- * 'way_t1' and 'way_t2' are what the latest probe to and from the VMN took from
- * one end to the other, in us: once all is over, what the way itself takes.
+ * 'way_t1' and 'way_t2' are what the latest probe to and from the VMN took
+ * from one end to the other, in us: once all is over, what the way takes.
  * Times of arrival are the kernel's. */
 
 #include <arpa/inet.h>
