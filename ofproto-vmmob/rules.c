@@ -156,8 +156,10 @@ static void port_rules(ofp_port_t, const struct vmmob_port *,
 
 static struct rule_set *find_set(const struct rules *, const struct owner *);
 static void forget_flow_mods(struct rules *);
-static unsigned long long int count_dropped(const struct rules *,
-                                            enum owner_type, ofp_port_t);
+static unsigned long long int count_packets(
+    const struct rules *, const struct owner *,
+    bool (*is_counted)(const struct rule_spec *));
+static bool is_drop(const struct rule_spec *);
 static struct ofpbuf *add(struct rule_list *, uint8_t table_id, int priority,
                           const struct match *);
 static bool get_stats(const struct rules *, const struct rule_spec *,
@@ -329,7 +331,9 @@ rules_update_port(struct rules *rules, ofp_port_t port,
 unsigned long long int
 rules_count_forged(const struct rules *rules, ofp_port_t port)
 {
-    return count_dropped(rules, OWNER_PORT, port);
+    const struct owner owner = { .type = OWNER_PORT, .port = port };
+
+    return count_packets(rules, &owner, is_drop);
 }
 
 /* Has everything be dropped that comes in by 'port', or not any longer. */
@@ -355,17 +359,24 @@ rules_update_block(struct rules *rules, ofp_port_t port, bool block)
 unsigned long long int
 rules_count_blocked(const struct rules *rules, ofp_port_t port)
 {
-    return count_dropped(rules, OWNER_BLOCK, port);
+    const struct owner owner = { .type = OWNER_BLOCK, .port = port };
+
+    return count_packets(rules, &owner, is_drop);
 }
 
-/* Returns the number of packets that the rules of the given type for 'port'
- * dropped. */
-static unsigned long long int
-count_dropped(const struct rules *rules, enum owner_type type,
-              ofp_port_t port)
+static bool
+is_drop(const struct rule_spec *spec)
 {
-    const struct owner owner = { .type = type, .port = port };
-    const struct rule_set *set = find_set(rules, &owner);
+    return !spec->ofpacts.size;
+}
+
+/* Returns the number of packets that met those rules of 'owner' for which
+ * 'is_counted' holds. */
+static unsigned long long int
+count_packets(const struct rules *rules, const struct owner *owner,
+              bool (*is_counted)(const struct rule_spec *))
+{
+    const struct rule_set *set = find_set(rules, owner);
     unsigned long long int n = 0;
 
     for (size_t i = 0; set && i < set->list.n; i++) {
@@ -373,7 +384,7 @@ count_dropped(const struct rules *rules, enum owner_type type,
         struct pkt_stats stats;
         long long int used;
 
-        if (!spec->ofpacts.size && get_stats(rules, spec, &stats, &used)) {
+        if (is_counted(spec) && get_stats(rules, spec, &stats, &used)) {
             n += stats.n_packets;
         }
     }
@@ -453,26 +464,21 @@ rules_collect_busy(struct rules *rules, unsigned long long int max_packets,
     }
 }
 
+/* Whether 'spec' is about packets for a MoA that came in by the uplink. */
+static bool
+is_arrival(const struct rule_spec *spec)
+{
+    return spec->table_id == VMMOB_TABLE_ENTRY && spec->priority == 195;
+}
+
 /* Returns the number of packets for the MoAs of the VMN 'key' that came in by
  * the uplink, and were delivered or redirected. */
 unsigned long long int
 rules_count_arrived(const struct rules *rules, const struct vmmob_key *key)
 {
     const struct owner owner = { .type = OWNER_VMN, .vmn = *key };
-    const struct rule_set *set = find_set(rules, &owner);
-    unsigned long long int n = 0;
 
-    for (size_t i = 0; set && i < set->list.n; i++) {
-        const struct rule_spec *spec = &set->list.specs[i];
-        struct pkt_stats stats;
-        long long int used;
-
-        if (spec->table_id == VMMOB_TABLE_ENTRY && spec->priority == 195
-            && get_stats(rules, spec, &stats, &used)) {
-            n += stats.n_packets;
-        }
-    }
-    return n;
+    return count_packets(rules, &owner, is_arrival);
 }
 
 static bool
