@@ -2229,7 +2229,9 @@ process_uplink(struct vmmob_bridge *b, struct event *event,
                 hold_copy(b, event, frame, &row->key, now);
                 return true;
             }
-            if (vmn && vmn->state == HANDOVER_ATTACHED) {
+            if (vmn && (vmn->state == HANDOVER_ATTACHED
+                        || vmn->state == HANDOVER_LEFT)) {
+                /* Here after all, or elsewhere: it is redirected. */
                 return bridge_resume(b, event, VMMOB_TABLE_ENTRY, OFPP_NONE);
             } else if (!vmn || vmn->state != HANDOVER_DETACHED) {
                 COVERAGE_INC(vmmob_unknown_moa);
