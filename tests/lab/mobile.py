@@ -72,14 +72,18 @@ class Mobile:
         self._insist(timeout, lambda: hv.switch.del_port(self.name,
                                                          wait=False))
 
-    def move(self, target, before_unplug=None, plug=True, pause=0):
+    def move(self, target, before_unplug=None, plug=True, pause=0,
+             unplug_first=False):
         """Moves to 'target', where the port is already unless 'plug' says
-        so, and is nowhere for 'pause' seconds.  Returns when it runs there,
-        in time.time(), as the rest goes on: a thread announces it."""
+        so, and is nowhere for 'pause' seconds.  Its old port goes when it
+        runs there, or before the pause.  Returns when it runs there, in
+        time.time(), as the rest goes on: a thread announces it."""
         source = self.place
         if plug:
             self.plug(target)
         self._set_up(source.name, False)
+        if unplug_first:
+            self.unplug(source)
         if pause:
             time.sleep(pause)
         self._set_up(target.name, True)
@@ -89,7 +93,8 @@ class Mobile:
         threading.Thread(target=self._announce, daemon=True).start()
         if before_unplug:
             before_unplug()
-        self.unplug(source)
+        if not unplug_first:
+            self.unplug(source)
         return resumed
 
     def _set_up(self, device, up):
