@@ -60,7 +60,8 @@ struct publisher_item {
     uint64_t moved;             /* If the flight is about a move, the VMN's
                                  * sequence number, otherwise 0. */
 
-    bool alone;                 /* In a transaction of its own? */
+    bool alone;                 /* In a transaction of its own, because the
+                                 * server has refused it? */
     int retry_msec;             /* Backoff, 0 before the first refusal. */
     long long int not_before;   /* When to try again, in ms. */
 };
@@ -223,6 +224,7 @@ publisher_forget_db(struct publisher *p)
     }
     ovs_list_init(&p->queue);
     rowset_clear(&p->repairs);
+    p->n_refused = 0;
     free(p->error);
     p->error = NULL;
     p->retry_time = LLONG_MAX;
@@ -405,9 +407,6 @@ finish(struct publisher *p, struct publisher_flight *flight,
         COVERAGE_INC(vmmobd_publish_refused);
         VLOG_WARN_RL(&rl, "%s: database refuses to be written (%s), will keep "
                      "trying", db->remote, s);
-    } else if (status == TXN_SUCCESS) {
-        free(p->error);
-        p->error = NULL;
     }
 
     LIST_FOR_EACH_POP (item, flight_node, &flight->items) {
@@ -483,6 +482,7 @@ refused(struct publisher *p, struct publisher_item *item)
                             : MIN_RETRY_MSEC);
         item->not_before = time_msec() + item->retry_msec;
     }
+    p->n_refused += !item->alone;
     item->alone = true;
     enqueue_item(p, item);
 }
@@ -713,6 +713,11 @@ enqueue_item(struct publisher *p, struct publisher_item *item)
 static void
 free_item(struct publisher *p, struct publisher_item *item)
 {
+    p->n_refused -= item->alone;
+    if (!p->n_refused) {
+        free(p->error);
+        p->error = NULL;
+    }
     hmap_remove(&p->items, &item->node);
     free(item);
 }

@@ -55,8 +55,9 @@ struct publisher {
     struct rowset repairs;      /* Rows that someone else changed. */
     long long int repair_time;  /* When to look at 'repairs', in ms. */
 
-    char *error;                /* The last that the server refused because
-                                 * of, or NULL if it took the last. */
+    size_t n_refused;           /* Items that the server has refused. */
+    char *error;                /* The last that it refused one because of,
+                                 * NULL if 'n_refused' is 0. */
     long long int retry_time;   /* When an item will be tried again, in ms;
                                  * LLONG_MAX if none. */
     unsigned long long int n_written;   /* Rows written. */
