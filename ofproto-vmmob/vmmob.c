@@ -127,6 +127,11 @@ COVERAGE_DEFINE(vmmob_settings_rejected);
  * being installed, even if the thread that did had to wait. */
 static const int refresh_again_ms[] = { 2, 100, 2000 };
 
+/* With more addresses the first of these is left out, as it would come in the
+ * middle of the moves of many VMNs.  What is out of date for a moment longer
+ * is redirected. */
+#define MAX_REFRESH_SOON 32
+
 /* When all affected datapath flows have been refreshed at once, there is no
  * need for the revalidators to look at all the others, and with many flows
  * that takes them seconds, and they throw away what they take for hardly used.
@@ -1904,6 +1909,7 @@ apply(long long int now)
                           ? rules_take_changed(b->rules, &addrs) : 0);
 
         if (n_addrs) {
+            size_t again = n_addrs > MAX_REFRESH_SOON ? 1 : 0;
             struct refresh *refresh;
             size_t n_changed = 0;
             bool complete = refresh_flows(b, addrs, n_addrs, &n_changed);
@@ -1916,10 +1922,10 @@ apply(long long int now)
             }
             refresh = xmalloc(sizeof *refresh);
             refresh->ofproto_uuid = b->ofproto->uuid;
-            refresh->when = now + refresh_again_ms[0];
+            refresh->when = now + refresh_again_ms[again];
             refresh->addrs = addrs;
             refresh->n_addrs = n_addrs;
-            ovs_list_push_back(&refreshes[0], &refresh->node);
+            ovs_list_push_back(&refreshes[again], &refresh->node);
         }
     }
     if (all_complete) {
