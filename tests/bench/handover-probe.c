@@ -101,8 +101,11 @@
  * known yet sent an ARP request the first one sends another, and how long
  * after each other they do; and how long we wait until all are known. */
 #define MAX_SLEEP (1 * MSEC)
-#define MIN_SLEEP (300 * USEC)  /* With many VMNs, so as not to be all that
-                                 * the machine does. */
+#define MIN_SLEEP (300 * USEC)  /* With several VMNs, so as not to be all
+                                 * that the machine does. */
+#define MIN_SLEEP_MANY (2 * MSEC) /* With MANY or more, so that switches have
+                                   * less work for each of their probes. */
+#define MANY 100
 #define ARP_INTERVAL (100 * MSEC)
 #define ARP_SPACING (1 * MSEC)
 #define SETTLE_TIMEOUT (30 * NSEC)
@@ -881,8 +884,11 @@ run(int64_t until)
     if (next > now_ns() + MAX_SLEEP) {
         next = now_ns() + MAX_SLEEP;
     }
-    if (n_vmns > 1 && next < now_ns() + MIN_SLEEP) {
-        next = now_ns() + MIN_SLEEP;
+    if (n_vmns > 1) {
+        int64_t soon = now_ns() + (n_vmns < MANY ? MIN_SLEEP
+                                   : MIN_SLEEP_MANY);
+
+        next = next < soon ? soon : next;
     }
     if (next > until) {
         next = until;
