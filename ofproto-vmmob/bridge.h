@@ -37,6 +37,7 @@ struct vmmob_vm_port {
                                          * by rules that are gone. */
     unsigned long long int n_reported;  /* How many forged ones were logged. */
     unsigned long long int n_refused;   /* Frames of VMNs over the limit. */
+    long long int refused;      /* When the last of these was, in ms. */
     unsigned long long int n_blocked;   /* Dropped while it was blocked
                                          * before. */
 };

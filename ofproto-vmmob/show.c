@@ -27,6 +27,9 @@
 /* How long a claim to another's home address is a problem, in ms. */
 #define CONFLICT_MS (10 * 60 * 1000)
 
+/* For so long, in ms, a VMN that was refused makes its full port a problem. */
+#define PORT_FULL_MS (10 * 60 * 1000)
+
 /* How long after its last answer the gateway is reported as silent, in ms. */
 #define GATEWAY_SILENT_MS (35 * 1000)
 
@@ -817,6 +820,7 @@ bridge_get_port_problems(const struct vmmob *vmmob,
 {
     const struct vmmob_vm_port **ports = sort_vm_ports(b);
     struct ds open = DS_EMPTY_INITIALIZER;
+    long long int now = time_msec();
     size_t n_open = 0;
 
     for (size_t i = 0; i < hmap_count(&b->vm_ports); i++) {
@@ -833,7 +837,8 @@ bridge_get_port_problems(const struct vmmob *vmmob,
                 xstrdup("see what that VM sends; if it is to, raise "
                         "other_config:vmmob-flood-rate"));
         }
-        if (ofs->settings.max_vmns && n >= ofs->settings.max_vmns) {
+        if (ofs->settings.max_vmns && n >= ofs->settings.max_vmns
+            && port->n_refused && now < port->refused + PORT_FULL_MS) {
             vmmob_problems_add(
                 p, VMMOB_PROBLEM_PORT_FULL,
                 xasprintf("bridge %s: port %s has %"PRIuSIZE" VMNs, and no "

@@ -2378,6 +2378,7 @@ process_vm(struct vmmob_bridge *b, struct event *event,
         case SIGHTED_PORT_FULL:
             COVERAGE_INC(vmmob_port_full);
             port->n_refused++;
+            port->refused = now;
             VLOG_WARN_RL(&full_rl, "bridge %s: port %s has %"PRIuSIZE" VMNs "
                          "already, ignoring "ETH_ADDR_FMT"; raise "
                          "vmmob-max-vmns, or use vmmob/release for VMNs that "
