@@ -33,6 +33,7 @@ AFTER = 1.2
 
 FINE, COARSE = 1, 10            # Intervals of probes, ms.
 DELAYS = (0, 5, 12, 50)         # One way between sites, ms.
+PAUSE = 20                      # Between moves without a guest, ms.
 
 REDIRECT_TIME = "1000"          # ms, also for news from far away.
 
@@ -80,9 +81,11 @@ def first_packets(ctx):
             for prepared in False, True:
                 measure = (system.measure_prepared if prepared
                            else system.measure)
+                # What was on its way is redirected before the VMN moves on.
                 goals[prepared].append(_record_first_packets(
                     ctx, delay_ms, prepared,
-                    measure(n, interval=FINE * 1000)))
+                    measure(n, interval=FINE * 1000,
+                            pause=int((PAUSE + 4 * delay_ms) * 1000))))
             system.reset()
         check_delay_lines(system.lab)
     for prepared, measured in goals.items():

@@ -248,7 +248,9 @@ class Vmmob(System):
         show = self._show(hv)
         process.wait_until("%d VMNs prepared at %s" % (n, hv.name),
                            lambda: " %d prepared" % n in show(), 30)
-        time.sleep(PREPARED_SETTLE + n * PREPARED_SETTLE_EACH)
+        # The news is everywhere, and copies of what was sent then are here.
+        time.sleep(PREPARED_SETTLE + n * PREPARED_SETTLE_EACH
+                   + 4 * self.delay_ms / 1000)
         for each in self._places() if wait else ():
             self._wait_for_revalidators(each)
 
