@@ -111,25 +111,46 @@ stop_progress() {
     fi
 }
 
-# Tells from log $1 whether a test failed in ovs_cleanup(), which looks for
-# sanitizers' reports.  Other functions of the same file, such as ovs_wait(),
-# fail for other reasons.
+# Tells whether tests failed in build $1 with a sanitizer's report.
 sanitizers_reported() {
-    local macros=ovs-src/tests/ovs-macros.at lines
-    lines=$(awk '/^ovs_cleanup\(\)/, /^}/ { printf "%s%d", sep, NR; sep = "|" }' \
-                $macros)
-    [ -n "$lines" ] || die "$macros has no ovs_cleanup()"
-    grep -aEq " FAILED \(ovs-macros\.at:($lines)\)" "$1"
+    local tests=$1/tests/testsuite.dir
+    [ -n "$(find "$tests" -name 'asan.*' -o -name 'ubsan.*' \
+                -o -name 'sanitizers.*')" ] ||
+        grep -rqs vmmob --include='tsan.*' "$tests"
 }
 
-# Runs "make" with arguments $3..., and adds to the totals.  A test that fails
-# has a second try, as the machine may be busy; the last result counts.
+# Shows how the logs end of the tests that failed in build $1, of three at most.
+show_failed() {
+    local log shown=0
+    # Others leave no directory.
+    for log in "$1"/tests/testsuite.dir/[0-9]*/testsuite.log; do
+        [ $((shown++)) -lt 3 ] || break
+        echo "  $log ends:"
+        tail -n 60 "$log" | sed 's/^/  | /'
+    done
+}
+
+# Runs "make" with target $3 and arguments $4..., and adds to the totals.  Tests
+# that fail have a second try, as the machine may be busy, and its result
+# counts, but it is no excuse for what a sanitizer has found.
 passed=0 failed=0 skipped=0 tests_ran=
 run_tests() {
-    local log=$logs/$1.log status counts
-    run "$1" "$2" make RECHECK=yes "${@:3}"
+    local log=$logs/$1.log again=$logs/$1-again.log dir=ovs${3#check} status
+    run "$1" "$2" make "${@:3}"
     status=$?
-    counts=$(awk '/^ *[0-9]+: / {
+    : > "$again"
+    if [ $status != 0 ] && grep -aq ' FAILED (' "$log"; then
+        show_failed "$dir"
+        if sanitizers_reported "$dir"; then
+            echo "  FAILED: a sanitizer reported something"
+        else
+            run "$1-again" "Once more those that failed" \
+                make "$3" TESTSUITEFLAGS=--recheck
+            status=$?
+        fi
+    fi
+    set -- $(cat "$log" "$again" |
+             awk '/^ *[0-9]+: / {
                       n = $1 + 0
                       result[n] = / (FAILED|UNEXPECTED PASS)( |$)/ ? "f" : \
                                   / skipped( |$)/ ? "s" : "p"
@@ -137,18 +158,12 @@ run_tests() {
                   END {
                       for (n in result) total[result[n]]++
                       print total["p"] + 0, total["f"] + 0, total["s"] + 0
-                  }' "$log")
-    set -- $counts
+                  }')
     echo "  $1 passed, $2 failed, $3 skipped"
-    grep -a ' FAILED (' "$log" | sed 's/^/  at the first try: /'
     tests_ran=yes
     passed=$((passed + $1)) failed=$((failed + $2)) skipped=$((skipped + $3))
     if [ $status = 0 ] && [ "$1" = 0 ]; then
         echo "  FAILED: no test passed"
-        return 1
-    elif sanitizers_reported "$log"; then
-        # A second try is no excuse for what a sanitizer has found.
-        echo "  FAILED: a sanitizer reported something"
         return 1
     fi
     return $status
