@@ -107,7 +107,7 @@ COVERAGE_DEFINE(vmmob_settings_rejected);
 #define HOLD_MS 1000
 
 /* The gateway is asked for its MAC address this often, in ms, ... */
-#define PROBE_SOON_MS 100       /* ...for so long after it was configured... */
+#define PROBE_SOON_MS 20        /* ...for so long after it was configured... */
 #define PROBE_SOON_FOR_MS 2000  /* ...(a switch that was just started may not
                                  * hear the first answers)... */
 #define PROBE_UNKNOWN_MS 1000   /* ...then while it is not known... */
