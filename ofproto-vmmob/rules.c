@@ -666,15 +666,15 @@ put_punt(struct ofpbuf *ofpacts)
     ofpact_finish_CONTROLLER(ofpacts, &controller);
 }
 
+/* Appends to 'ofpacts' what takes one off the TTL and ends there if nothing is
+ * left of it.  No controller hears of that: it says nothing of where the packet
+ * should go. */
 static void
 put_dec_ttl(struct ofpbuf *ofpacts)
 {
     struct ofpact_cnt_ids *ids = ofpact_put_DEC_TTL(ofpacts);
-    uint16_t id = VMMOB_CONTROLLER_ID;
 
-    ofpbuf_put(ofpacts, &id, sizeof id);
-    ids = ofpacts->header;
-    ids->n_controllers = 1;
+    ids->n_controllers = 0;
     ofpact_finish_DEC_TTL(ofpacts, &ids);
 }
 

@@ -141,9 +141,10 @@ static const int refresh_again_ms[] = { 2, 100, 2000 };
 #define REVALIDATE_MS (60 * 1000)
 #define REVALIDATE_SOON_MS 20   /* If there were too many to refresh. */
 
-/* How often a packet may come back after it was sent on its way anew; counted
- * in reg2. */
+/* How often a packet may come back after it was sent on its way anew, and the
+ * register that counts that. */
 #define MAX_ATTEMPTS 4
+#define ATTEMPTS_REG 2
 
 /* A packet from vmmob_punt(), or the news that a port is gone. */
 struct event {
@@ -430,6 +431,18 @@ vmmob_first_table(const struct ofproto_dpif *ofproto, ofp_port_t in_port)
     return ofp_to_u16(in_port) < ofp_to_u16(OFPP_MAX) ? table_id : 0;
 }
 
+/* Returns register number 'reg' of those that 'md' keeps.  They are the array
+ * 'regs' of a struct flow, although 'md' has them as wider integers. */
+static uint32_t
+frozen_reg(const struct frozen_metadata *md, size_t reg)
+{
+    uint32_t regs[FLOW_N_REGS];
+
+    BUILD_ASSERT(sizeof regs == sizeof md->regs);
+    memcpy(regs, md->regs, sizeof regs);
+    return regs[reg];
+}
+
 /* Takes 'packet', which a "controller" action with 'controller_id' hands to
  * userspace, if the action is one of the module's.  'state' is the state of
  * its translation.  Returns false if it is for a controller. */
@@ -459,7 +472,7 @@ vmmob_punt(struct ofproto_dpif *ofproto, const struct dp_packet *packet,
     event->ofproto_uuid = ofproto->uuid;
     event->in_port = state->metadata.in_port;
     event->table_id = state->table_id;
-    event->attempts = state->metadata.regs[2];
+    event->attempts = frozen_reg(&state->metadata, ATTEMPTS_REG);
     event->received = time_usec();
     event->packet = dp_packet_clone_data(dp_packet_data(packet),
                                          dp_packet_size(packet));
@@ -1338,7 +1351,8 @@ send_resumed(void)
 
         COVERAGE_INC(vmmob_resume);
         ofpact_put_set_field(&ofpacts, mf_from_id(MFF_REG1), &out, NULL);
-        ofpact_put_set_field(&ofpacts, mf_from_id(MFF_REG2), &attempts, NULL);
+        ofpact_put_set_field(&ofpacts, mf_from_id(MFF_REG0 + ATTEMPTS_REG),
+                             &attempts, NULL);
         resubmit = ofpact_put_RESUBMIT(&ofpacts);
         resubmit->in_port = OFPP_IN_PORT;
         resubmit->table_id = event->resume_table;
