@@ -27,12 +27,6 @@ static char *mac_validate(const char *what, struct eth_addr);
 static bool has_control_characters(const char *);
 static char *prefix_validate(const char *what, const struct vmmob_prefix *);
 
-static bool addr_is_unicast(const struct in6_addr *);
-static bool prefix_is_ipv4(const struct vmmob_prefix *);
-static bool parse_plen(const char *, int *plen);
-static char *addr_to_string(const struct in6_addr *);
-static int addr_compare(const struct in6_addr *, const struct in6_addr *);
-
 /* Returns a hash of 'key' that starts from 'basis'. */
 uint32_t
 vmmob_key_hash(const struct vmmob_key *key, uint32_t basis)
@@ -250,130 +244,6 @@ vmmob_vmn_validate(const struct vmmob_vmn *vmn)
     return pairs_validate(vmn);
 }
 
-/* Parses 's', an IPv4 or IPv6 address that may be followed by "/" and a prefix
- * length (if not, it is that of a single host), and stores the prefix into
- * '*prefix', with host bits cleared.
- *
- * If 'addr' is nonnull, stores the address into '*addr', with its host bits.
- * If 'addr' is null, then it is an error if any of them is set.
- *
- * Returns NULL if successful, otherwise an error message that the caller must
- * free(), with '*prefix' and '*addr' unchanged. */
-char *
-vmmob_prefix_parse(const char *s, struct vmmob_prefix *prefix,
-                   struct in6_addr *addr)
-{
-    size_t addr_len = strcspn(s, "/");
-    char *addr_s = xmemdup0(s, addr_len);
-    bool is_ipv4 = !strchr(addr_s, ':');
-    struct vmmob_prefix new_prefix;
-    struct in6_addr full_addr;
-    struct in6_addr mask;
-    int plen = 128;
-    bool ok;
-
-    ok = vmmob_addr_from_string(addr_s, &full_addr);
-    free(addr_s);
-    if (!ok) {
-        return xasprintf("%s: invalid IP address or prefix", s);
-    }
-
-    if (s[addr_len]) {
-        int max_plen = is_ipv4 ? 32 : 128;
-
-        if (!parse_plen(&s[addr_len + 1], &plen) || plen > max_plen) {
-            return xasprintf("%s: prefix length is not from 0 to %d",
-                             s, max_plen);
-        }
-        plen += 128 - max_plen;
-    }
-    if (IN6_IS_ADDR_V4MAPPED(&full_addr) && plen < 96) {
-        return xasprintf("%s: prefix length of an IPv4-mapped address is less "
-                         "than 96", s);
-    }
-
-    mask = ipv6_create_mask(plen);
-    new_prefix.addr = ipv6_addr_bitand(&full_addr, &mask);
-    new_prefix.plen = plen;
-    if (!addr && !ipv6_addr_equals(&new_prefix.addr, &full_addr)) {
-        return xasprintf("%s: host bits are set", s);
-    }
-
-    *prefix = new_prefix;
-    if (addr) {
-        *addr = full_addr;
-    }
-    return NULL;
-}
-
-/* Appends 'prefix' to 's', always with its prefix length.
- * vmmob_prefix_parse() understands it. */
-void
-vmmob_prefix_format(const struct vmmob_prefix *prefix, struct ds *s)
-{
-    vmmob_addr_format(&prefix->addr, s);
-    ds_put_format(s, "/%d",
-                  prefix_is_ipv4(prefix) ? prefix->plen - 96 : prefix->plen);
-}
-
-/* Returns true if 'a' and 'b' are the same prefix. */
-bool
-vmmob_prefix_equals(const struct vmmob_prefix *a,
-                    const struct vmmob_prefix *b)
-{
-    return a->plen == b->plen && ipv6_addr_equals(&a->addr, &b->addr);
-}
-
-/* Returns true if 'addr' is in 'prefix'.  No IPv6 prefix contains an IPv4
- * address, not even "::/0". */
-bool
-vmmob_prefix_contains(const struct vmmob_prefix *prefix,
-                      const struct in6_addr *addr)
-{
-    struct vmmob_prefix host = { .addr = *addr, .plen = 128 };
-
-    return vmmob_prefix_overlaps(prefix, &host);
-}
-
-/* Returns true if any address is in both 'a' and 'b'. */
-bool
-vmmob_prefix_overlaps(const struct vmmob_prefix *a,
-                      const struct vmmob_prefix *b)
-{
-    struct in6_addr mask = ipv6_create_mask(MIN(a->plen, b->plen));
-    struct in6_addr difference = ipv6_addr_bitxor(&a->addr, &b->addr);
-
-    difference = ipv6_addr_bitand(&difference, &mask);
-    return (prefix_is_ipv4(a) == prefix_is_ipv4(b)
-            && !ipv6_addr_is_set(&difference));
-}
-
-/* Returns true if hosts can have all the addresses of 'prefix'. */
-bool
-vmmob_prefix_is_unicast(const struct vmmob_prefix *prefix)
-{
-#define IPV4(A, B) \
-    { .s6_addr = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, A, B, B, B } }
-    /* RFC 6890. */
-    static const struct vmmob_prefix specials[] = {
-        { IN6ADDR_ANY_INIT, 128 },          /* Unspecified. */
-        { IN6ADDR_LOOPBACK_INIT, 128 },     /* Loopback. */
-        { { .s6_addr = { 0xff } }, 8 },     /* Multicast. */
-        { IPV4(0, 0), 96 + 8 },             /* "This network". */
-        { IPV4(127, 0), 96 + 8 },           /* Loopback. */
-        { IPV4(224, 0), 96 + 4 },           /* Multicast. */
-        { IPV4(255, 255), 128 },            /* Limited broadcast. */
-    };
-#undef IPV4
-
-    for (size_t i = 0; i < ARRAY_SIZE(specials); i++) {
-        if (vmmob_prefix_overlaps(prefix, &specials[i])) {
-            return false;
-        }
-    }
-    return true;
-}
-
 /* Initializes 'ofs' as a record of the OFS whose datapath id is 'id', all else
  * unset.  (It is not valid before at least 'uplink' and 'mac' are set.)  The
  * caller must eventually destroy it with vmmob_ofs_destroy(). */
@@ -451,8 +321,8 @@ vmmob_ofs_validate(const struct vmmob_ofs *ofs)
         error = mac_validate("MAC address", ofs->mac);
     }
     if (!error && ipv6_addr_is_set(&ofs->gateway)
-        && !addr_is_unicast(&ofs->gateway)) {
-        char *s = addr_to_string(&ofs->gateway);
+        && !vmmob_addr_is_unicast(&ofs->gateway)) {
+        char *s = vmmob_addr_to_string(&ofs->gateway, "::");
 
         error = xasprintf("gateway %s is not unicast", s);
         free(s);
@@ -608,46 +478,6 @@ vmmob_ofs_id_from_string(const char *s, uint64_t *id)
     return true;
 }
 
-/* Parses 's' as an IPv4 or IPv6 address and stores it into '*addr', an IPv4
- * address as IPv4-mapped.  Returns true if successful, otherwise returns false
- * and leaves '*addr' unchanged.  An empty string is not an address. */
-bool
-vmmob_addr_from_string(const char *s, struct in6_addr *addr)
-{
-    struct in6_addr ipv6;
-    ovs_be32 ipv4;
-
-    if (ip_parse(s, &ipv4)) {
-        in6_addr_set_mapped_ipv4(addr, ipv4);
-    } else if (ipv6_parse(s, &ipv6)) {
-        *addr = ipv6;
-    } else {
-        return false;
-    }
-    return true;
-}
-
-/* Appends 'addr' to 's', an IPv4-mapped address in the form of IPv4.
- * vmmob_addr_from_string() understands it. */
-void
-vmmob_addr_format(const struct in6_addr *addr, struct ds *s)
-{
-    ipv6_format_mapped(addr, s);
-}
-
-/* Like eth_addr_from_string(), but insists on two digits for each byte, so
- * that none of them can overflow. */
-bool
-vmmob_mac_from_string(const char *s, struct eth_addr *mac)
-{
-    return (strlen(s) == ETH_ADDR_STRLEN
-            && strspn(s, "0123456789abcdefABCDEF:") == ETH_ADDR_STRLEN
-            && s[2] == ':' && s[5] == ':' && s[8] == ':'
-            && s[11] == ':' && s[14] == ':'
-            && eth_addr_from_string(s, mac));
-}
-
-
 /* Returns the first pair of 'vmn' whose home address is not less than 'hoa',
  * the end of the array if all are less, or NULL if 'vmn' has no pairs. */
 static struct vmmob_pair *
@@ -660,7 +490,7 @@ lower_bound(const struct vmmob_vmn *vmn, const struct in6_addr *hoa)
     }
     /* There are few, so a binary search would not be faster. */
     while (pair < &vmn->pairs[vmn->n_pairs]
-           && addr_compare(&pair->hoa, hoa) < 0) {
+           && vmmob_addr_compare(&pair->hoa, hoa) < 0) {
         pair++;
     }
     return pair;
@@ -675,17 +505,17 @@ pairs_validate(const struct vmmob_vmn *vmn)
 
     for (size_t i = 0; !error && i < vmn->n_pairs; i++) {
         const struct vmmob_pair *pair = &vmn->pairs[i];
-        char *hoa = addr_to_string(&pair->hoa);
-        char *moa = addr_to_string(&pair->moa);
+        char *hoa = vmmob_addr_to_string(&pair->hoa, "::");
+        char *moa = vmmob_addr_to_string(&pair->moa, "::");
 
-        if (!addr_is_unicast(&pair->hoa)) {
+        if (!vmmob_addr_is_unicast(&pair->hoa)) {
             error = xasprintf("home address %s is not unicast", hoa);
-        } else if (i && addr_compare(&vmn->pairs[i - 1].hoa,
+        } else if (i && vmmob_addr_compare(&vmn->pairs[i - 1].hoa,
                                      &pair->hoa) >= 0) {
             error = xasprintf("home address %s is out of order", hoa);
         } else if (!ipv6_addr_is_set(&pair->moa)) {
             /* OK.  The OFS had none to give. */
-        } else if (!addr_is_unicast(&pair->moa)) {
+        } else if (!vmmob_addr_is_unicast(&pair->moa)) {
             error = xasprintf("mobile address %s is not unicast", moa);
         } else if (!IN6_IS_ADDR_V4MAPPED(&pair->hoa)
                    != !IN6_IS_ADDR_V4MAPPED(&pair->moa)) {
@@ -755,49 +585,4 @@ prefix_validate(const char *what, const struct vmmob_prefix *prefix)
     }
     ds_destroy(&s);
     return error;
-}
-
-/* Returns true if a host can have the address 'addr', false if it is
- * unspecified, loopback, multicast, or the limited broadcast address. */
-static bool
-addr_is_unicast(const struct in6_addr *addr)
-{
-    struct vmmob_prefix host = { .addr = *addr, .plen = 128 };
-
-    return vmmob_prefix_is_unicast(&host);
-}
-
-static bool
-prefix_is_ipv4(const struct vmmob_prefix *prefix)
-{
-    return prefix->plen >= 96 && IN6_IS_ADDR_V4MAPPED(&prefix->addr);
-}
-
-/* Parses 's', which must be one to three decimal digits and nothing else. */
-static bool
-parse_plen(const char *s, int *plen)
-{
-    size_t len = strlen(s);
-
-    if (len < 1 || len > 3 || strspn(s, "0123456789") != len) {
-        return false;
-    }
-    *plen = atoi(s);
-    return true;
-}
-
-/* Returns 'addr' as a string that the caller must free(). */
-static char *
-addr_to_string(const struct in6_addr *addr)
-{
-    struct ds s = DS_EMPTY_INITIALIZER;
-
-    vmmob_addr_format(addr, &s);
-    return ds_steal_cstr(&s);
-}
-
-static int
-addr_compare(const struct in6_addr *a, const struct in6_addr *b)
-{
-    return memcmp(a, b, sizeof *a);
 }

@@ -26,8 +26,7 @@
 #include <stdint.h>
 
 #include "openvswitch/types.h"
-
-struct ds;
+#include "vmmob-addr.h"
 
 /* Identifies a VMN.  'mac' is the Ethernet address of the VM's primary
  * interface.  'tenant' is 0 until tenants are asked for. */
@@ -43,8 +42,8 @@ bool vmmob_key_equals(const struct vmmob_key *, const struct vmmob_key *);
 /* An address of a VMN.  IPv4 addresses are IPv4-mapped. */
 struct vmmob_pair {
     struct in6_addr hoa;        /* Home address; never unspecified. */
-    struct in6_addr moa;        /* Mobile address; unspecified ("::") if the
-                                 * OFS had none to give. */
+    struct in6_addr moa;        /* Mobile address; unset if the OFS had none
+                                 * to give. */
 };
 
 /* Most {HoA, MoA} pairs that a VMN may have. */
@@ -86,23 +85,6 @@ bool vmmob_vmn_set_pair(struct vmmob_vmn *, const struct in6_addr *hoa,
                         const struct in6_addr *moa);
 bool vmmob_vmn_remove_hoa(struct vmmob_vmn *, const struct in6_addr *hoa);
 char *vmmob_vmn_validate(const struct vmmob_vmn *);
-
-/* An IP prefix. */
-struct vmmob_prefix {
-    struct in6_addr addr;       /* Host bits are zero. */
-    uint8_t plen;               /* 0 to 128; for IPv4, 96 to 128. */
-};
-
-char *vmmob_prefix_parse(const char *, struct vmmob_prefix *,
-                         struct in6_addr *addr);
-void vmmob_prefix_format(const struct vmmob_prefix *, struct ds *);
-bool vmmob_prefix_equals(const struct vmmob_prefix *,
-                         const struct vmmob_prefix *);
-bool vmmob_prefix_contains(const struct vmmob_prefix *,
-                           const struct in6_addr *);
-bool vmmob_prefix_overlaps(const struct vmmob_prefix *,
-                           const struct vmmob_prefix *);
-bool vmmob_prefix_is_unicast(const struct vmmob_prefix *);
 
 /* Most pool prefixes that an OFS may have. */
 #define VMMOB_MAX_POOLS 16
@@ -158,12 +140,8 @@ bool vmmob_port_has_mac(const struct vmmob_port *, const struct eth_addr);
 bool vmmob_port_add_mac(struct vmmob_port *, const struct eth_addr);
 char *vmmob_port_validate(const struct vmmob_port *);
 
-/* Text forms, the same in messages, in the database and for people.  A
- * datapath id is 16 hexadecimal digits, as Open vSwitch writes it. */
+/* A datapath id as text: 16 hexadecimal digits, as Open vSwitch writes it. */
 #define VMMOB_OFS_ID_FMT "%016"PRIx64
 bool vmmob_ofs_id_from_string(const char *, uint64_t *id);
-bool vmmob_addr_from_string(const char *, struct in6_addr *);
-bool vmmob_mac_from_string(const char *, struct eth_addr *);
-void vmmob_addr_format(const struct in6_addr *, struct ds *);
 
 #endif /* lib/vmmob-binding.h */

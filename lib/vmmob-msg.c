@@ -61,12 +61,10 @@ static char *make_error(const char *format, va_list)
 static char *format_error(const char *format, ...)
     OVS_PRINTF_FORMAT(1, 2);
 
-static bool optional_addr_from_string(const char *, struct in6_addr *);
-
 static void put_key(struct json *, const struct vmmob_key *, uint64_t ofs);
 static void put_mac(struct json *, const char *name, struct eth_addr);
 static struct json *ofs_id_to_json(uint64_t id);
-static struct json *optional_addr_to_json(const struct in6_addr *);
+static struct json *addr_to_json(const struct in6_addr *);
 static struct json *prefix_to_json(const struct vmmob_prefix *);
 
 static const char *const method_names[] = {
@@ -338,9 +336,8 @@ vmmob_vmn_to_json(const struct vmmob_vmn *vmn)
     for (size_t i = 0; i < vmn->n_pairs; i++) {
         const struct vmmob_pair *pair = &vmn->pairs[i];
 
-        json_array_add(pairs, json_array_create_2(
-                           optional_addr_to_json(&pair->hoa),
-                           optional_addr_to_json(&pair->moa)));
+        json_array_add(pairs, json_array_create_2(addr_to_json(&pair->hoa),
+                                                  addr_to_json(&pair->moa)));
     }
     json_object_put(object, "pairs", pairs);
     return object;
@@ -394,7 +391,7 @@ vmmob_ofs_to_json(const struct vmmob_ofs *ofs)
     json_object_put_string(object, "site", ofs->site);
     json_object_put(object, "uplink", prefix_to_json(&ofs->uplink));
     put_mac(object, "mac", ofs->mac);
-    json_object_put(object, "gateway", optional_addr_to_json(&ofs->gateway));
+    json_object_put(object, "gateway", addr_to_json(&ofs->gateway));
     put_mac(object, "gateway_mac", ofs->gateway_mac);
     for (size_t i = 0; i < ofs->n_pools; i++) {
         json_array_add(pools, prefix_to_json(&ofs->pools[i]));
@@ -777,7 +774,7 @@ object_get_addr(struct object *object, const char *name)
     const char *s = object_get_string(object, name);
     struct in6_addr addr = in6addr_any;
 
-    if (!optional_addr_from_string(s, &addr)) {
+    if (!vmmob_addr_from_optional_string(s, &addr)) {
         object_fail(object, "\"%s\" has \"%.64s\", not an IP address",
                     name, s);
     }
@@ -830,7 +827,7 @@ object_get_pairs(struct object *object, struct vmmob_vmn *vmn)
         if (!vmmob_addr_from_string(hoa_s, &hoa)) {
             object_fail(object, "\"pairs\" has \"%.64s\", not an IP address",
                         hoa_s);
-        } else if (!optional_addr_from_string(moa_s, &moa)) {
+        } else if (!vmmob_addr_from_optional_string(moa_s, &moa)) {
             object_fail(object, "\"pairs\" has \"%.64s\", not an IP address",
                         moa_s);
         } else if (vmmob_vmn_find_hoa(vmn, &hoa)) {
@@ -910,18 +907,6 @@ object_get_macs(struct object *object, struct vmmob_port *port)
     }
 }
 
-/* Like vmmob_addr_from_string(), but takes an empty string for the unspecified
- * address. */
-static bool
-optional_addr_from_string(const char *s, struct in6_addr *addr)
-{
-    if (!*s) {
-        *addr = in6addr_any;
-        return true;
-    }
-    return vmmob_addr_from_string(s, addr);
-}
-
 
 /* Encoding. */
 
@@ -947,21 +932,13 @@ ofs_id_to_json(uint64_t id)
 }
 
 static struct json *
-optional_addr_to_json(const struct in6_addr *addr)
+addr_to_json(const struct in6_addr *addr)
 {
-    struct ds s = DS_EMPTY_INITIALIZER;
-
-    if (ipv6_addr_is_set(addr)) {
-        vmmob_addr_format(addr, &s);
-    }
-    return json_string_create_nocopy(ds_steal_cstr(&s));
+    return json_string_create_nocopy(vmmob_addr_to_string(addr, ""));
 }
 
 static struct json *
 prefix_to_json(const struct vmmob_prefix *prefix)
 {
-    struct ds s = DS_EMPTY_INITIALIZER;
-
-    vmmob_prefix_format(prefix, &s);
-    return json_string_create_nocopy(ds_steal_cstr(&s));
+    return json_string_create_nocopy(vmmob_prefix_to_string(prefix));
 }

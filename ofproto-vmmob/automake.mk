@@ -46,6 +46,8 @@ lib_libopenvswitch_la_SOURCES += \
 
 # Common to ovs-vswitchd and ovs-vmmobd.
 lib_libopenvswitch_la_SOURCES += \
+	lib/vmmob-addr.c \
+	lib/vmmob-addr.h \
 	lib/vmmob-binding.c \
 	lib/vmmob-binding.h \
 	lib/vmmob-msg.c \

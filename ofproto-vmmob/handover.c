@@ -851,20 +851,12 @@ bool
 handover_is_home(const struct handover_ofs *ofs, const struct in6_addr *addr)
 {
     const struct vmmob_prefix *home = &ofs->settings.home;
+    struct in6_addr last = vmmob_prefix_last(home);
 
-    if (!vmmob_prefix_contains(home, addr)
-        || ipv6_addr_equals(addr, &ofs->settings.home_gateway)
-        || ipv6_addr_equals(addr, &home->addr)) {
-        return false;
-    }
-
-    struct in6_addr mask = ipv6_create_mask(home->plen);
-    for (size_t i = 0; i < sizeof addr->s6_addr; i++) {
-        if ((uint8_t) (addr->s6_addr[i] | mask.s6_addr[i]) != 0xff) {
-            return true;
-        }
-    }
-    return false;
+    return (vmmob_prefix_contains(home, addr)
+            && !ipv6_addr_equals(addr, &ofs->settings.home_gateway)
+            && !ipv6_addr_equals(addr, &home->addr)
+            && !ipv6_addr_equals(addr, &last));
 }
 
 /* Returns true if 'ofs' does not hand out MoAs yet. */
@@ -1665,15 +1657,14 @@ claim_hoa(struct handover *h, struct handover_ofs *ofs,
         }
     }
     if (!c) {
-        struct ds s = DS_EMPTY_INITIALIZER;
+        char *s = vmmob_addr_to_string(hoa, "::");
 
-        vmmob_addr_format(hoa, &s);
         VLOG_WARN_RL(&rl, "home address %s: claimed by "ETH_ADDR_FMT" (port "
                      "%"PRIu32"), but it belongs to "ETH_ADDR_FMT"; ignoring "
-                     "the claim until vmmob/release", ds_cstr(&s),
+                     "the claim until vmmob/release", s,
                      ETH_ADDR_ARGS(key->mac), port,
                      ETH_ADDR_ARGS(owner->key.mac));
-        ds_destroy(&s);
+        free(s);
 
         if (ofs->n_conflicts >= HANDOVER_MAX_CONFLICTS) {
             memmove(&ofs->conflicts[0], &ofs->conflicts[1],

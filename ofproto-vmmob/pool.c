@@ -254,12 +254,8 @@ pool_is_for_hosts(const struct pool *pool, const struct in6_addr *addr)
 {
     /* RFC 3021: a network of two addresses has no broadcast address. */
     if (pool->uplink.plen < 127) {
-        struct in6_addr mask = ipv6_create_mask(pool->uplink.plen);
-        struct in6_addr last = pool->uplink.addr;
+        struct in6_addr last = vmmob_prefix_last(&pool->uplink);
 
-        for (size_t i = 0; i < sizeof last.s6_addr; i++) {
-            last.s6_addr[i] |= ~mask.s6_addr[i];
-        }
         if (ipv6_addr_equals(addr, &pool->uplink.addr)
             || ipv6_addr_equals(addr, &last)) {
             return false;

@@ -299,13 +299,8 @@ add_own(struct own_ofss *own, const struct vmmob_table *table)
 static struct own_range
 range_from_prefix(const struct vmmob_prefix *prefix)
 {
-    struct in6_addr mask = ipv6_create_mask(prefix->plen);
-    struct own_range range = { .first = prefix->addr, .last = prefix->addr };
-
-    for (size_t i = 0; i < sizeof mask.s6_addr; i++) {
-        range.last.s6_addr[i] |= ~mask.s6_addr[i];
-    }
-    return range;
+    return (struct own_range) { .first = prefix->addr,
+                                .last = vmmob_prefix_last(prefix) };
 }
 
 static int
@@ -350,21 +345,19 @@ join_ranges(struct own_ofss *own)
 static char *
 addr_error(const char *before, const struct in6_addr *addr, const char *after)
 {
-    struct ds s = DS_EMPTY_INITIALIZER;
+    char *s = vmmob_addr_to_string(addr, "::");
+    char *error = xasprintf("%s %s %s", before, s, after);
 
-    ds_put_format(&s, "%s ", before);
-    vmmob_addr_format(addr, &s);
-    ds_put_format(&s, " %s", after);
-    return ds_steal_cstr(&s);
+    free(s);
+    return error;
 }
 
 static char *
 prefix_error(const struct vmmob_prefix *pool, const char *after)
 {
-    struct ds s = DS_EMPTY_INITIALIZER;
+    char *s = vmmob_prefix_to_string(pool);
+    char *error = xasprintf("pool %s %s", s, after);
 
-    ds_put_cstr(&s, "pool ");
-    vmmob_prefix_format(pool, &s);
-    ds_put_format(&s, " %s", after);
-    return ds_steal_cstr(&s);
+    free(s);
+    return error;
 }

@@ -20,8 +20,6 @@ static char *ofs_id_to_string(uint64_t id);
 static char *mac_parse(const char *what, const char *, struct eth_addr *);
 static char *mac_to_string(struct eth_addr);
 static char *addr_parse(const char *what, const char *, struct in6_addr *);
-static char *addr_to_string(const struct in6_addr *);
-static char *prefix_to_string(const struct vmmob_prefix *);
 static void pools_to_svec(const struct vmmob_ofs *, struct svec *);
 
 /* Stores the name of 'row' into '*name'. */
@@ -183,8 +181,9 @@ vmn_to_row(const struct vmmob_vmn *vmn, const char *system_id,
     struct smap addresses = SMAP_INITIALIZER(&addresses);
 
     for (size_t i = 0; i < vmn->n_pairs; i++) {
-        smap_add_nocopy(&addresses, addr_to_string(&vmn->pairs[i].hoa),
-                        addr_to_string(&vmn->pairs[i].moa));
+        smap_add_nocopy(&addresses,
+                        vmmob_addr_to_string(&vmn->pairs[i].hoa, ""),
+                        vmmob_addr_to_string(&vmn->pairs[i].moa, ""));
     }
     if (system_id) {
         vmmobrec_vmn_set_system_id(row, system_id);
@@ -210,9 +209,9 @@ void
 ofs_to_row(const struct vmmob_ofs *ofs, const char *system_id,
            const struct vmmobrec_ofs *row)
 {
-    char *uplink = prefix_to_string(&ofs->uplink);
+    char *uplink = vmmob_prefix_to_string(&ofs->uplink);
     char *mac = mac_to_string(ofs->mac);
-    char *gateway = addr_to_string(&ofs->gateway);
+    char *gateway = vmmob_addr_to_string(&ofs->gateway, "");
     char *gateway_mac = mac_to_string(ofs->gateway_mac);
     struct svec pools;
 
@@ -257,9 +256,9 @@ bool
 ofs_is_in_row(const struct vmmob_ofs *ofs, const char *system_id,
               const struct vmmobrec_ofs *row)
 {
-    char *uplink = prefix_to_string(&ofs->uplink);
+    char *uplink = vmmob_prefix_to_string(&ofs->uplink);
     char *mac = mac_to_string(ofs->mac);
-    char *gateway = addr_to_string(&ofs->gateway);
+    char *gateway = vmmob_addr_to_string(&ofs->gateway, "");
     char *gateway_mac = mac_to_string(ofs->gateway_mac);
     struct svec pools;
     bool equals;
@@ -326,39 +325,13 @@ mac_to_string(struct eth_addr mac)
             : xasprintf(ETH_ADDR_FMT, ETH_ADDR_ARGS(mac)));
 }
 
-/* An empty 's' is the unspecified address. */
+/* An empty 's' is an address that is unset. */
 static char *
 addr_parse(const char *what, const char *s, struct in6_addr *addr)
 {
-    if (!s[0]) {
-        *addr = in6addr_any;
-        return NULL;
-    }
-    return (vmmob_addr_from_string(s, addr)
+    return (vmmob_addr_from_optional_string(s, addr)
             ? NULL
             : xasprintf("%s \"%s\" is not an IP address", what, s));
-}
-
-/* Returns 'addr' as a string that the caller must free(), empty if it is
- * unspecified. */
-static char *
-addr_to_string(const struct in6_addr *addr)
-{
-    struct ds s = DS_EMPTY_INITIALIZER;
-
-    if (ipv6_addr_is_set(addr)) {
-        vmmob_addr_format(addr, &s);
-    }
-    return ds_steal_cstr(&s);
-}
-
-static char *
-prefix_to_string(const struct vmmob_prefix *prefix)
-{
-    struct ds s = DS_EMPTY_INITIALIZER;
-
-    vmmob_prefix_format(prefix, &s);
-    return ds_steal_cstr(&s);
 }
 
 /* Initializes 'pools' with the text of the pools of 'ofs', in the order in
@@ -368,7 +341,7 @@ pools_to_svec(const struct vmmob_ofs *ofs, struct svec *pools)
 {
     svec_init(pools);
     for (size_t i = 0; i < ofs->n_pools; i++) {
-        svec_add_nocopy(pools, prefix_to_string(&ofs->pools[i]));
+        svec_add_nocopy(pools, vmmob_prefix_to_string(&ofs->pools[i]));
     }
     svec_sort_unique(pools);
 }

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#ifndef VMMOB_ADDR_H
+#define VMMOB_ADDR_H 1
+
+/* Addresses and prefixes
+ * ======================
+ *
+ * An address is an IPv6 one; IPv4 addresses are IPv4-mapped.  One that is
+ * unset is all zeros, "::" (see ipv6_addr_is_set()), which nobody has.  The
+ * text forms are the same in messages, in the database and for people, but for
+ * that of what is unset: "" for programs, "-" for people.
+ *
+ * Pure. */
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "openvswitch/types.h"
+
+struct ds;
+
+bool vmmob_addr_from_string(const char *, struct in6_addr *);
+bool vmmob_addr_from_optional_string(const char *, struct in6_addr *);
+void vmmob_addr_format(const struct in6_addr *, struct ds *);
+char *vmmob_addr_to_string(const struct in6_addr *, const char *unset);
+int vmmob_addr_compare(const struct in6_addr *, const struct in6_addr *);
+bool vmmob_addr_is_unicast(const struct in6_addr *);
+
+bool vmmob_mac_from_string(const char *, struct eth_addr *);
+
+/* An IP prefix. */
+struct vmmob_prefix {
+    struct in6_addr addr;       /* Host bits are zero. */
+    uint8_t plen;               /* 0 to 128; for IPv4, 96 to 128. */
+};
+
+char *vmmob_prefix_parse(const char *, struct vmmob_prefix *,
+                         struct in6_addr *addr);
+void vmmob_prefix_format(const struct vmmob_prefix *, struct ds *);
+char *vmmob_prefix_to_string(const struct vmmob_prefix *);
+struct vmmob_prefix vmmob_prefix_of_host(const struct in6_addr *);
+struct in6_addr vmmob_prefix_last(const struct vmmob_prefix *);
+bool vmmob_prefix_equals(const struct vmmob_prefix *,
+                         const struct vmmob_prefix *);
+bool vmmob_prefix_contains(const struct vmmob_prefix *,
+                           const struct in6_addr *);
+bool vmmob_prefix_overlaps(const struct vmmob_prefix *,
+                           const struct vmmob_prefix *);
+bool vmmob_prefix_is_unicast(const struct vmmob_prefix *);
+
+#endif /* lib/vmmob-addr.h */
