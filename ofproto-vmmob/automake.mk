@@ -54,6 +54,8 @@ lib_libopenvswitch_la_SOURCES += \
 	lib/vmmob-msg.h \
 	lib/vmmob-problems.c \
 	lib/vmmob-problems.h \
+	lib/vmmob-reply.c \
+	lib/vmmob-reply.h \
 	lib/vmmob-stats.c \
 	lib/vmmob-stats.h \
 	lib/vmmob-table.c \
@@ -73,6 +75,8 @@ VMMOBD_SOURCES = \
 	utilities/vmmobd-metrics.h \
 	utilities/vmmobd-ports.c \
 	utilities/vmmobd-ports.h \
+	utilities/vmmobd-problems.c \
+	utilities/vmmobd-problems.h \
 	utilities/vmmobd-publisher.c \
 	utilities/vmmobd-publisher.h \
 	utilities/vmmobd-record.c \

@@ -162,6 +162,9 @@ run_conf(struct agent *a)
     settings_parse(&a->settings, &cfg->external_ids,
                    a->configured ? &old : NULL);
     COVERAGE_ADD(vmmobd_bad_setting,
+                 log_news(&a->settings.identity_problems,
+                          &old.identity_problems));
+    COVERAGE_ADD(vmmobd_bad_setting,
                  log_news(&a->settings.problems, &old.problems));
     COVERAGE_ADD(vmmobd_weak_setting,
                  log_news(&a->settings.warnings, &old.warnings));

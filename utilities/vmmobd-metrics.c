@@ -25,8 +25,8 @@
 #include "vmmob-stats.h"
 #include "vmmob-table.h"
 #include "vmmobd-agent.h"
+#include "vmmobd-problems.h"
 #include "vmmobd-publisher.h"
-#include "vmmobd-show.h"
 #include "vmmobd-sitedb.h"
 #include "vmmobd-switch.h"
 
@@ -254,7 +254,7 @@ metrics_to_text(const struct agent *agent, const struct vmmob_stats *stats,
     put_sample(s, "vmmob_switch_answered", NULL, NULL, stats != NULL);
 
     vmmob_problems_init(&problems);
-    show_get_problems(agent, &problems);
+    problems_get(agent, &problems);
     put_problems(&problems, stats, s);
     vmmob_problems_destroy(&problems);
     if (stats) {

@@ -63,6 +63,7 @@ settings_init(struct settings *s)
     s->allow_plain_tcp = false;
     s->metrics_file = xstrdup("");
     s->metrics_interval = SETTINGS_METRICS_INTERVAL * 1000;
+    svec_init(&s->identity_problems);
     svec_init(&s->problems);
     svec_init(&s->warnings);
 }
@@ -82,6 +83,7 @@ settings_destroy(struct settings *s)
         svec_destroy(&s->listen);
         svec_destroy(&s->listen_hvs);
         free(s->metrics_file);
+        svec_destroy(&s->identity_problems);
         svec_destroy(&s->problems);
         svec_destroy(&s->warnings);
     }
@@ -101,10 +103,10 @@ settings_parse(struct settings *s, const struct smap *external_ids,
     free(s->system_id);
     s->system_id = xstrdup(smap_get_def(external_ids, "system-id", ""));
     if (!s->system_id[0]) {
-        add_problem(s, "system-id", NULL,
-                    xstrdup("is not set, so that what this hypervisor wrote "
-                            "in an earlier life cannot be told from what "
-                            "others wrote"));
+        svec_add(&s->identity_problems,
+                 "external_ids:system-id is not set, so that what this "
+                 "hypervisor wrote in an earlier life cannot be told from "
+                 "what others wrote");
     }
 
     s->allow_plain_tcp = smap_get_bool(external_ids, "vmmob-allow-plain-tcp",
@@ -130,6 +132,35 @@ settings_parse(struct settings *s, const struct smap *external_ids,
                                        ""));
     parse_metrics_interval(s, smap_get(external_ids,
                                        "vmmob-metrics-interval"));
+}
+
+/* Returns true if 'words', separated by commas, has one that is TLS. */
+static bool
+has_tls(const char *words)
+{
+    return !strncmp(words, "ssl:", 4) || strstr(words, ",ssl:");
+}
+
+/* Returns true if a key and a certificate are needed. */
+bool
+settings_want_tls(const struct settings *s)
+{
+    bool wanted = has_tls(s->db) || s->listen_hvs.n;
+
+    for (size_t i = 0; i < s->n_peers; i++) {
+        wanted = wanted || has_tls(s->peers[i].remote);
+    }
+    for (size_t i = 0; i < s->listen.n; i++) {
+        wanted = wanted || !strncmp(s->listen.names[i], "pssl:", 5);
+    }
+    return wanted;
+}
+
+/* Returns true if this site's database is on this hypervisor. */
+bool
+settings_db_is_here(const struct settings *s)
+{
+    return !strncmp(s->db, "unix:", 5);
 }
 
 static void
@@ -619,14 +650,12 @@ split_words(const char *s, struct svec *words)
     }
 }
 
-/* Takes ownership of 'problem'.  'value' may be null. */
+/* Takes ownership of 'problem'. */
 static void
 add_problem(struct settings *s, const char *key, const char *value,
             char *problem)
 {
-    svec_add_nocopy(&s->problems,
-                    value ? xasprintf("external_ids:%s \"%s\": %s",
-                                      key, value, problem)
-                    : xasprintf("external_ids:%s %s", key, problem));
+    svec_add_nocopy(&s->problems, xasprintf("external_ids:%s \"%s\": %s",
+                                            key, value, problem));
     free(problem);
 }

@@ -41,7 +41,8 @@ struct settings {
     bool allow_plain_tcp;       /* vmmob-allow-plain-tcp. */
     char *metrics_file;         /* vmmob-metrics-file.  "" if unset. */
     long long int metrics_interval; /* vmmob-metrics-interval, in ms. */
-    struct svec problems;       /* Human-readable. */
+    struct svec identity_problems;  /* Of system-id, human-readable. */
+    struct svec problems;       /* Of the others, likewise. */
     struct svec warnings;       /* Likewise: in force, and not advisable. */
 };
 
@@ -49,5 +50,8 @@ void settings_init(struct settings *);
 void settings_destroy(struct settings *);
 void settings_parse(struct settings *, const struct smap *external_ids,
                     const struct settings *old);
+
+bool settings_want_tls(const struct settings *);
+bool settings_db_is_here(const struct settings *);
 
 #endif /* utilities/vmmobd-settings.h */

@@ -6,9 +6,7 @@
 /* The vmmob/... commands of ovs-vmmobd, for "ovs-appctl -t ovs-vmmobd". */
 
 struct agent;
-struct vmmob_problems;
 
 void show_init(struct agent *);
-void show_get_problems(const struct agent *, struct vmmob_problems *);
 
 #endif /* utilities/vmmobd-show.h */

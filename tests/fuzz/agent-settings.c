@@ -106,6 +106,8 @@ fuzz_agent_settings(const uint8_t *data, size_t size)
     ovs_assert(same_peers(&first, &second));
     ovs_assert(svec_equal(&first.listen, &second.listen));
     ovs_assert(svec_equal(&first.listen_hvs, &second.listen_hvs));
+    ovs_assert(svec_equal(&first.identity_problems,
+                          &second.identity_problems));
     ovs_assert(svec_equal(&first.problems, &second.problems));
     ovs_assert(svec_equal(&first.warnings, &second.warnings));
 

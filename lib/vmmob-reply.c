@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include <config.h>
+
+#include "vmmob-reply.h"
+
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "openvswitch/dynamic-string.h"
+#include "openvswitch/json.h"
+#include "packets.h"
+#include "unixctl.h"
+#include "util.h"
+#include "vmmob-binding.h"
+
+/* Returns true if the last of the 'argc' arguments in 'argv' is "json". */
+bool
+vmmob_wants_json(int argc, const char *argv[])
+{
+    return argc > 1 && !strcmp(argv[argc - 1], "json");
+}
+
+/* Answers with 's'.  Takes ownership of it. */
+void
+vmmob_reply_text(struct unixctl_conn *conn, char *s)
+{
+    unixctl_command_reply(conn, s);
+    free(s);
+}
+
+/* Answers with 'json', written as 'flags', JSSF_*, say.  Takes ownership of
+ * it. */
+void
+vmmob_reply_json(struct unixctl_conn *conn, struct json *json, int flags)
+{
+    char *s = json_to_string(json, flags);
+
+    json_destroy(json);
+    vmmob_reply_text(conn, s);
+}
+
+/* Selections. */
+
+/* Initializes 'sel' from 's', a MAC address, a HoA or a MoA, or NULL for all
+ * VMNs.  Returns false if it is none of these. */
+bool
+vmmob_selection_parse(struct vmmob_selection *sel, const char *s)
+{
+    memset(sel, 0, sizeof *sel);
+    if (!s) {
+        return true;
+    }
+    sel->by_mac = eth_addr_from_string(s, &sel->mac);
+    sel->by_addr = !sel->by_mac && vmmob_addr_from_string(s, &sel->addr);
+    return sel->by_mac || sel->by_addr;
+}
+
+/* Returns true if 'vmn' is one that 'sel' asks for. */
+bool
+vmmob_selection_has(const struct vmmob_selection *sel,
+                    const struct vmmob_vmn *vmn)
+{
+    if (sel->by_mac) {
+        return eth_addr_equals(sel->mac, vmn->key.mac);
+    } else if (!sel->by_addr) {
+        return true;
+    }
+    for (size_t i = 0; i < vmn->n_pairs; i++) {
+        if (ipv6_addr_equals(&vmn->pairs[i].hoa, &sel->addr)
+            || ipv6_addr_equals(&vmn->pairs[i].moa, &sel->addr)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Tables. */
+
+/* Initializes 'table' with a heading.  'headings' are separated by single
+ * spaces. */
+void
+vmmob_text_table_init(struct vmmob_text_table *table, const char *headings)
+{
+    char *copy = xstrdup(headings);
+    char *save_ptr = NULL;
+
+    svec_init(&table->cells);
+    for (char *token = strtok_r(copy, " ", &save_ptr); token;
+         token = strtok_r(NULL, " ", &save_ptr)) {
+        svec_add(&table->cells, token);
+    }
+    table->n_columns = table->cells.n;
+    free(copy);
+}
+
+/* Adds a cell. */
+void
+vmmob_text_table_put(struct vmmob_text_table *table, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    svec_add_nocopy(&table->cells, xvasprintf(format, args));
+    va_end(args);
+}
+
+/* Adds a cell with 'addr', which may be null. */
+void
+vmmob_text_table_put_addr(struct vmmob_text_table *table,
+                          const struct in6_addr *addr)
+{
+    svec_add_nocopy(&table->cells,
+                    addr ? vmmob_addr_to_string(addr, "-") : xstrdup("-"));
+}
+
+/* Returns 'table' as a string that the caller must free(), and frees what
+ * 'table' owns. */
+char *
+vmmob_text_table_steal(struct vmmob_text_table *table)
+{
+    size_t *widths = xcalloc(table->n_columns, sizeof *widths);
+    struct ds s = DS_EMPTY_INITIALIZER;
+
+    for (size_t i = 0; i < table->cells.n; i++) {
+        size_t *width = &widths[i % table->n_columns];
+
+        *width = MAX(*width, strlen(table->cells.names[i]));
+    }
+    for (size_t i = 0; i < table->cells.n; i++) {
+        size_t column = i % table->n_columns;
+
+        if (column + 1 < table->n_columns) {
+            ds_put_format(&s, "%-*s  ", (int) widths[column],
+                          table->cells.names[i]);
+        } else {
+            ds_put_format(&s, "%s\n", table->cells.names[i]);
+        }
+    }
+    svec_destroy(&table->cells);
+    free(widths);
+    return ds_steal_cstr(&s);
+}
+
+/* JSON. */
+
+/* Sets the member 'name' of 'object' to 'value'. */
+void
+vmmob_json_put_integer(struct json *object, const char *name,
+                       long long int value)
+{
+    json_object_put(object, name, json_integer_create(value));
+}
+
+/* Sets the member 'name' of 'object' to 'mac', as a string. */
+void
+vmmob_json_put_mac(struct json *object, const char *name, struct eth_addr mac)
+{
+    json_object_put_format(object, name, ETH_ADDR_FMT, ETH_ADDR_ARGS(mac));
+}
+
+/* Sets the member 'name' of 'object' to an array of the strings in 'words'. */
+void
+vmmob_json_put_words(struct json *object, const char *name,
+                     const struct svec *words)
+{
+    struct json *array = json_array_create_empty();
+    const char *word;
+    size_t i;
+
+    SVEC_FOR_EACH (i, word, words) {
+        json_array_add(array, json_string_create(word));
+    }
+    json_object_put(object, name, array);
+}

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#ifndef VMMOB_REPLY_H
+#define VMMOB_REPLY_H 1
+
+/* What the commands have in common
+ * ================================
+ *
+ * "vmmob/..." of ovs-vswitchd and of ovs-vmmobd (lib/unixctl.h): which VMNs
+ * are asked for, and answers as text for people or, if the last argument is
+ * "json", as JSON for programs.
+ *
+ * Pure, but for those that answer; not thread-safe. */
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "compiler.h"
+#include "openvswitch/types.h"
+#include "svec.h"
+
+struct json;
+struct unixctl_conn;
+struct vmmob_vmn;
+
+bool vmmob_wants_json(int argc, const char *argv[]);
+void vmmob_reply_text(struct unixctl_conn *, char *);
+void vmmob_reply_json(struct unixctl_conn *, struct json *, int flags);
+
+/* What is asked for: a VMN by its MAC address, by a HoA or MoA, or all. */
+struct vmmob_selection {
+    bool by_mac, by_addr;       /* Neither: all. */
+    struct eth_addr mac;        /* If 'by_mac'. */
+    struct in6_addr addr;       /* If 'by_addr'. */
+};
+
+bool vmmob_selection_parse(struct vmmob_selection *, const char *);
+bool vmmob_selection_has(const struct vmmob_selection *,
+                         const struct vmmob_vmn *);
+
+/* A table of text, with columns as wide as what is in them. */
+struct vmmob_text_table {
+    struct svec cells;          /* Row by row, the heading first. */
+    size_t n_columns;
+};
+
+void vmmob_text_table_init(struct vmmob_text_table *, const char *headings);
+void vmmob_text_table_put(struct vmmob_text_table *, const char *format, ...)
+    OVS_PRINTF_FORMAT(2, 3);
+void vmmob_text_table_put_addr(struct vmmob_text_table *,
+                               const struct in6_addr *);
+char *vmmob_text_table_steal(struct vmmob_text_table *);
+
+/* Members of JSON objects. */
+void vmmob_json_put_integer(struct json *, const char *name, long long int);
+void vmmob_json_put_mac(struct json *, const char *name, struct eth_addr);
+void vmmob_json_put_words(struct json *, const char *name,
+                          const struct svec *);
+
+#endif /* lib/vmmob-reply.h */

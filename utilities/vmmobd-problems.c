@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include <config.h>
+
+#include "vmmobd-problems.h"
+
+#include <errno.h>
+#include <glob.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "dirs.h"
+#include "ovsdb-idl.h"
+#include "svec.h"
+#include "util.h"
+#include "utilities/vmmob-idl.h"
+#include "vmmob-problems.h"
+#include "vmmobd-agent.h"
+#include "vmmobd-publisher.h"
+#include "vmmobd-sitedb.h"
+#include "vmmobd-switch.h"
+#include "vswitch-idl.h"
+
+static void get_tls_problem(const struct agent *, struct vmmob_problems *);
+static void get_database_problems(const struct agent *,
+                                  struct vmmob_problems *);
+static void get_damaged_problems(const struct agent *,
+                                 struct vmmob_problems *);
+static void get_peer_problems(const struct sitedb *, struct vmmob_problems *);
+
+/* Adds to 'p' what is wrong now. */
+void
+problems_get(const struct agent *agent, struct vmmob_problems *p)
+{
+    const struct settings *settings = &agent->settings;
+    struct svec ports = SVEC_EMPTY_INITIALIZER;
+    const char *s;
+    size_t i;
+
+    if (!ovsdb_idl_is_connected(agent->conf)) {
+        vmmob_problems_add(
+            p, VMMOB_PROBLEM_CONF,
+            xasprintf("the Open_vSwitch database cannot be read%s",
+                      agent->configured ? "; the last settings stay in force"
+                      : ", so there are no settings"),
+            xstrdup("start its ovsdb-server, or tell ovs-vmmobd on its "
+                    "command line where that listens"));
+    }
+    SVEC_FOR_EACH (i, s, &settings->identity_problems) {
+        vmmob_problems_add(
+            p, VMMOB_PROBLEM_SYSTEM_ID, xstrdup(s),
+            xstrdup("set it with \"ovs-vsctl set Open_vSwitch . "
+                    "external_ids:system-id=...\" to a name that no "
+                    "other hypervisor has"));
+    }
+    SVEC_FOR_EACH (i, s, &settings->problems) {
+        vmmob_problems_add(
+            p, VMMOB_PROBLEM_SETTING, xstrdup(s),
+            xstrdup("put it right with \"ovs-vsctl set Open_vSwitch . "
+                    "external_ids:...\"; see ovs-vmmobd(8)"));
+    }
+    SVEC_FOR_EACH (i, s, &settings->warnings) {
+        vmmob_problems_add(
+            p, VMMOB_PROBLEM_PLAIN_TCP, xstrdup(s),
+            xstrdup("use \"ssl:\" and \"pssl:\" instead, and remove "
+                    "vmmob-allow-plain-tcp; see SECURITY in vmmob(7)"));
+    }
+    SVEC_FOR_EACH (i, s, &agent->listener.problems) {
+        vmmob_problems_add(
+            p, VMMOB_PROBLEM_LISTEN, xstrdup(s),
+            xstrdup("correct external_ids:vmmob-listen or "
+                    "vmmob-listen-hypervisors, or what else is in the "
+                    "VM_Mobility database; see ovs-vmmobd(8)"));
+    }
+    ports_get_problems(&agent->ports, &ports);
+    SVEC_FOR_EACH (i, s, &ports) {
+        vmmob_problems_add(
+            p, VMMOB_PROBLEM_PORT_SETTING, xstrdup(s),
+            xstrdup("put it right with \"ovs-vsctl set Interface "
+                    "...\"; see \"Interface Settings\" in vmmob(7)"));
+    }
+    svec_destroy(&ports);
+    if (!agent->configured) {
+        return;
+    }
+
+    if (agent->metrics.error) {
+        vmmob_problems_add(
+            p, VMMOB_PROBLEM_METRICS_FILE, xstrdup(agent->metrics.error),
+            xstrdup("let the user that ovs-vmmobd runs as write in that "
+                    "directory, or correct "
+                    "external_ids:vmmob-metrics-file"));
+    }
+    get_tls_problem(agent, p);
+    if (!switch_link_is_connected(agent->link)) {
+        vmmob_problems_add(
+            p, VMMOB_PROBLEM_SWITCH,
+            xasprintf("the switch, at %s, is not connected (%s)",
+                      agent->link->remote,
+                      ovs_retval_to_string(agent->link->last_error)),
+            xstrdup("start ovs-vswitchd, and configure a bridge for VM "
+                    "mobility: only then it listens for ovs-vmmobd"));
+    }
+    get_database_problems(agent, p);
+    for (i = 1; i < agent->n_dbs; i++) {
+        get_peer_problems(agent->dbs[i], p);
+    }
+}
+
+/* Keys and certificates. */
+static void
+get_tls_problem(const struct agent *agent, struct vmmob_problems *p)
+{
+    const struct ovsrec_open_vswitch *cfg
+        = ovsrec_open_vswitch_first(agent->conf);
+
+    if (!agent->take_ssl || !cfg || !settings_want_tls(&agent->settings)) {
+        return;
+    }
+
+    if (!cfg->ssl) {
+        vmmob_problems_add(
+            p, VMMOB_PROBLEM_TLS,
+            xstrdup("TLS is to be used, but there is no key and no "
+                    "certificate for it"),
+            xstrdup("name them with \"ovs-vsctl set-ssl KEY CERTIFICATE "
+                    "CA-CERTIFICATE\"; ovs-pki(8) makes them"));
+    } else {
+        const char *files[] = { cfg->ssl->private_key, cfg->ssl->certificate,
+                                cfg->ssl->ca_cert };
+
+        for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
+            if (access(files[i], R_OK)
+                && !(errno == ENOENT && i == 2
+                     && cfg->ssl->bootstrap_ca_cert)) {
+                vmmob_problems_add(
+                    p, VMMOB_PROBLEM_TLS,
+                    xasprintf("TLS: %s cannot be read (%s)", files[i],
+                              ovs_strerror(errno)),
+                    xstrdup("put it there, readable for the user that "
+                            "ovs-vmmobd runs as, or name another one with "
+                            "\"ovs-vsctl set-ssl\""));
+            }
+        }
+    }
+}
+
+/* This site's database. */
+static void
+get_database_problems(const struct agent *agent, struct vmmob_problems *p)
+{
+    const struct sitedb *db = agent->dbs[0];
+    const struct publisher *publisher = agent->publisher;
+
+    if (!db->live) {
+        vmmob_problems_add(
+            p, VMMOB_PROBLEM_DATABASE,
+            xasprintf("this site's database, %s, cannot be reached, so other "
+                      "hypervisors do not hear of VMs here", db->name),
+            xstrdup("start it, with \"vmmob-ctl start\" if it is on this "
+                    "hypervisor, or correct external_ids:vmmob-db"));
+    } else if (!vmmobrec_server_has_vmn_table_col_system_id(db->idl)
+               || !vmmobrec_server_has_ssl_table(db->idl)
+               || !vmmobrec_server_has_rbac_role_table(db->idl)) {
+        vmmob_problems_add(
+            p, VMMOB_PROBLEM_DATABASE_OLD,
+            xasprintf("this site's database, %s, was made by an older "
+                      "version", db->name),
+            xstrdup("convert it: restart it with \"vmmob-ctl restart\", or "
+                    "use \"ovsdb-client convert\" if it is a cluster"));
+    }
+    if (publisher->error) {
+        vmmob_problems_add(
+            p, VMMOB_PROBLEM_DATABASE_REFUSES,
+            xasprintf("this site's database, %s, refuses to be written (%s); "
+                      "%"PRIuSIZE" rows wait", db->name, publisher->error,
+                      hmap_count(&publisher->items)),
+            xstrdup("let this hypervisor write there: by a Unix socket, or "
+                    "where external_ids:vmmob-listen-hypervisors says, with a "
+                    "certificate whose common name is its system-id"));
+    }
+    if (db->n_bad) {
+        vmmob_problems_add(
+            p, VMMOB_PROBLEM_BAD_ROWS,
+            xasprintf("%"PRIuSIZE" rows of this site's database are bad, and "
+                      "ignored", db->n_bad),
+            xstrdup("see \"vmmob/show json\" for the reasons, and put right "
+                    "the settings of the hypervisor that wrote them"));
+    }
+    get_damaged_problems(agent, p);
+}
+
+/* vmmob-ctl sets aside what it finds damaged. */
+static void
+get_damaged_problems(const struct agent *agent, struct vmmob_problems *p)
+{
+    char *pattern;
+    glob_t files;
+
+    if (!settings_db_is_here(&agent->settings)) {
+        return;
+    }
+    pattern = xasprintf("%s/vmmob.db.damaged-*", ovs_dbdir());
+    if (!glob(pattern, 0, NULL, &files)) {
+        for (size_t i = 0; i < files.gl_pathc; i++) {
+            vmmob_problems_add(
+                p, VMMOB_PROBLEM_DATABASE_DAMAGED,
+                xasprintf("vmmob-ctl found this site's database damaged and "
+                          "set it aside as %s", files.gl_pathv[i]),
+                xstrdup("look for the cause, such as a full disk; then "
+                        "remove that file: ovs-vmmobd has written anew what "
+                        "its switch knows"));
+        }
+        globfree(&files);
+    }
+    free(pattern);
+}
+
+/* Another site's database. */
+static void
+get_peer_problems(const struct sitedb *db, struct vmmob_problems *p)
+{
+    if (db->cut_until != LLONG_MIN) {
+        vmmob_problems_add(
+            p, VMMOB_PROBLEM_PEER_CUT_OFF,
+            xasprintf("peer %s has far more rows than it may have, and is not "
+                      "read for a while", db->name),
+            xstrdup("see what is wrong there; if that many are right, raise "
+                    "external_ids:vmmob-peer-max-vmns"));
+    } else if (!db->live) {
+        int error = ovsdb_idl_get_last_error(db->idl);
+
+        vmmob_problems_add(
+            p, VMMOB_PROBLEM_PEER,
+            xasprintf("peer %s: %s%s%s%s%s", db->name,
+                      ovsdb_idl_is_connected(db->idl) ? "being read"
+                      : "cannot be reached",
+                      error ? " (" : "",
+                      error ? ovs_retval_to_string(error) : "",
+                      error ? ")" : "",
+                      sitedb_has_contents(db)
+                      ? "; what it last said is still used"
+                      : "; nothing is known of VMs there"),
+            xasprintf("see whether its ovsdb-server runs and listens at %s, "
+                      "whether the way there is free, and, with TLS, "
+                      "whether both trust the same CA", db->remote));
+    }
+    if (db->n_bad) {
+        vmmob_problems_add(
+            p, VMMOB_PROBLEM_BAD_ROWS,
+            xasprintf("%"PRIuSIZE" rows of peer %s are bad, and ignored",
+                      db->n_bad, db->name),
+            xstrdup("see vmmob/peers for the reasons: put the settings right "
+                    "there, or here what the peer may claim "
+                    "(external_ids:vmmob-peer-pools, vmmob-peer-homes, "
+                    "vmmob-peer-max-vmns)"));
+    }
+}
