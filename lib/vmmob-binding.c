@@ -280,14 +280,20 @@ vmmob_ofs_destroy(struct vmmob_ofs *ofs)
 bool
 vmmob_ofs_equals(const struct vmmob_ofs *a, const struct vmmob_ofs *b)
 {
-    if (a->id != b->id
-        || strcmp(a->site, b->site)
-        || !vmmob_prefix_equals(&a->uplink, &b->uplink)
-        || !eth_addr_equals(a->mac, b->mac)
-        || !ipv6_addr_equals(&a->gateway, &b->gateway)
-        || !eth_addr_equals(a->gateway_mac, b->gateway_mac)
-        || a->n_pools != b->n_pools
-        || a->stale != b->stale) {
+    return (a->id == b->id
+            && !strcmp(a->site, b->site)
+            && vmmob_prefix_equals(&a->uplink, &b->uplink)
+            && eth_addr_equals(a->mac, b->mac)
+            && ipv6_addr_equals(&a->gateway, &b->gateway)
+            && eth_addr_equals(a->gateway_mac, b->gateway_mac)
+            && vmmob_ofs_same_pools(a, b)
+            && a->stale == b->stale);
+}
+
+bool
+vmmob_ofs_same_pools(const struct vmmob_ofs *a, const struct vmmob_ofs *b)
+{
+    if (a->n_pools != b->n_pools) {
         return false;
     }
     for (size_t i = 0; i < a->n_pools; i++) {

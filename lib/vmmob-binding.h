@@ -109,6 +109,7 @@ void vmmob_ofs_init(struct vmmob_ofs *, uint64_t id);
 void vmmob_ofs_clone(struct vmmob_ofs *dst, const struct vmmob_ofs *src);
 void vmmob_ofs_destroy(struct vmmob_ofs *);
 bool vmmob_ofs_equals(const struct vmmob_ofs *, const struct vmmob_ofs *);
+bool vmmob_ofs_same_pools(const struct vmmob_ofs *, const struct vmmob_ofs *);
 char *vmmob_ofs_validate(const struct vmmob_ofs *);
 
 /* A port of a switch: what the hypervisor says of it, before any packet.  Not

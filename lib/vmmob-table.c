@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /* The table is three things: the entries with their rows, sorted by
- * vmmob_vmn_compare(); the OFSs; and two indexes by address.
+ * vmmob_vmn_compare() and indexed by OFS; the OFSs; and two indexes by
+ * address.
  *
  * An index maps from an address to its claims, that is, to the rows that list
  * it.  Normally there is one claim, but nothing keeps other sites from giving
@@ -57,6 +58,7 @@ struct addr_index {
 struct vmmob_table {
     struct hmap entries;        /* Contains "struct vmmob_entry"s. */
     struct hmap ofss;           /* Contains "struct vmmob_ofs_entry"s. */
+    struct hindex rows_by_ofs;  /* Contains "struct vmmob_row"s, all. */
     struct addr_index hoas;     /* Only of rows in force. */
     struct addr_index moas;     /* Of all rows. */
 };
@@ -66,8 +68,9 @@ static struct vmmob_entry *find_entry(const struct vmmob_table *,
 static struct table_row *find_row(const struct vmmob_entry *, uint64_t ofs);
 static struct vmmob_ofs_entry *find_ofs_entry(const struct vmmob_table *,
                                               uint64_t id);
-static void create_row(struct vmmob_entry *, const struct vmmob_vmn *);
-static void remove_row(struct table_row *);
+static void create_row(struct vmmob_table *, struct vmmob_entry *,
+                       const struct vmmob_vmn *);
+static void remove_row(struct vmmob_table *, struct table_row *);
 static void remove_ofs_entry(struct vmmob_table *, struct vmmob_ofs_entry *);
 static bool row_is_in_force(const struct table_row *);
 static struct table_row *row_cast(const struct vmmob_row *);
@@ -98,6 +101,7 @@ vmmob_table_create(void)
 
     hmap_init(&table->entries);
     hmap_init(&table->ofss);
+    hindex_init(&table->rows_by_ofs);
     addr_index_init(&table->hoas, prefer_for_hoa);
     addr_index_init(&table->moas, prefer_for_moa);
     return table;
@@ -116,7 +120,7 @@ vmmob_table_destroy(struct vmmob_table *table)
 
             unclaim_entry(table, entry);
             LIST_FOR_EACH_SAFE (row, node, &entry->rows) {
-                remove_row(row_cast(row));
+                remove_row(table, row_cast(row));
             }
             hmap_remove(&table->entries, &entry->node);
             free(entry);
@@ -127,6 +131,7 @@ vmmob_table_destroy(struct vmmob_table *table)
             remove_ofs_entry(table, ofs_entry);
         }
         hmap_destroy(&table->ofss);
+        hindex_destroy(&table->rows_by_ofs);
 
         addr_index_destroy(&table->hoas);
         addr_index_destroy(&table->moas);
@@ -162,9 +167,9 @@ vmmob_table_put_vmn(struct vmmob_table *table, const struct vmmob_vmn *vmn)
                     vmmob_key_hash(&entry->key, 0));
     }
     /* In this order because 'vmn' may share memory with 'row'. */
-    create_row(entry, vmn);
+    create_row(table, entry, vmn);
     if (row) {
-        remove_row(row);
+        remove_row(table, row);
     }
     claim_entry(table, entry);
     return true;
@@ -184,7 +189,7 @@ vmmob_table_remove_vmn(struct vmmob_table *table, const struct vmmob_key *key,
     }
 
     unclaim_entry(table, entry);
-    remove_row(row);
+    remove_row(table, row);
     if (ovs_list_is_empty(&entry->rows)) {
         hmap_remove(&table->entries, &entry->node);
         free(entry);
@@ -347,6 +352,14 @@ vmmob_table_ofs_entries(const struct vmmob_table *table)
     return &table->ofss;
 }
 
+/* Returns the "struct vmmob_row"s of 'table', by hash_uint64() of the OFS that
+ * wrote them, for use with HINDEX_FOR_EACH_WITH_HASH. */
+const struct hindex *
+vmmob_table_rows_by_ofs(const struct vmmob_table *table)
+{
+    return &table->rows_by_ofs;
+}
+
 /* Returns an array of the vmmob_table_n_vmns() entries of 'table' in ascending
  * order of their keys.  The caller must free() it. */
 const struct vmmob_entry **
@@ -427,7 +440,8 @@ find_ofs_entry(const struct vmmob_table *table, uint64_t id)
 /* Adds a copy of 'vmn' to 'entry', in its place by vmmob_vmn_compare().
  * The new row has no claims yet. */
 static void
-create_row(struct vmmob_entry *entry, const struct vmmob_vmn *vmn)
+create_row(struct vmmob_table *table, struct vmmob_entry *entry,
+           const struct vmmob_vmn *vmn)
 {
     struct table_row *row = xzalloc(sizeof *row);
     struct ovs_list *before;
@@ -449,12 +463,15 @@ create_row(struct vmmob_entry *entry, const struct vmmob_vmn *vmn)
         }
     }
     ovs_list_insert(before, &row->up.node);
+    hindex_insert(&table->rows_by_ofs, &row->up.ofs_node,
+                  hash_uint64(vmn->ofs));
 }
 
 /* Removes 'row', which must not have claims, from its entry and frees it. */
 static void
-remove_row(struct table_row *row)
+remove_row(struct vmmob_table *table, struct table_row *row)
 {
+    hindex_remove(&table->rows_by_ofs, &row->up.ofs_node);
     ovs_list_remove(&row->up.node);
     vmmob_vmn_destroy(&row->up.vmn);
     free(row->claims);

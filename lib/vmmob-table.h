@@ -15,6 +15,7 @@
  *
  * Pure data, like lib/vmmob-binding.h; not thread-safe. */
 
+#include "hindex.h"
 #include "openvswitch/hmap.h"
 #include "openvswitch/list.h"
 #include "vmmob-binding.h"
@@ -31,6 +32,7 @@ struct vmmob_entry {
 
 struct vmmob_row {
     struct ovs_list node;       /* In 'rows' of its vmmob_entry. */
+    struct hindex_node ofs_node;    /* In the table, by 'vmn.ofs'. */
     struct vmmob_vmn vmn;
     bool marked;                /* See vmmob_table_mark(). */
 };
@@ -80,6 +82,7 @@ size_t vmmob_table_n_ofss(const struct vmmob_table *);
 /* For iteration, in no particular order. */
 const struct hmap *vmmob_table_entries(const struct vmmob_table *);
 const struct hmap *vmmob_table_ofs_entries(const struct vmmob_table *);
+const struct hindex *vmmob_table_rows_by_ofs(const struct vmmob_table *);
 
 /* Sorted by key and by id.  The caller must free the array, not what it
  * points to. */

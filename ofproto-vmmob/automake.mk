@@ -52,6 +52,8 @@ lib_libopenvswitch_la_SOURCES += \
 	lib/vmmob-binding.h \
 	lib/vmmob-msg.c \
 	lib/vmmob-msg.h \
+	lib/vmmob-prefix-set.c \
+	lib/vmmob-prefix-set.h \
 	lib/vmmob-problems.c \
 	lib/vmmob-problems.h \
 	lib/vmmob-reply.c \

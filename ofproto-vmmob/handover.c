@@ -159,7 +159,7 @@ static void note_gone(struct handover *, const struct vmmob_key *,
 static void touch_ofs(struct handover *, uint64_t id);
 static void touch_owners(struct handover *, const struct vmmob_vmn *);
 static void touch_rivals(struct handover *, const struct vmmob_key *);
-static void touch_all(struct handover *);
+static void touch_vmns_of(struct handover *, uint64_t ofs);
 static bool put_row(struct handover *, const struct vmmob_vmn *);
 static bool remove_row(struct handover *, const struct vmmob_key *,
                        uint64_t ofs);
@@ -224,6 +224,7 @@ static void restore(struct handover *, struct handover_ofs *,
                     const struct vmmob_vmn *, long long int now);
 static void receive_vmn(struct handover *, const struct vmmob_vmn *,
                         long long int now);
+static void receive_ofs(struct handover *, const struct vmmob_ofs *);
 static void receive_site(struct handover *, const struct vmmob_ofs *);
 
 const char *
@@ -347,12 +348,29 @@ handover_configure(struct handover *h, const struct vmmob_ofs *record,
         self.site = xstrdup(old ? old->site : h->site);
     }
     if (vmmob_table_put_ofs(h->table, &self) || changed) {
-        touch_ofs(h, ofs->id);
-        touch_all(h);
+        touch_vmns_of(h, ofs->id);
+        handover_touch(h, ofs);
     }
     vmmob_ofs_destroy(&self);
     if (created) {
         ofs_adopt(h, ofs, now);
+    }
+}
+
+/* Notes that the rules of 'ofs', one of the OFSs of 'h', may have to change
+ * although nothing did that 'h' knows of. */
+void
+handover_touch(struct handover *h, const struct handover_ofs *ofs)
+{
+    const struct handover_vmn *vmn;
+    const struct key_node *kn;
+
+    touch_ofs(h, ofs->id);
+    HMAP_FOR_EACH (vmn, node, &ofs->vmns) {
+        touch_vmn(h, &vmn->row.key, false);
+    }
+    HMAP_FOR_EACH (kn, node, &ofs->active) {
+        touch_vmn(h, &kn->key, false);
     }
 }
 
@@ -678,9 +696,8 @@ handover_receive(struct handover *h, const struct vmmob_msg *msg,
 
             if (handover_find_ofs(h, row->id)) {
                 receive_site(h, row);
-            } else if (vmmob_table_put_ofs(h->table, row)) {
-                touch_ofs(h, row->id);
-                touch_all(h);
+            } else {
+                receive_ofs(h, row);
             }
         }
         for (size_t i = 0; i < msg->n_vmns; i++) {
@@ -705,7 +722,7 @@ handover_receive(struct handover *h, const struct vmmob_msg *msg,
             if (!handover_find_ofs(h, msg->del_ofss[i])
                 && vmmob_table_remove_ofs(h->table, msg->del_ofss[i])) {
                 touch_ofs(h, msg->del_ofss[i]);
-                touch_all(h);
+                touch_vmns_of(h, msg->del_ofss[i]);
             }
         }
         break;
@@ -975,20 +992,18 @@ handover_get_authored(const struct handover *h, struct vmmob_msg *update)
 
     const struct id_node *in;
     HMAP_FOR_EACH (in, node, &h->reserved) {
-        const struct vmmob_ofs *row = vmmob_table_find_ofs(h->table, in->id);
-        const struct vmmob_entry *entry;
+        const struct vmmob_ofs *ofs_row = vmmob_table_find_ofs(h->table,
+                                                               in->id);
+        const struct vmmob_row *row;
 
-        if (!row || handover_find_ofs(h, in->id)) {
+        if (!ofs_row || handover_find_ofs(h, in->id)) {
             continue;
         }
-        vmmob_msg_put_ofs(update, row);
-        HMAP_FOR_EACH (entry, node, vmmob_table_entries(h->table)) {
-            const struct vmmob_vmn *vmn = vmmob_table_find_row(h->table,
-                                                               &entry->key,
-                                                               in->id);
-
-            if (vmn) {
-                vmmob_msg_put_vmn(update, vmn);
+        vmmob_msg_put_ofs(update, ofs_row);
+        HINDEX_FOR_EACH_WITH_HASH (row, ofs_node, hash_uint64(in->id),
+                                   vmmob_table_rows_by_ofs(h->table)) {
+            if (row->vmn.ofs == in->id) {
+                vmmob_msg_put_vmn(update, &row->vmn);
             }
         }
     }
@@ -1115,14 +1130,32 @@ remove_row(struct handover *h, const struct vmmob_key *key, uint64_t ofs)
     return vmmob_table_remove_vmn(h->table, key, ofs);
 }
 
-/* Notes that the rules for any VMN may have to change. */
-static void
-touch_all(struct handover *h)
+/* Returns true if an OFS of ours has, or may have, rules for the VMN 'key'. */
+static bool
+has_rules(const struct handover *h, const struct vmmob_key *key)
 {
-    const struct vmmob_entry *entry;
+    const struct handover_ofs *ofs;
 
-    HMAP_FOR_EACH (entry, node, vmmob_table_entries(h->table)) {
-        touch_vmn(h, &entry->key, false);
+    HMAP_FOR_EACH (ofs, node, &h->ofss) {
+        if (handover_find_vmn(ofs, key) || handover_is_active(ofs, key)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Notes that the rules may have to change for the VMNs that are, were or are
+ * expected at the OFS 'id': the way there is another one. */
+static void
+touch_vmns_of(struct handover *h, uint64_t id)
+{
+    const struct vmmob_row *row;
+
+    HINDEX_FOR_EACH_WITH_HASH (row, ofs_node, hash_uint64(id),
+                               vmmob_table_rows_by_ofs(h->table)) {
+        if (row->vmn.ofs == id && has_rules(h, &row->vmn.key)) {
+            touch_vmn(h, &row->vmn.key, false);
+        }
     }
 }
 
@@ -1794,16 +1827,14 @@ ofs_reconsider(struct handover *h, struct handover_ofs *ofs,
 static void
 ofs_adopt(struct handover *h, struct handover_ofs *ofs, long long int now)
 {
-    const struct vmmob_entry *entry;
+    const struct vmmob_row *row;
     struct vmmob_msg rows;
 
     vmmob_msg_init(&rows, VMMOB_MSG_UPDATE);
-    HMAP_FOR_EACH (entry, node, vmmob_table_entries(h->table)) {
-        const struct vmmob_vmn *row
-            = vmmob_table_find_row(h->table, &entry->key, ofs->id);
-
-        if (row) {
-            vmmob_msg_put_vmn(&rows, row);
+    HINDEX_FOR_EACH_WITH_HASH (row, ofs_node, hash_uint64(ofs->id),
+                               vmmob_table_rows_by_ofs(h->table)) {
+        if (row->vmn.ofs == ofs->id) {
+            vmmob_msg_put_vmn(&rows, &row->vmn);
         }
     }
     for (size_t i = 0; i < rows.n_vmns; i++) {
@@ -1905,6 +1936,26 @@ receive_vmn(struct handover *h, const struct vmmob_vmn *row,
             }
         }
         settle(h, &row->key, now);
+    }
+}
+
+/* The agent sent 'row' for an OFS that is not ours.  Of what is in it, only
+ * its pools matter to the rules for it, and only what rules_get_next_hop()
+ * looks at to those for its VMNs. */
+static void
+receive_ofs(struct handover *h, const struct vmmob_ofs *row)
+{
+    const struct vmmob_ofs *old = vmmob_table_find_ofs(h->table, row->id);
+    bool pools = !old || !vmmob_ofs_same_pools(old, row);
+    bool way = (!old || !eth_addr_equals(old->mac, row->mac)
+                || !vmmob_prefix_equals(&old->uplink, &row->uplink));
+
+    vmmob_table_put_ofs(h->table, row);
+    if (pools) {
+        touch_ofs(h, row->id);
+    }
+    if (way) {
+        touch_vmns_of(h, row->id);
     }
 }
 

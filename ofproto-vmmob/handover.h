@@ -181,6 +181,7 @@ void handover_destroy(struct handover *);
 
 void handover_configure(struct handover *, const struct vmmob_ofs *,
                         const struct vmmob_settings *, long long int now);
+void handover_touch(struct handover *, const struct handover_ofs *);
 void handover_remove(struct handover *, uint64_t id, bool withdraw,
                      long long int now);
 void handover_reserve(struct handover *, uint64_t id, bool reserve);

@@ -16,6 +16,7 @@
 #include "openvswitch/vlog.h"
 #include "packets.h"
 #include "util.h"
+#include "vmmob-prefix-set.h"
 
 VLOG_DEFINE_THIS_MODULE(vmmob_rules);
 
@@ -58,7 +59,8 @@ COVERAGE_DEFINE(vmmob_flow_mod_failed);
  *
  *  251: a packet for a VMN here, by source; the port is in reg1.
  *    100 MoA of a VMN here, or of a remote one   rewrite source, output
- *     50 pool of another OFS                     punt
+ *     50 pools of other OFSs, those that are next
+ *          to each other as one              punt
  *      0                                         output, or while not all of
  *                                                the other sites is known,
  *                                                punt
@@ -96,7 +98,7 @@ struct rule_list {
 /* Who wants a rule. */
 enum owner_type {
     OWNER_BASE,
-    OWNER_OFS,
+    OWNER_POOL,
     OWNER_VMN,
     OWNER_PORT,
     OWNER_BLOCK,
@@ -104,7 +106,7 @@ enum owner_type {
 
 struct owner {
     enum owner_type type;
-    uint64_t ofs;               /* OWNER_OFS. */
+    struct vmmob_prefix pool;   /* OWNER_POOL. */
     struct vmmob_key vmn;       /* OWNER_VMN. */
     ofp_port_t port;            /* OWNER_PORT and OWNER_BLOCK. */
 };
@@ -120,6 +122,14 @@ struct rule_set {
     unsigned long long int n_copied;
 };
 
+/* The pools of another OFS that are in 'pools' of its struct rules. */
+struct ofs_pools {
+    struct hmap_node node;      /* In 'ofss' of its struct rules. */
+    uint64_t ofs;
+    struct vmmob_prefix *pools;
+    size_t n;
+};
+
 /* Most changes to make at once: others that change flow tables wait for
  * that. */
 #define MAX_FLOW_MODS 512
@@ -128,6 +138,8 @@ struct rules {
     struct ofproto *ofproto;
     struct hmap sets;           /* Contains "struct rule_set"s. */
     size_t n_rules;
+    struct vmmob_prefix_set pools;  /* IPv4 pools of other OFSs. */
+    struct hmap ofss;           /* Contains "struct ofs_pools"s. */
 
     /* Changes not made yet. */
     struct ofputil_flow_mod *mods;
@@ -146,14 +158,14 @@ struct rules {
 };
 
 static void base_rules(const struct rules_context *, struct rule_list *);
-static void ofs_rules(const struct rules_context *, uint64_t id,
-                      struct rule_list *);
+static void pool_rules(const struct vmmob_prefix *, struct rule_list *);
 static void vmn_rules(const struct rules_context *, const struct vmmob_key *,
                       struct rule_list *);
 
 static void port_rules(ofp_port_t, const struct vmmob_port *,
                        struct rule_list *);
 
+static void update_pools(struct rules *);
 static struct rule_set *find_set(const struct rules *, const struct owner *);
 static void forget_flow_mods(struct rules *);
 static unsigned long long int count_packets(
@@ -185,6 +197,8 @@ rules_create(struct ofproto *ofproto)
 
     rules->ofproto = ofproto;
     hmap_init(&rules->sets);
+    vmmob_prefix_set_init(&rules->pools);
+    hmap_init(&rules->ofss);
     return rules;
 }
 
@@ -209,6 +223,14 @@ rules_destroy(struct rules *rules, bool delete_flows)
         }
         forget_flow_mods(rules);
         hmap_destroy(&rules->sets);
+
+        struct ofs_pools *op;
+        HMAP_FOR_EACH_POP (op, node, &rules->ofss) {
+            free(op->pools);
+            free(op);
+        }
+        hmap_destroy(&rules->ofss);
+        vmmob_prefix_set_destroy(&rules->pools);
         free(rules->mods);
         free(rules->changed);
         free(rules);
@@ -278,16 +300,81 @@ rules_update_base(struct rules *rules, const struct rules_context *ctx)
     update(rules, &owner, &wanted);
 }
 
-/* Installs the rules for packets from the OFS 'id', or removes them. */
+static struct ofs_pools *
+find_ofs_pools(const struct rules *rules, uint64_t ofs)
+{
+    struct ofs_pools *op;
+
+    HMAP_FOR_EACH_WITH_HASH (op, node, hash_uint64(ofs), &rules->ofss) {
+        if (op->ofs == ofs) {
+            return op;
+        }
+    }
+    return NULL;
+}
+
+/* Installs the rules for packets from the pools of the OFS 'id', which is
+ * another one, or removes them. */
 void
 rules_update_ofs(struct rules *rules, const struct rules_context *ctx,
                  uint64_t id)
 {
-    struct owner owner = { .type = OWNER_OFS, .ofs = id };
-    struct rule_list wanted = { .n = 0 };
+    const struct vmmob_ofs *other
+        = id == ctx->ofs->id ? NULL : vmmob_table_find_ofs(ctx->h->table, id);
+    struct ofs_pools *op = find_ofs_pools(rules, id);
+    struct vmmob_prefix old[VMMOB_MAX_POOLS];
+    size_t n_old = op ? op->n : 0;
 
-    ofs_rules(ctx, id, &wanted);
-    update(rules, &owner, &wanted);
+    if (op) {
+        memcpy(old, op->pools, n_old * sizeof *old);
+        hmap_remove(&rules->ofss, &op->node);
+        free(op->pools);
+        free(op);
+    }
+    if (other) {
+        op = xmalloc(sizeof *op);
+        op->ofs = id;
+        op->pools = xmalloc(other->n_pools * sizeof *op->pools);
+        op->n = 0;
+        for (size_t i = 0; i < other->n_pools; i++) {
+            if (IN6_IS_ADDR_V4MAPPED(&other->pools[i].addr)) {
+                op->pools[op->n++] = other->pools[i];
+                vmmob_prefix_set_add(&rules->pools, &other->pools[i]);
+            }
+        }
+        hmap_insert(&rules->ofss, &op->node, hash_uint64(id));
+    }
+    /* Last, so that for those that stay nothing changes. */
+    for (size_t i = 0; i < n_old; i++) {
+        vmmob_prefix_set_remove(&rules->pools, &old[i]);
+    }
+    update_pools(rules);
+}
+
+/* Returns true if 'addr' is in a pool of another OFS. */
+bool
+rules_is_in_pool(const struct rules *rules, const struct in6_addr *addr)
+{
+    return vmmob_prefix_set_contains(&rules->pools, addr);
+}
+
+static void
+update_pools(struct rules *rules)
+{
+    struct vmmob_prefix_set *pools = &rules->pools;
+
+    for (size_t i = 0; i < pools->n_changed; i++) {
+        struct owner owner = {
+            .type = OWNER_POOL, .pool = pools->changed[i],
+        };
+        struct rule_list wanted = { .n = 0 };
+
+        if (vmmob_prefix_set_covers(pools, &owner.pool)) {
+            pool_rules(&owner.pool, &wanted);
+        }
+        update(rules, &owner, &wanted);
+    }
+    pools->n_changed = 0;
 }
 
 /* Installs the rules for the 'n' VMNs 'keys', or removes them. */
@@ -822,25 +909,15 @@ base_rules(const struct rules_context *ctx, struct rule_list *list)
     }
 }
 
+/* Rules for 'pool', one of those that all pools of other OFSs make. */
 static void
-ofs_rules(const struct rules_context *ctx, uint64_t id,
-          struct rule_list *list)
+pool_rules(const struct vmmob_prefix *pool, struct rule_list *list)
 {
-    const struct vmmob_ofs *other = vmmob_table_find_ofs(ctx->h->table, id);
+    struct match m;
 
-    if (!other || id == ctx->ofs->id) {
-        return;
-    }
-    for (size_t i = 0; i < other->n_pools; i++) {
-        struct match m;
-
-        if (!IN6_IS_ADDR_V4MAPPED(&other->pools[i].addr)) {
-            continue;
-        }
-        match_type(&m, ETH_TYPE_IP);
-        match_source(&m, &other->pools[i]);
-        put_punt(add(list, VMMOB_TABLE_SOURCE, 50, &m));
-    }
+    match_type(&m, ETH_TYPE_IP);
+    match_source(&m, pool);
+    put_punt(add(list, VMMOB_TABLE_SOURCE, 50, &m));
 }
 
 static bool
@@ -1133,8 +1210,9 @@ static uint32_t
 owner_hash(const struct owner *owner)
 {
     switch (owner->type) {
-    case OWNER_OFS:
-        return hash_uint64_basis(owner->ofs, owner->type);
+    case OWNER_POOL:
+        return hash_bytes(&owner->pool.addr, sizeof owner->pool.addr,
+                          owner->pool.plen);
     case OWNER_VMN:
         return vmmob_key_hash(&owner->vmn, owner->type);
     case OWNER_PORT:
@@ -1149,7 +1227,8 @@ owner_hash(const struct owner *owner)
 static bool
 owner_equals(const struct owner *a, const struct owner *b)
 {
-    return (a->type == b->type && a->ofs == b->ofs && a->port == b->port
+    return (a->type == b->type && a->port == b->port
+            && vmmob_prefix_equals(&a->pool, &b->pool)
             && vmmob_key_equals(&a->vmn, &b->vmn));
 }
 

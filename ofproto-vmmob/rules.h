@@ -7,10 +7,11 @@
  * =============================
  *
  * What is wanted is computed from the state of lib/vmmob-table.h and
- * ofproto-vmmob/handover.h for one owner at a time (the OFS itself, another
- * OFS, or a VMN), compared with what that owner has, and just the difference
- * is installed, by rules_commit().  There are O(local + active remote) rules,
- * never one for each pair of VMNs.
+ * ofproto-vmmob/handover.h for one owner at a time (the OFS itself, pools of
+ * other OFSs, or a VMN), compared with what that owner has, and just the
+ * difference is installed, by rules_commit().  There are O(local + active
+ * remote) rules, and as many as it takes to name the pools of other OFSs; never
+ * one for each pair of VMNs.
  *
  * Guarded by vmmob_mutex, like all but the queue. */
 
@@ -44,6 +45,7 @@ extern const struct eth_addr rules_gateway_mac;
 void rules_update_base(struct rules *, const struct rules_context *);
 void rules_update_ofs(struct rules *, const struct rules_context *,
                       uint64_t id);
+bool rules_is_in_pool(const struct rules *, const struct in6_addr *);
 void rules_update_vmns(struct rules *, const struct rules_context *,
                        const struct vmmob_key *, size_t n);
 void rules_update_port(struct rules *, ofp_port_t,

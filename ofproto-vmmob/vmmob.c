@@ -1186,22 +1186,19 @@ bridge_configure(struct vmmob_bridge *b, const struct smap *other_config,
     bridge_update_ofs(b, now);
     vmmob_settings_destroy(&settings);
 
-    if (enable || renumbered) {
+    if (enable) {
         const struct rules_context ctx = {
             .h = vmmob->handover, .ofs = bridge_ofs(b), .uplink = b->uplink,
         };
         const struct vmmob_ofs_entry *oe;
-        const struct vmmob_entry *entry;
 
-        rules_update_base(b->rules, &ctx);
         HMAP_FOR_EACH (oe, node,
                        vmmob_table_ofs_entries(vmmob->handover->table)) {
             rules_update_ofs(b->rules, &ctx, oe->ofs.id);
         }
-        HMAP_FOR_EACH (entry, node,
-                       vmmob_table_entries(vmmob->handover->table)) {
-            rules_update_vmns(b->rules, &ctx, &entry->key, 1);
-        }
+    }
+    if (enable || renumbered) {
+        handover_touch(vmmob->handover, bridge_ofs(b));
     }
     bridge_find_ports(b, &bridge_ofs(b)->settings, now);
     if (enable) {
@@ -2166,23 +2163,6 @@ deliver_icmp_error(struct vmmob_bridge *b, struct event *event,
     bridge_output(b, packet, &vmn->port, 1);
 }
 
-/* Returns true if 'addr' is in a pool of any OFS that is known. */
-static bool
-is_in_pool(const struct in6_addr *addr)
-    OVS_REQUIRES(vmmob_mutex)
-{
-    const struct vmmob_ofs_entry *oe;
-
-    HMAP_FOR_EACH (oe, node, vmmob_table_ofs_entries(vmmob->handover->table)) {
-        for (size_t i = 0; i < oe->ofs.n_pools; i++) {
-            if (vmmob_prefix_contains(&oe->ofs.pools[i], addr)) {
-                return true;
-            }
-        }
-    }
-    return false;
-}
-
 /* A packet that came in by the uplink.  Returns true if 'event' was taken. */
 static bool
 process_uplink(struct vmmob_bridge *b, struct event *event,
@@ -2229,7 +2209,7 @@ process_uplink(struct vmmob_bridge *b, struct event *event,
             }
             if (!row && port != OFPP_NONE
                 && !handover_is_blind(vmmob->handover, ofs)
-                && !is_in_pool(&frame->ip_src)) {
+                && !rules_is_in_pool(b->rules, &frame->ip_src)) {
                 /* It was held until all was known. */
                 return bridge_resume(b, event, VMMOB_TABLE_SOURCE, port);
             }

@@ -13,6 +13,7 @@
 #include "vmmob-binding.h"
 #include "vmmob-csum.h"
 #include "vmmob-msg.h"
+#include "vmmob-prefix-set.h"
 #include "vmmob-table.h"
 
 #include <inttypes.h>
@@ -2651,6 +2652,128 @@ test_handover(struct ovs_cmdl_context *ctx)
     }
 }
 
+/* Work for a row. */
+
+/* The OFS number 'n' of another site, at the version 'version' of its row. */
+static struct vmmob_ofs
+nth_ofs(uint32_t n)
+{
+    struct vmmob_prefix pool = { .plen = 128 };
+    struct vmmob_ofs ofs;
+
+    vmmob_ofs_init(&ofs, 1000 + n);
+    eth_addr_from_uint64(UINT64_C(0x020000000000) + n, &ofs.mac);
+    in6_addr_set_mapped_ipv4(&ofs.uplink.addr, htonl(0xc6336400));
+    ofs.uplink.plen = 96 + 24;
+    in6_addr_set_mapped_ipv4(&ofs.gateway, htonl(0xc6336401));
+    in6_addr_set_mapped_ipv4(&pool.addr, htonl(0x0b000001 + n));
+    ofs.pools = xmemdup(&pool, sizeof pool);
+    ofs.n_pools = 1;
+    return ofs;
+}
+
+/* Has 'h' receive 'ofs', which is freed, and checks how many VMNs and OFSs
+ * this concerns. */
+static void
+check_ofs_work(const char *what, struct handover *h, struct vmmob_ofs ofs,
+               size_t n_vmns, size_t n_ofss)
+{
+    struct handover_effects effects;
+    struct vmmob_msg msg, update;
+
+    vmmob_msg_init(&msg, VMMOB_MSG_UPDATE);
+    vmmob_msg_put_ofs(&msg, &ofs);
+    handover_receive(h, &msg, 0);
+    vmmob_msg_uninit(&msg);
+    vmmob_ofs_destroy(&ofs);
+
+    vmmob_msg_init(&update, VMMOB_MSG_UPDATE);
+    handover_take_effects(h, &effects, &update);
+    if (effects.n_vmns != n_vmns || effects.n_ofss != n_ofss) {
+        fail("%s: concerns %"PRIuSIZE" VMNs and %"PRIuSIZE" OFSs, not "
+             "%"PRIuSIZE" and %"PRIuSIZE, what, effects.n_vmns,
+             effects.n_ofss, n_vmns, n_ofss);
+    }
+    handover_effects_uninit(&effects);
+    vmmob_msg_uninit(&update);
+}
+
+/* Among N OFSs of other sites, with two VMNs each, what changes in the row of
+ * one concerns just those of its VMNs that have rules here. */
+static void
+test_handover_work(struct ovs_cmdl_context *ctx)
+{
+    uint32_t n = strtoul(ctx->argv[1], NULL, 10);
+    struct handover *h = create_handover();
+    struct handover_ofs *self = handover_find_ofs(h, 3);
+    struct handover_effects effects;
+    struct vmmob_msg msg, update;
+    struct vmmob_ofs ofs;
+
+    vmmob_msg_init(&msg, VMMOB_MSG_UPDATE);
+    for (uint32_t i = 0; i < n; i++) {
+        ofs = nth_ofs(i);
+        vmmob_msg_put_ofs(&msg, &ofs);
+        vmmob_ofs_destroy(&ofs);
+        for (uint32_t j = 0; j < 2; j++) {
+            struct vmmob_vmn vmn;
+
+            numbered_vmn(&vmn, 100 + 2 * i + j, 1000 + i, false);
+            vmmob_msg_put_vmn(&msg, &vmn);
+            vmmob_vmn_destroy(&vmn);
+        }
+    }
+    handover_receive(h, &msg, 0);
+
+    /* Here are 10 VMNs.  They talk to the first VMN of each OFS. */
+    for (uint32_t i = 0; i < 10; i++) {
+        struct in6_addr hoa = nth_home(i);
+        struct vmmob_key key = { .tenant = 0 };
+
+        eth_addr_from_uint64(UINT64_C(0x0a0000000000) + i, &key.mac);
+        handover_sight(h, self, &key, OFP_PORT_C(2), &hoa, 0);
+    }
+    for (uint32_t i = 0; i < n; i++) {
+        handover_talk(h, self, &msg.vmns[2 * i].key);
+    }
+    vmmob_msg_uninit(&msg);
+    vmmob_msg_init(&update, VMMOB_MSG_UPDATE);
+    handover_take_effects(h, &effects, &update);
+    handover_effects_uninit(&effects);
+    vmmob_msg_uninit(&update);
+
+    /* No rule depends on these. */
+    check_ofs_work("nothing", h, nth_ofs(7), 0, 0);
+    ofs = nth_ofs(7);
+    free(ofs.site);
+    ofs.site = xstrdup("lyon");
+    check_ofs_work("site", h, ofs, 0, 0);
+    ofs = nth_ofs(7);
+    ofs.stale = true;
+    check_ofs_work("stale", h, ofs, 0, 0);
+    ofs = nth_ofs(7);
+    ofs.gateway_mac = ofs.mac;
+    check_ofs_work("its gateway", h, ofs, 0, 0);
+
+    ofs = nth_ofs(7);
+    ofs.mac = (struct eth_addr) ETH_ADDR_C(02,00,00,00,07,07);
+    check_ofs_work("MAC address", h, ofs, 1, 0);
+    ofs = nth_ofs(7);
+    ofs.pools[0].plen = 127;
+    ofs.pools[0].addr.s6_addr[15] &= 0xfe;
+    check_ofs_work("MAC address and pool", h, ofs, 1, 1);
+    check_ofs_work("pool", h, nth_ofs(7), 0, 1);
+    check_ofs_work("new", h, nth_ofs(n), 0, 1);
+
+    vmmob_msg_init(&msg, VMMOB_MSG_UPDATE);
+    vmmob_msg_del_ofs(&msg, 1007);
+    handover_receive(h, &msg, 0);
+    vmmob_msg_uninit(&msg);
+    check_ofs_work("removed, and new again", h, nth_ofs(7), 1, 1);
+
+    handover_destroy(h);
+}
+
 /* Damping of MAC moves, against a list of all moves. */
 
 static void
@@ -3076,6 +3199,134 @@ test_flow_index(struct ovs_cmdl_context *ctx)
     }
 }
 
+/* Sets of prefixes. */
+
+/* All prefixes that the test has, in 10.0.0.0/27. */
+#define N_PREFIX_ADDRS 32
+
+/* Returns the fewest prefixes in which just the addresses in 'map' are that
+ * are in 'prefix'; one of them is 'prefix' itself if '*whole'. */
+static size_t
+count_cover(uint32_t map, uint32_t first, uint32_t n, bool *whole)
+{
+    bool halves[2];
+    size_t n_cover;
+
+    if (n == 1) {
+        *whole = map >> first & 1;
+        return *whole;
+    }
+    n_cover = (count_cover(map, first, n / 2, &halves[0])
+               + count_cover(map, first + n / 2, n / 2, &halves[1]));
+    *whole = halves[0] && halves[1];
+    return *whole ? 1 : n_cover;
+}
+
+static struct vmmob_prefix
+test_prefix(uint32_t first, uint8_t plen)
+{
+    struct vmmob_prefix prefix = { .plen = 96 + plen };
+
+    in6_addr_set_mapped_ipv4(&prefix.addr, htonl(0x0a000000 + first));
+    return prefix;
+}
+
+/* Adds prefixes to a set and removes them, and compares with a map of the
+ * addresses. */
+static void
+random_prefix_set(void)
+{
+    struct vmmob_prefix_set set;
+    struct vmmob_prefix added[12];
+    size_t n_added = 0;
+    bool cover[33][N_PREFIX_ADDRS];
+
+    memset(cover, 0, sizeof cover);
+    vmmob_prefix_set_init(&set);
+    for (uint32_t steps = range(1, 40); steps > 0; steps--) {
+        uint32_t map = 0;
+        size_t n_cover = 0;
+        bool whole;
+
+        if (n_added < ARRAY_SIZE(added) && range(0, 2)) {
+            uint8_t plen = range(27, 32);
+            uint32_t first = range(0, (1u << (plen - 27)) - 1) << (32 - plen);
+
+            added[n_added] = test_prefix(first, plen);
+            vmmob_prefix_set_add(&set, &added[n_added++]);
+        } else if (n_added) {
+            size_t i = range(0, n_added - 1);
+
+            vmmob_prefix_set_remove(&set, &added[i]);
+            added[i] = added[--n_added];
+        }
+
+        for (size_t i = 0; i < set.n_changed; i++) {
+            const struct vmmob_prefix *p = &set.changed[i];
+
+            cover[p->plen - 96][p->addr.s6_addr[15]]
+                = vmmob_prefix_set_covers(&set, p);
+        }
+        set.n_changed = 0;
+        for (uint32_t a = 0; a < N_PREFIX_ADDRS; a++) {
+            const struct vmmob_prefix host = test_prefix(a, 32);
+            bool in = false;
+
+            for (size_t i = 0; i < n_added; i++) {
+                in |= vmmob_prefix_contains(&added[i], &host.addr);
+            }
+            map |= (uint32_t) in << a;
+            if (vmmob_prefix_set_contains(&set, &host.addr) != in
+                || vmmob_prefix_set_overlaps(&set, &host) != in) {
+                fail("10.0.0.%"PRIu32" is%s in", a, in ? "" : " not");
+            }
+        }
+        for (uint8_t plen = 27; plen <= 32; plen++) {
+            for (uint32_t a = 0; a < N_PREFIX_ADDRS; a += 1u << (32 - plen)) {
+                const struct vmmob_prefix p = test_prefix(a, plen);
+                uint32_t mask = (UINT64_C(1) << (1u << (32 - plen))) - 1;
+
+                if (cover[plen][a]) {
+                    n_cover++;
+                    if ((map >> a & mask) != mask) {
+                        fail("10.0.0.%"PRIu32"/%d covers too much", a, plen);
+                    }
+                }
+                if (cover[plen][a] != vmmob_prefix_set_covers(&set, &p)) {
+                    fail("10.0.0.%"PRIu32"/%d changed silently", a, plen);
+                }
+                if (vmmob_prefix_set_overlaps(&set, &p)
+                    != !!(map >> a & mask)) {
+                    fail("10.0.0.%"PRIu32"/%d: wrong about overlap", a, plen);
+                }
+            }
+        }
+        if (n_cover != count_cover(map, 0, N_PREFIX_ADDRS, &whole)
+            || n_cover != set.n_cover) {
+            fail("%"PRIuSIZE" prefixes for map %08"PRIx32, n_cover, map);
+        }
+    }
+    while (n_added) {
+        vmmob_prefix_set_remove(&set, &added[--n_added]);
+    }
+    if (set.n_cover) {
+        fail("%"PRIuSIZE" prefixes are left", set.n_cover);
+    }
+    vmmob_prefix_set_destroy(&set);
+}
+
+static void
+test_prefix_set(struct ovs_cmdl_context *ctx)
+{
+    uint32_t seed, n;
+
+    parse_seed(ctx, &seed, &n);
+    for (uint32_t i = 0; i < n && !n_failures; i++) {
+        start_case(seed, i);
+        random_prefix_set();
+    }
+}
+
 /* Limits. */
 
 /* Makes 'ofs' one with random pools in 10.0.0.0/24 or, now and then, IPv6. */
@@ -3238,7 +3489,9 @@ static const struct ovs_cmdl_command commands[] = {
     { "benchmark", "N", 1, 1, test_benchmark, OVS_RO },
     { "damping", "SEED N", 2, 2, test_damping, OVS_RO },
     { "handover", "SEED N", 2, 2, test_handover, OVS_RO },
+    { "handover-work", "N", 1, 1, test_handover_work, OVS_RO },
     { "limits", "SEED N", 2, 2, test_limits, OVS_RO },
+    { "prefix-set", "SEED N", 2, 2, test_prefix_set, OVS_RO },
     { "flow-index", "SEED N", 2, 2, test_flow_index, OVS_RO },
     { "tail", "SEED N", 2, 2, test_tail, OVS_RO },
     { "moves", "N", 1, 1, test_moves, OVS_RO },
