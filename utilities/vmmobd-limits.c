@@ -39,7 +39,9 @@ static char *prefix_error(const struct vmmob_prefix *, const char *after);
 void
 limits_init(struct limits *limits)
 {
-    *limits = (struct limits) { .max_vmns = LIMITS_MAX_VMNS };
+    *limits = (struct limits) {
+        .max_rows = { LIMITS_MAX_VMNS, LIMITS_MAX_OFSS },
+    };
 }
 
 /* Frees what 'limits' owns, but not 'limits' itself. */
@@ -57,7 +59,7 @@ limits_clone(struct limits *dst, const struct limits *src)
 {
     prefix_limit_clone(&dst->pools, &src->pools);
     prefix_limit_clone(&dst->homes, &src->homes);
-    dst->max_vmns = src->max_vmns;
+    memcpy(dst->max_rows, src->max_rows, sizeof dst->max_rows);
 }
 
 bool
@@ -65,7 +67,7 @@ limits_equals(const struct limits *a, const struct limits *b)
 {
     return (prefix_limit_equals(&a->pools, &b->pools)
             && prefix_limit_equals(&a->homes, &b->homes)
-            && a->max_vmns == b->max_vmns);
+            && !memcmp(a->max_rows, b->max_rows, sizeof a->max_rows));
 }
 
 /* Checks whether a peer with 'limits' may have 'ofs'. */

@@ -39,14 +39,17 @@ struct prefix_limit {
     size_t n;                   /* If 0 and 'limited', then none is. */
 };
 
-/* How many VMNs a peer may have, unless configured. */
+/* How many VMNs and how many OFSs a peer may have, unless configured: a large
+ * site, whose hypervisors have 20 VMs each. */
 #define LIMITS_MAX_VMNS 100000
+#define LIMITS_MAX_OFSS 5000
 
 /* The limits of one peer. */
 struct limits {
     struct prefix_limit pools;  /* What its OFSs' pools must be in. */
     struct prefix_limit homes;  /* What its VMNs' HoAs must be in. */
-    size_t max_vmns;            /* Most rows of its VMN table to use. */
+    size_t max_rows[2];         /* Most rows to use, by 'is_ofs': of its VMN
+                                 * table, of its OFS table. */
 };
 
 void limits_init(struct limits *);

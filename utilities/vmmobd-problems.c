@@ -228,7 +228,8 @@ get_peer_problems(const struct sitedb *db, struct vmmob_problems *p)
             xasprintf("peer %s has far more rows than it may have, and is not "
                       "read for a while", db->name),
             xstrdup("see what is wrong there; if that many are right, raise "
-                    "external_ids:vmmob-peer-max-vmns"));
+                    "external_ids:vmmob-peer-max-vmns or "
+                    "vmmob-peer-max-ofss"));
     } else if (!db->live) {
         int error = ovsdb_idl_get_last_error(db->idl);
 
@@ -255,6 +256,6 @@ get_peer_problems(const struct sitedb *db, struct vmmob_problems *p)
             xstrdup("see vmmob/peers for the reasons: put the settings right "
                     "there, or here what the peer may claim "
                     "(external_ids:vmmob-peer-pools, vmmob-peer-homes, "
-                    "vmmob-peer-max-vmns)"));
+                    "vmmob-peer-max-vmns, vmmob-peer-max-ofss)"));
     }
 }

@@ -27,6 +27,7 @@ static void parse_limits(struct settings *, const char *key, const char *,
 static char *parse_pools(struct limits *, const char *);
 static char *parse_homes(struct limits *, const char *);
 static char *parse_max_vmns(struct limits *, const char *);
+static char *parse_max_ofss(struct limits *, const char *);
 static char *parse_prefixes(struct prefix_limit *, const char *);
 static void peer_destroy(struct settings_peer *);
 static struct settings_peer *find_peer(const struct settings *,
@@ -122,6 +123,9 @@ settings_parse(struct settings *s, const struct smap *external_ids,
     parse_limits(s, "vmmob-peer-max-vmns",
                  smap_get_def(external_ids, "vmmob-peer-max-vmns", ""),
                  parse_max_vmns);
+    parse_limits(s, "vmmob-peer-max-ofss",
+                 smap_get_def(external_ids, "vmmob-peer-max-ofss", ""),
+                 parse_max_ofss);
     parse_listen(s, "vmmob-listen",
                  smap_get_def(external_ids, "vmmob-listen", ""), false,
                  &s->listen);
@@ -326,17 +330,30 @@ parse_homes(struct limits *limits, const char *s)
 }
 
 static char *
-parse_max_vmns(struct limits *limits, const char *s)
+parse_max(struct limits *limits, bool is_ofs, const char *s)
 {
     int max;
 
     if (!str_to_int(s, 10, &max) || max < 0) {
-        limits->max_vmns = 0;
-        return xasprintf("\"%s\" is not a number of VMNs; until this is "
-                         "right, the peer may have none", s);
+        limits->max_rows[is_ofs] = 0;
+        return xasprintf("\"%s\" is not a number of %s; until this is "
+                         "right, the peer may have none", s,
+                         is_ofs ? "OFSs" : "VMNs");
     }
-    limits->max_vmns = max;
+    limits->max_rows[is_ofs] = max;
     return NULL;
+}
+
+static char *
+parse_max_vmns(struct limits *limits, const char *s)
+{
+    return parse_max(limits, false, s);
+}
+
+static char *
+parse_max_ofss(struct limits *limits, const char *s)
+{
+    return parse_max(limits, true, s);
 }
 
 /* Parses "PREFIX[,PREFIX]..." into 'limit'.  A mistake must not allow

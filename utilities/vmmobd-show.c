@@ -393,8 +393,8 @@ db_to_json(const struct sitedb *db)
                                time_msec() - db->changed);
     }
 
-    if (db->n_bad) {
-        HMAP_FOR_EACH (row, uuid_node, &db->rows_by_uuid) {
+    for (int is_ofs = 1; db->n_bad && is_ofs >= 0; is_ofs--) {
+        HMAP_FOR_EACH (row, uuid_node, &db->rows_by_uuid[is_ofs]) {
             if (row->error) {
                 struct json *bad = json_object_create();
 
@@ -419,18 +419,17 @@ put_db_errors(struct ds *s, const struct sitedb *db)
     const struct sitedb_row *row;
     size_t n = 0;
 
-    if (!db->n_bad) {
-        return;
-    }
-    HMAP_FOR_EACH (row, uuid_node, &db->rows_by_uuid) {
-        if (row->error) {
-            if (++n > 10) {
-                ds_put_format(s, "%s: ...\n", db->name);
-                return;
+    for (int is_ofs = 1; db->n_bad && is_ofs >= 0; is_ofs--) {
+        HMAP_FOR_EACH (row, uuid_node, &db->rows_by_uuid[is_ofs]) {
+            if (row->error) {
+                if (++n > 10) {
+                    ds_put_format(s, "%s: ...\n", db->name);
+                    return;
+                }
+                ds_put_format(s, "%s: bad row "UUID_FMT" in table %s: %s\n",
+                              db->name, UUID_ARGS(&row->uuid),
+                              row->is_ofs ? "OFS" : "VMN", row->error);
             }
-            ds_put_format(s, "%s: bad row "UUID_FMT" in table %s: %s\n",
-                          db->name, UUID_ARGS(&row->uuid),
-                          row->is_ofs ? "OFS" : "VMN", row->error);
         }
     }
 }

@@ -19,7 +19,8 @@
 #include "vmmob-table.h"
 #include "vmmobd-record.h"
 
-/* Rows that a peer may have beyond twice the VMNs that it may have. */
+/* Rows of a table that a peer may have beyond twice those that it may have
+ * there. */
 #define SITEDB_SLACK 1000
 
 VLOG_DEFINE_THIS_MODULE(vmmobd_sitedb);
@@ -43,15 +44,18 @@ static void update_vmn(struct sitedb *, const struct vmmobrec_vmn *,
                        struct rowset *changed);
 static void update_ofs(struct sitedb *, const struct vmmobrec_ofs *,
                        struct rowset *changed);
-static void recheck_vmn(struct sitedb *, struct sitedb_row *,
+static void recheck_row(struct sitedb *, struct sitedb_row *,
                         struct rowset *changed);
+static void recheck_all(struct sitedb *, bool is_ofs, struct rowset *changed);
 static void recheck_vmns_of(struct sitedb *, uint64_t ofs,
                             struct rowset *changed);
+static char *check_room(const struct sitedb *, const struct sitedb_row *);
+static void note_surplus(struct sitedb *, struct sitedb_row *);
 static void admit_surplus(struct sitedb *, struct rowset *changed);
+static void trim_surplus(struct sitedb *, bool is_ofs, struct rowset *changed);
 static char *check_vmn(const struct sitedb *, const struct vmmobrec_vmn *,
                        const struct vmmob_vmn *);
 static char *check_ofs(const struct sitedb *, const struct vmmob_ofs *);
-static bool same_pools(const struct vmmob_ofs *, const struct vmmob_ofs *);
 
 static struct sitedb_row *find_by_uuid(const struct sitedb *,
                                        const struct uuid *, bool is_ofs);
@@ -84,14 +88,16 @@ sitedb_create(const char *remote, const struct own_ofss *own_ofss)
     db->own = !own_ofss;
     db->own_ofss = own_ofss;
     limits_init(&db->limits);
-    if (db->own) {
-        db->limits.max_vmns = SIZE_MAX;
-    }
     db->table = vmmob_table_create();
-    hmap_init(&db->rows_by_uuid);
+    for (int is_ofs = 0; is_ofs < 2; is_ofs++) {
+        if (db->own) {
+            db->limits.max_rows[is_ofs] = SIZE_MAX;
+        }
+        hmap_init(&db->rows_by_uuid[is_ofs]);
+        ovs_list_init(&db->surplus[is_ofs]);
+    }
     hmap_init(&db->rows_by_name);
     hindex_init(&db->vmns_by_ofs);
-    ovs_list_init(&db->surplus);
     db->rl = (struct vlog_rate_limit) VLOG_RATE_LIMIT_INIT(5, 5);
     db->changed = LLONG_MIN;
     start_idl(db, remote);
@@ -105,7 +111,8 @@ sitedb_destroy(struct sitedb *db, struct rowset *changed)
 {
     if (db) {
         remove_all_rows(db, changed);
-        hmap_destroy(&db->rows_by_uuid);
+        hmap_destroy(&db->rows_by_uuid[false]);
+        hmap_destroy(&db->rows_by_uuid[true]);
         hmap_destroy(&db->rows_by_name);
         hindex_destroy(&db->vmns_by_ofs);
         vmmob_table_destroy(db->table);
@@ -123,8 +130,6 @@ void
 sitedb_configure(struct sitedb *db, const char *name,
                  const struct limits *limits, struct rowset *changed)
 {
-    struct sitedb_row *row;
-
     if (strcmp(name, db->name)) {
         free(db->name);
         db->name = xstrdup(name);
@@ -138,18 +143,11 @@ sitedb_configure(struct sitedb *db, const char *name,
         db->cut_until = time_msec();
     }
 
-    /* There may be a lower limit now. */
-    HMAP_FOR_EACH (row, uuid_node, &db->rows_by_uuid) {
-        if (!row->is_ofs) {
-            remove_from_table(db, row, changed);
-        }
-    }
-    sitedb_recheck_ofss(db, changed);
-    HMAP_FOR_EACH (row, uuid_node, &db->rows_by_uuid) {
-        if (!row->is_ofs) {
-            recheck_vmn(db, row, changed);
-        }
-    }
+    recheck_all(db, true, changed);
+    trim_surplus(db, true, changed);
+    recheck_all(db, false, changed);
+    trim_surplus(db, false, changed);
+    admit_surplus(db, changed);
 }
 
 /* Looks at the OFSs of 'db' again, after those of this site changed, and at
@@ -158,17 +156,7 @@ sitedb_configure(struct sitedb *db, const char *name,
 void
 sitedb_recheck_ofss(struct sitedb *db, struct rowset *changed)
 {
-    struct sitedb_row *row;
-
-    HMAP_FOR_EACH (row, uuid_node, &db->rows_by_uuid) {
-        const struct vmmobrec_ofs *ofs
-            = row->is_ofs ? vmmobrec_ofs_get_for_uuid(db->idl, &row->uuid)
-                          : NULL;
-
-        if (ofs) {
-            update_ofs(db, ofs, changed);
-        }
-    }
+    recheck_all(db, true, changed);
     admit_surplus(db, changed);
 }
 
@@ -370,10 +358,8 @@ remove_all_rows(struct sitedb *db, struct rowset *changed)
 
     /* VMNs first, or they would be bad for the lack of their OFS. */
     for (int is_ofs = 0; is_ofs < 2; is_ofs++) {
-        HMAP_FOR_EACH_SAFE (row, uuid_node, &db->rows_by_uuid) {
-            if (row->is_ofs == is_ofs) {
-                remove_row(db, row, changed);
-            }
+        HMAP_FOR_EACH_SAFE (row, uuid_node, &db->rows_by_uuid[is_ofs]) {
+            remove_row(db, row, changed);
         }
     }
 }
@@ -382,8 +368,13 @@ remove_all_rows(struct sitedb *db, struct rowset *changed)
 static bool
 is_flood(const struct sitedb *db)
 {
-    return !db->own && (db->n_rows[0] + db->n_rows[1]
-                        > 2 * db->limits.max_vmns + SITEDB_SLACK);
+    for (int is_ofs = 0; is_ofs < 2; is_ofs++) {
+        if (!db->own && (hmap_count(&db->rows_by_uuid[is_ofs])
+                         > 2 * db->limits.max_rows[is_ofs] + SITEDB_SLACK)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 /* Forgets 'db' and lets it alone for a while. */
@@ -392,8 +383,11 @@ cut_off(struct sitedb *db, struct rowset *changed)
 {
     COVERAGE_INC(vmmobd_cut_off);
     VLOG_WARN("%s: %"PRIuSIZE" OFSs and %"PRIuSIZE" VMNs are far more than "
-              "the limit of %"PRIuSIZE", not reading this database for %d s",
-              db->name, db->n_rows[1], db->n_rows[0], db->limits.max_vmns,
+              "the limits of %"PRIuSIZE" and %"PRIuSIZE", not reading this "
+              "database for %d s", db->name,
+              hmap_count(&db->rows_by_uuid[true]),
+              hmap_count(&db->rows_by_uuid[false]),
+              db->limits.max_rows[true], db->limits.max_rows[false],
               SITEDB_CUT_MSEC / 1000);
     remove_all_rows(db, changed);
     ovsdb_idl_destroy(db->idl);
@@ -504,8 +498,9 @@ lost_rows_unseen(const struct sitedb *db)
     const struct vmmobrec_vmn *vmn = vmmobrec_vmn_first(db->idl);
     const struct vmmobrec_ofs *ofs = vmmobrec_ofs_first(db->idl);
 
-    return (db->n_rows[0] != (vmn ? hmap_count(&vmn->header_.table->rows) : 0)
-            || (db->n_rows[1]
+    return ((hmap_count(&db->rows_by_uuid[false])
+             != (vmn ? hmap_count(&vmn->header_.table->rows) : 0))
+            || (hmap_count(&db->rows_by_uuid[true])
                 != (ofs ? hmap_count(&ofs->header_.table->rows) : 0)));
 }
 
@@ -514,15 +509,13 @@ drop_lost_rows(struct sitedb *db, struct rowset *changed)
 {
     struct sitedb_row *row;
 
-    HMAP_FOR_EACH_SAFE (row, uuid_node, &db->rows_by_uuid) {
-        if (!row->is_ofs
-            && !vmmobrec_vmn_get_for_uuid(db->idl, &row->uuid)) {
+    HMAP_FOR_EACH_SAFE (row, uuid_node, &db->rows_by_uuid[false]) {
+        if (!vmmobrec_vmn_get_for_uuid(db->idl, &row->uuid)) {
             remove_row(db, row, changed);
         }
     }
-    HMAP_FOR_EACH_SAFE (row, uuid_node, &db->rows_by_uuid) {
-        if (row->is_ofs
-            && !vmmobrec_ofs_get_for_uuid(db->idl, &row->uuid)) {
+    HMAP_FOR_EACH_SAFE (row, uuid_node, &db->rows_by_uuid[true]) {
+        if (!vmmobrec_ofs_get_for_uuid(db->idl, &row->uuid)) {
             remove_row(db, row, changed);
         }
     }
@@ -543,10 +536,9 @@ update_vmn(struct sitedb *db, const struct vmmobrec_vmn *idl_row,
     error = error ? error : vmn_from_row(idl_row, &vmn);
     if (!error) {
         error = check_vmn(db, idl_row, &vmn);
-        if (!error && !row->used && db->n_vmns >= db->limits.max_vmns) {
-            error = xasprintf("the peer has more than %"PRIuSIZE" VMNs",
-                              db->limits.max_vmns);
-            surplus = true;
+        if (!error) {
+            error = check_room(db, row);
+            surplus = error != NULL;
         }
         if (error) {
             vmmob_vmn_destroy(&vmn);
@@ -556,8 +548,7 @@ update_vmn(struct sitedb *db, const struct vmmobrec_vmn *idl_row,
     if (row->error) {
         remove_from_table(db, row, changed);
         if (surplus) {
-            row->is_surplus = true;
-            ovs_list_push_back(&db->surplus, &row->surplus_node);
+            note_surplus(db, row);
         }
         return;
     }
@@ -569,7 +560,7 @@ update_vmn(struct sitedb *db, const struct vmmobrec_vmn *idl_row,
     }
     if (!row->used) {
         row->used = true;
-        db->n_vmns++;
+        db->n_used[false]++;
     }
     vmmob_vmn_destroy(&vmn);
 }
@@ -582,6 +573,7 @@ update_ofs(struct sitedb *db, const struct vmmobrec_ofs *idl_row,
     const struct vmmob_ofs *old;
     struct row_name name;
     struct vmmob_ofs ofs;
+    bool surplus = false;
     bool concerns_vmns;
     char *error;
 
@@ -590,6 +582,10 @@ update_ofs(struct sitedb *db, const struct vmmobrec_ofs *idl_row,
     error = error ? error : ofs_from_row(idl_row, &ofs);
     if (!error) {
         error = check_ofs(db, &ofs);
+        if (!error) {
+            error = check_room(db, row);
+            surplus = error != NULL;
+        }
         if (error) {
             vmmob_ofs_destroy(&ofs);
         }
@@ -597,33 +593,58 @@ update_ofs(struct sitedb *db, const struct vmmobrec_ofs *idl_row,
     set_error(db, row, error);
     if (row->error) {
         remove_from_table(db, row, changed);
+        if (surplus) {
+            note_surplus(db, row);
+        }
         return;
     }
 
     rowset_add(changed, &name);     /* As above. */
     old = row->used ? vmmob_table_find_ofs(db->table, name.ofs) : NULL;
-    concerns_vmns = (!old || !same_pools(old, &ofs)
+    concerns_vmns = (!old || !vmmob_ofs_same_pools(old, &ofs)
                      || vmmobrec_ofs_is_updated(
                          idl_row, VMMOBREC_OFS_COL_SYSTEM_ID));
     if (vmmob_table_put_ofs(db->table, &ofs)) {
         db->changed = time_msec();
     }
-    row->used = true;
+    if (!row->used) {
+        row->used = true;
+        db->n_used[true]++;
+    }
     if (concerns_vmns) {
         recheck_vmns_of(db, name.ofs, changed);
     }
     vmmob_ofs_destroy(&ofs);
 }
 
-/* Looks at 'row', a VMN's, again, though it did not change. */
+/* Looks at 'row' again, though it did not change. */
 static void
-recheck_vmn(struct sitedb *db, struct sitedb_row *row, struct rowset *changed)
+recheck_row(struct sitedb *db, struct sitedb_row *row, struct rowset *changed)
 {
-    const struct vmmobrec_vmn *vmn = vmmobrec_vmn_get_for_uuid(db->idl,
-                                                               &row->uuid);
+    const struct vmmobrec_vmn *vmn;
+    const struct vmmobrec_ofs *ofs;
 
-    if (vmn) {
-        update_vmn(db, vmn, changed);
+    if (row->is_ofs) {
+        ofs = vmmobrec_ofs_get_for_uuid(db->idl, &row->uuid);
+        if (ofs) {
+            update_ofs(db, ofs, changed);
+        }
+    } else {
+        vmn = vmmobrec_vmn_get_for_uuid(db->idl, &row->uuid);
+        if (vmn) {
+            update_vmn(db, vmn, changed);
+        }
+    }
+}
+
+/* Looks at all rows of a table again. */
+static void
+recheck_all(struct sitedb *db, bool is_ofs, struct rowset *changed)
+{
+    struct sitedb_row *row;
+
+    HMAP_FOR_EACH (row, uuid_node, &db->rows_by_uuid[is_ofs]) {
+        recheck_row(db, row, changed);
     }
 }
 
@@ -636,22 +657,65 @@ recheck_vmns_of(struct sitedb *db, uint64_t ofs, struct rowset *changed)
     HINDEX_FOR_EACH_WITH_HASH_SAFE (row, ofs_node, hash_uint64(ofs),
                                     &db->vmns_by_ofs) {
         if (row->name.ofs == ofs) {
-            recheck_vmn(db, row, changed);
+            recheck_row(db, row, changed);
         }
     }
+}
+
+/* Returns NULL if there is room for 'row', or it has it already, otherwise an
+ * error message that the caller must free(). */
+static char *
+check_room(const struct sitedb *db, const struct sitedb_row *row)
+{
+    size_t max = db->limits.max_rows[row->is_ofs];
+
+    return (row->used || db->n_used[row->is_ofs] < max ? NULL
+            : xasprintf("the peer has more than %"PRIuSIZE" %s", max,
+                        row->is_ofs ? "OFSs" : "VMNs"));
+}
+
+/* 'row' is bad just because there is no room for it. */
+static void
+note_surplus(struct sitedb *db, struct sitedb_row *row)
+{
+    row->is_surplus = true;
+    ovs_list_push_back(&db->surplus[row->is_ofs], &row->surplus_node);
 }
 
 /* Takes rows that there was no room for if there is now. */
 static void
 admit_surplus(struct sitedb *db, struct rowset *changed)
 {
-    while (!ovs_list_is_empty(&db->surplus)
-           && db->n_vmns < db->limits.max_vmns) {
-        struct sitedb_row *row = CONTAINER_OF(ovs_list_front(&db->surplus),
-                                              struct sitedb_row, surplus_node);
+    /* OFSs first, because a VMN needs its OFS. */
+    for (int is_ofs = 1; is_ofs >= 0; is_ofs--) {
+        while (!ovs_list_is_empty(&db->surplus[is_ofs])
+               && db->n_used[is_ofs] < db->limits.max_rows[is_ofs]) {
+            struct sitedb_row *row = CONTAINER_OF(
+                ovs_list_front(&db->surplus[is_ofs]), struct sitedb_row,
+                surplus_node);
 
-        set_error(db, row, NULL);
-        recheck_vmn(db, row, changed);
+            set_error(db, row, NULL);
+            recheck_row(db, row, changed);
+        }
+    }
+}
+
+/* Takes no more rows of a table than there is room for, after the limit has
+ * changed. */
+static void
+trim_surplus(struct sitedb *db, bool is_ofs, struct rowset *changed)
+{
+    struct sitedb_row *row;
+
+    HMAP_FOR_EACH (row, uuid_node, &db->rows_by_uuid[is_ofs]) {
+        if (db->n_used[is_ofs] <= db->limits.max_rows[is_ofs]) {
+            break;
+        }
+        if (row->used) {
+            remove_from_table(db, row, changed);
+            set_error(db, row, check_room(db, row));
+            note_surplus(db, row);
+        }
     }
 }
 
@@ -679,28 +743,14 @@ check_ofs(const struct sitedb *db, const struct vmmob_ofs *ofs)
     return error ? error : limits_check_ofs(&db->limits, ofs);
 }
 
-static bool
-same_pools(const struct vmmob_ofs *a, const struct vmmob_ofs *b)
-{
-    if (a->n_pools != b->n_pools) {
-        return false;
-    }
-    for (size_t i = 0; i < a->n_pools; i++) {
-        if (!vmmob_prefix_equals(&a->pools[i], &b->pools[i])) {
-            return false;
-        }
-    }
-    return true;
-}
-
 static struct sitedb_row *
 find_by_uuid(const struct sitedb *db, const struct uuid *uuid, bool is_ofs)
 {
     struct sitedb_row *row;
 
     HMAP_FOR_EACH_WITH_HASH (row, uuid_node, uuid_hash(uuid),
-                             &db->rows_by_uuid) {
-        if (row->is_ofs == is_ofs && uuid_equals(&row->uuid, uuid)) {
+                             &db->rows_by_uuid[is_ofs]) {
+        if (uuid_equals(&row->uuid, uuid)) {
             return row;
         }
     }
@@ -731,8 +781,8 @@ get_row(struct sitedb *db, const struct uuid *uuid, bool is_ofs)
         row = xzalloc(sizeof *row);
         row->uuid = *uuid;
         row->is_ofs = is_ofs;
-        hmap_insert(&db->rows_by_uuid, &row->uuid_node, uuid_hash(uuid));
-        db->n_rows[is_ofs]++;
+        hmap_insert(&db->rows_by_uuid[is_ofs], &row->uuid_node,
+                    uuid_hash(uuid));
     }
     return row;
 }
@@ -814,12 +864,12 @@ remove_from_table(struct sitedb *db, struct sitedb_row *row,
     }
     row->used = false;
     db->changed = time_msec();
+    db->n_used[row->is_ofs]--;
     if (row->is_ofs) {
         vmmob_table_remove_ofs(db->table, row->name.ofs);
         recheck_vmns_of(db, row->name.ofs, changed);
     } else {
         vmmob_table_remove_vmn(db->table, &row->name.key, row->name.ofs);
-        db->n_vmns--;
     }
 }
 
@@ -830,8 +880,7 @@ remove_row(struct sitedb *db, struct sitedb_row *row, struct rowset *changed)
     if (row) {
         clear_name(db, row, changed);
         set_error(db, row, NULL);
-        hmap_remove(&db->rows_by_uuid, &row->uuid_node);
-        db->n_rows[row->is_ofs]--;
+        hmap_remove(&db->rows_by_uuid[row->is_ofs], &row->uuid_node);
         free(row);
     }
 }

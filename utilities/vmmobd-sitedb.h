@@ -13,8 +13,9 @@
  * if it was not there.  It is looked at again when its OFS's row, the limits
  * or this site's OFSs change.
  *
- * A peer that sends far more rows than it may have is cut off for a while, so
- * that it does not take up memory without bound.
+ * A peer may have so many VMNs and so many OFSs.  What is more than that is
+ * surplus, and used as soon as there is room.  A peer that sends far more is
+ * cut off for a while, so that it does not take up memory without bound.
  *
  * When the connection breaks, the rows stay as they were last known.  If that
  * lasts for more than a moment they are stale. */
@@ -59,14 +60,16 @@ struct sitedb {
     struct ovsdb_idl *idl;
 
     struct vmmob_table *table;  /* The rows that can be used. */
-    struct hmap rows_by_uuid;   /* Contains "struct sitedb_row"s, all. */
+
+    /* "struct sitedb_row"s.  Arrays are by 'is_ofs': of the VMN table, of the
+     * OFS table. */
+    struct hmap rows_by_uuid[2];    /* All. */
     struct hmap rows_by_name;   /* Those that have a name. */
-    size_t n_rows[2];           /* In 'rows_by_uuid', by 'is_ofs'. */
-    size_t n_bad;               /* Those of them that are not in 'table'. */
+    size_t n_bad;               /* Those that are not in 'table'. */
     struct hindex vmns_by_ofs;  /* VMN rows that have a name, by its 'ofs'. */
-    size_t n_vmns;              /* VMN rows in 'table'. */
-    struct ovs_list surplus;    /* VMN rows that are bad just because there
-                                 * are more than limits.max_vmns. */
+    size_t n_used[2];           /* Rows in 'table'. */
+    struct ovs_list surplus[2]; /* Rows that are bad just because there are
+                                 * more than 'limits.max_rows'. */
     struct vlog_rate_limit rl;  /* For what is wrong with its rows, so that
                                  * one does not drown what others do. */
 
@@ -83,7 +86,7 @@ struct sitedb {
 
 /* A row of the database. */
 struct sitedb_row {
-    struct hmap_node uuid_node; /* In 'rows_by_uuid'. */
+    struct hmap_node uuid_node; /* In 'rows_by_uuid[is_ofs]'. */
     struct hmap_node name_node; /* In 'rows_by_name', if 'named'. */
     struct uuid uuid;
     bool is_ofs;                /* In the OFS table?  Otherwise, in VMN. */
