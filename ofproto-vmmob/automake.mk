@@ -23,6 +23,8 @@ ofproto_vmmob_libvmmob_la_SOURCES = \
 	ofproto-vmmob/pool.h \
 	ofproto-vmmob/port-table.c \
 	ofproto-vmmob/port-table.h \
+	ofproto-vmmob/resolver.c \
+	ofproto-vmmob/resolver.h \
 	ofproto-vmmob/settings.c \
 	ofproto-vmmob/settings.h \
 	ofproto-vmmob/tail.c \
@@ -31,13 +33,32 @@ ofproto_libofproto_la_LIBADD += ofproto-vmmob/libvmmob.la
 ofproto_libofproto_la_SOURCES += \
 	ofproto-vmmob/agent.c \
 	ofproto-vmmob/agent.h \
+	ofproto-vmmob/bridge.c \
 	ofproto-vmmob/bridge.h \
+	ofproto-vmmob/effects.c \
+	ofproto-vmmob/effects.h \
+	ofproto-vmmob/gateway.c \
+	ofproto-vmmob/gateway.h \
+	ofproto-vmmob/module.c \
+	ofproto-vmmob/module.h \
+	ofproto-vmmob/output.c \
+	ofproto-vmmob/output.h \
+	ofproto-vmmob/packet.c \
+	ofproto-vmmob/packet.h \
+	ofproto-vmmob/punt.c \
+	ofproto-vmmob/punt.h \
+	ofproto-vmmob/refresh.c \
+	ofproto-vmmob/refresh.h \
 	ofproto-vmmob/rules.c \
 	ofproto-vmmob/rules.h \
 	ofproto-vmmob/show.c \
 	ofproto-vmmob/show.h \
+	ofproto-vmmob/vm-port.c \
+	ofproto-vmmob/vm-port.h \
 	ofproto-vmmob/vmmob.c \
-	ofproto-vmmob/vmmob.h
+	ofproto-vmmob/vmmob.h \
+	ofproto-vmmob/watch.c \
+	ofproto-vmmob/watch.h
 
 # Called from Open vSwitch's own code in lib/.
 lib_libopenvswitch_la_SOURCES += \

@@ -3,44 +3,31 @@
 #ifndef VMMOB_BRIDGE_H
 #define VMMOB_BRIDGE_H 1
 
-/* The module's state, for the files of the module that need all of it:
- * vmmob.c, which owns it, and show.c, which shows it. */
+/* A bridge that is, or is to be, an OFS
+ * =====================================
+ *
+ * Its settings, its record as an OFS, and what is due at it.
+ *
+ * Guarded by vmmob_mutex.  Times are in ms. */
 
-#include "handover.h"
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "gateway.h"
+#include "openvswitch/hmap.h"
 #include "openvswitch/ofp-port.h"
 #include "ovs-thread.h"
 #include "rules.h"
-#include "settings.h"
+#include "vm-port.h"
 #include "vmmob-problems.h"
 
 struct agent;
-struct fairq_stats;
+struct handover;
+struct handover_ofs;
 struct ofproto_dpif;
+struct smap;
 
-/* A VM port of a bridge. */
-struct vmmob_vm_port {
-    struct hmap_node node;      /* In 'vm_ports' of its bridge, by 'number'. */
-    ofp_port_t number;
-    char *name;
-    bool marked;                /* While ports are looked for. */
-    bool policed;               /* There are rules for its MAC addresses. */
-    struct eth_addr expected;   /* The VMN for which it was added, all zeros if
-                                 * that is not known. */
-    bool blocked;               /* Everything from there is dropped... */
-    long long int blocked_until;    /* ...until then, in ms, or longer. */
-    unsigned long long int n_excess;    /* What was too much, when that was
-                                         * last counted. */
-
-    /* Statistics, since the port is there. */
-    unsigned long long int n_forged;    /* Frames with another sender that
-                                         * reached the module, or were dropped
-                                         * by rules that are gone. */
-    unsigned long long int n_reported;  /* How many forged ones were logged. */
-    unsigned long long int n_refused;   /* Frames of VMNs over the limit. */
-    long long int refused;      /* When the last of these was, in ms. */
-    unsigned long long int n_blocked;   /* Dropped while it was blocked
-                                         * before. */
-};
+extern struct ovs_mutex vmmob_mutex;
 
 /* A bridge that is configured for VM mobility, rightly or not. */
 struct vmmob_bridge {
@@ -55,6 +42,9 @@ struct vmmob_bridge {
     uint64_t reserved;          /* While not enabled: the datapath id for which
                                  * what was published is to stay, or 0. */
 
+    struct handover *handover;
+    struct handover_ofs *ofs;   /* What it is in 'handover'; NULL while not
+                                 * enabled. */
     uint64_t id;                /* Datapath id. */
     struct eth_addr mac;        /* Its MAC address. */
     ofp_port_t uplink;
@@ -66,11 +56,7 @@ struct vmmob_bridge {
     size_t n_lost, allocated_lost;
     long long int next_ask;     /* When to ask some of them, in ms. */
 
-    /* The gateway of the uplink's network. */
-    struct eth_addr gateway_mac;    /* All zeros: not known. */
-    long long int gateway_heard;    /* When it last answered, in ms. */
-    long long int next_probe;   /* When to ask for it, in ms, or LLONG_MAX. */
-    long long int probe_soon_until; /* Until when to ask often, in ms. */
+    struct vmmob_gateway gateway;   /* Of the uplink\'s network. */
     long long int next_sweep;   /* When to look for idle rules, in ms. */
     long long int next_report;  /* When to log forged frames, in ms. */
     long long int next_count;   /* When to look for floods, in ms. */
@@ -87,30 +73,31 @@ struct vmmob_bridge {
     unsigned long long int past_forged, past_blocked, past_refused;
 };
 
-struct vmmob {
-    struct hmap bridges;        /* Contains "struct vmmob_bridge"s. */
-    struct handover *handover;
-    struct agent *agent;
-    size_t n_held;              /* Packets that wait to be understood. */
-};
+/* Returns what the rules of 'b', which must be enabled, depend on. */
+static inline struct rules_context
+vmmob_bridge_rules_context(const struct vmmob_bridge *b)
+{
+    return (struct rules_context) {
+        .h = b->handover, .ofs = b->ofs, .uplink = b->uplink,
+    };
+}
 
-extern struct ovs_mutex vmmob_mutex;
-
-/* Returns the module's state, or NULL if no bridge was configured yet. */
-struct vmmob *vmmob_get(void) OVS_REQUIRES(vmmob_mutex);
-
-/* About a port of 'bridge'. */
-unsigned long long int vmmob_count_forged(const struct vmmob_bridge *,
-                                          const struct vmmob_vm_port *)
+struct vmmob_bridge *vmmob_bridge_create(const char *name,
+                                         struct ofproto_dpif *,
+                                         struct handover *)
     OVS_REQUIRES(vmmob_mutex);
-unsigned long long int vmmob_count_blocked(const struct vmmob_bridge *,
-                                           const struct vmmob_vm_port *)
+bool vmmob_bridge_destroy(struct vmmob_bridge *, bool withdraw,
+                          bool delete_flows) OVS_REQUIRES(vmmob_mutex);
+bool vmmob_bridge_configure(struct vmmob_bridge *, const struct smap *,
+                            struct eth_addr mac) OVS_REQUIRES(vmmob_mutex);
+void vmmob_bridge_start(struct vmmob_bridge *) OVS_REQUIRES(vmmob_mutex);
+void vmmob_bridge_update_ofs(struct vmmob_bridge *, long long int now)
     OVS_REQUIRES(vmmob_mutex);
-void vmmob_get_punt_stats(const struct vmmob_bridge *, ofp_port_t,
-                          struct fairq_stats *)
+void vmmob_bridge_find_lost(struct vmmob_bridge *, long long int now)
     OVS_REQUIRES(vmmob_mutex);
-
-/* Does what is to be done because of what was decided. */
-void vmmob_apply(void) OVS_REQUIRES(vmmob_mutex);
+void vmmob_bridge_run(struct vmmob_bridge *, long long int now)
+    OVS_REQUIRES(vmmob_mutex);
+long long int vmmob_bridge_next_event(const struct vmmob_bridge *)
+    OVS_REQUIRES(vmmob_mutex);
 
 #endif /* ofproto-vmmob/bridge.h */

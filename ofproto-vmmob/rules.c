@@ -754,7 +754,7 @@ put_punt(struct ofpbuf *ofpacts)
 }
 
 /* Appends to 'ofpacts' what takes one off the TTL and ends there if nothing is
- * left of it.  No controller hears of that: it says nothing of where the packet
+ * left of it.  Nobody hears of that: it says nothing of where the packet
  * should go. */
 static void
 put_dec_ttl(struct ofpbuf *ofpacts)

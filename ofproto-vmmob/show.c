@@ -6,7 +6,10 @@
 
 #include "ofproto-vmmob/agent.h"
 #include "ofproto-vmmob/bridge.h"
+#include "ofproto-vmmob/effects.h"
 #include "ofproto-vmmob/fairq.h"
+#include "ofproto-vmmob/handover.h"
+#include "ofproto-vmmob/module.h"
 #include "flow.h"
 #include "ofproto-vmmob/pool.h"
 #include "openvswitch/dynamic-string.h"
@@ -361,16 +364,16 @@ count_vmns(const struct handover_ofs *ofs)
 static bool
 gateway_is_silent(const struct vmmob_bridge *b)
 {
-    return (b->next_probe != LLONG_MAX
-            && time_msec() - b->gateway_heard > GATEWAY_SILENT_MS);
+    return (b->gateway.next_probe != LLONG_MAX
+            && time_msec() - b->gateway.heard > GATEWAY_SILENT_MS);
 }
 
 static const char *
 gateway_status(const struct vmmob_bridge *b)
 {
-    return (eth_addr_is_zero(b->gateway_mac)
+    return (eth_addr_is_zero(b->gateway.mac)
             ? "does not answer; nothing can be sent to other networks"
-            : b->next_probe == LLONG_MAX ? "configured"
+            : b->gateway.next_probe == LLONG_MAX ? "configured"
             : gateway_is_silent(b)
             ? "does not answer any more" : "learned");
 }
@@ -515,8 +518,8 @@ bridge_to_text(const struct vmmob *vmmob, const struct vmmob_bridge *b,
     vmmob_prefix_format(&settings->network, s);
     ds_put_cstr(s, "\n  gateway: ");
     ds_put_addr(s, &settings->gateway);
-    if (!eth_addr_is_zero(b->gateway_mac)) {
-        ds_put_format(s, " at "ETH_ADDR_FMT, ETH_ADDR_ARGS(b->gateway_mac));
+    if (!eth_addr_is_zero(b->gateway.mac)) {
+        ds_put_format(s, " at "ETH_ADDR_FMT, ETH_ADDR_ARGS(b->gateway.mac));
     }
     ds_put_format(s, " (%s)\n  home: ", gateway_status(b));
     vmmob_prefix_format(&settings->home, s);
@@ -713,7 +716,7 @@ bridge_get_gateway_problem(const struct vmmob_bridge *b,
                            const struct handover_ofs *ofs,
                            struct vmmob_problems *p)
 {
-    bool known = !eth_addr_is_zero(b->gateway_mac);
+    bool known = !eth_addr_is_zero(b->gateway.mac);
 
     if (!known || gateway_is_silent(b)) {
         char *addr = addr_to_string(&ofs->settings.gateway);
@@ -980,7 +983,7 @@ bridge_get_stats(const struct vmmob *vmmob, const struct vmmob_bridge *b,
     v[VMMOB_STAT_POOL_TAKEN] = taken;
     v[VMMOB_STAT_POOL_QUARANTINED] = quarantined;
     v[VMMOB_STAT_POOL_FREE] = size - MIN(size, taken + quarantined);
-    v[VMMOB_STAT_GATEWAY] = !eth_addr_is_zero(b->gateway_mac);
+    v[VMMOB_STAT_GATEWAY] = !eth_addr_is_zero(b->gateway.mac);
     v[VMMOB_STAT_RULES] = rules_count(b->rules);
 
     v[VMMOB_STAT_PUNTED] = b->n_punted;
@@ -1117,7 +1120,7 @@ release(struct unixctl_conn *conn, int argc, const char *argv[],
         }
         if (sel.by_mac || vmn) {
             n = handover_release(h, &key, time_msec());
-            vmmob_apply();
+            effects_apply(vmmob, false);
         }
     }
     ovs_mutex_unlock(&vmmob_mutex);

@@ -3,10 +3,13 @@
 #ifndef VMMOB_SHOW_H
 #define VMMOB_SHOW_H 1
 
-#include "ofproto-vmmob/bridge.h"
+#include "ovs-thread.h"
 
+struct vmmob;
 struct vmmob_problems;
 struct vmmob_stats;
+
+extern struct ovs_mutex vmmob_mutex;
 
 /* ovs-appctl vmmob/...; main thread only. */
 void show_init(void);

@@ -14,19 +14,33 @@
  * Files
  * -----
  *
- *   - vmmob.[ch]: the calls from Open vSwitch's own files, the module's
- *     thread, and what becomes of each packet.
- *   - handover.[ch]: what is decided, without packets, flows or sockets.
- *   - pool.[ch], settings.[ch]: mobile addresses; other_config.
- *   - damping.[ch]: what moves too often.
- *   - moves.[ch]: what moves took, in the log and in figures.
- *   - port-table.[ch], fairq.[ch]: whose a port is; the queue between the
- *     handlers and the module's thread.
- *   - rules.[ch]: OpenFlow rules for what was decided.
- *   - flow-index.[ch]: which datapath flows have to follow them at once.
+ * From the bottom up; no file uses one that stands below it in this list:
+ *
  *   - frame.[ch]: ARP, RARP and ICMP frames, read and written.
+ *   - fairq.[ch], tail.[ch], resolver.[ch]: packets that wait: for the thread,
+ *     for a VMN that is expected, for an answer.
+ *   - settings.[ch], pool.[ch], damping.[ch], port-table.[ch]: other_config;
+ *     mobile addresses; what moves too often; whose a port is.
+ *   - handover.[ch]: what is decided, without packets, flows or sockets.
+ *   - moves.[ch]: what moves took, in the log and in figures.
+ *   - flow-index.[ch]: which datapath flows name an address.
  *   - agent.[ch]: the connection to ovs-vmmobd.
+ *   - rules.[ch]: OpenFlow rules for what was decided.
+ *   - punt.[ch]: the queue between the handlers and the module's thread.
+ *   - refresh.[ch]: datapath flows that follow the rules at once.
+ *   - module.[ch]: the state of the module.
+ *   - vm-port.[ch]: who may be at a port, who is expected there, floods.
+ *   - output.[ch]: what is sent: answers, announcements, questions, and
+ *     packets that go on.
+ *   - gateway.[ch]: the gateway of the uplink's network.
+ *   - watch.[ch]: tells moves.[ch] what was decided.
+ *   - effects.[ch]: what was decided becomes rules, messages, announcements
+ *     and datapath flows.
+ *   - bridge.[ch]: a bridge's settings, its record, and what is due at it.
+ *   - packet.[ch]: what becomes of a packet that was punted.
  *   - show.[ch]: ovs-appctl vmmob/...
+ *   - vmmob.[ch]: the calls from Open vSwitch's own files, and the module's
+ *     thread.
  *
  * Data goes one way: packet -> event -> binding -> flows, and packet -> event
  * -> binding -> peer.

@@ -564,7 +564,7 @@ check_switch(struct hypervisor *hyp, const struct handover_effects *effects)
     }
 }
 
-/* As vmmob_apply() in ofproto-vmmob/vmmob.c. */
+/* As effects_apply() in ofproto-vmmob/effects.c. */
 static void
 switch_apply(struct hypervisor *hyp)
 {
@@ -641,7 +641,7 @@ check_sighting(const struct hypervisor *hyp, const struct handover_ofs *ofs,
     }
 }
 
-/* Takes 'packet' in, as process_event() in ofproto-vmmob/vmmob.c. */
+/* Takes 'packet' in, as packet_process() in ofproto-vmmob/packet.c. */
 static void
 switch_process(struct hypervisor *hyp, const struct packet *packet)
 {

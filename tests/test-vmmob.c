@@ -29,6 +29,7 @@
 #include "ofproto-vmmob/fairq.h"
 #include "ofproto-vmmob/flow-index.h"
 #include "ofproto-vmmob/moves.h"
+#include "ofproto-vmmob/resolver.h"
 #include "ofproto-vmmob/tail.h"
 #include "ofproto-vmmob/handover.h"
 #include "openvswitch/dynamic-string.h"
@@ -3168,6 +3169,133 @@ test_tail(struct ovs_cmdl_context *ctx)
     free(packets);
 }
 
+/* A random sequence of calls on a resolver, against a plain array. */
+static void
+random_resolver(void)
+{
+    enum { N = 2000, N_HOSTS = 8 };
+    struct model {
+        struct resolver_wait wait;
+        int addrs[2];           /* 0 for none. */
+        enum { NEW, WAITING, READY, TAKEN, EXPIRED } state;
+    } *models = xzalloc(N * sizeof *models);
+    struct in6_addr addrs[N_HOSTS];
+    struct resolver resolver;
+    long long int now = 0;
+    size_t n_in = 0;
+    int n = 0;
+
+    memset(addrs, 0, sizeof addrs);
+    for (size_t i = 1; i < N_HOSTS; i++) {
+        addrs[i].s6_addr[15] = i;
+    }
+    resolver_init(&resolver);
+    while (n < N && !n_failures) {
+        struct ovs_list taken = OVS_LIST_INITIALIZER(&taken);
+        struct ovs_list expired = OVS_LIST_INITIALIZER(&expired);
+        unsigned int what = range(0, 99);
+        struct model *m, *last = NULL;
+        int woken = 0;
+
+        if (what < 80) {
+            m = &models[n++];
+            m->addrs[0] = range(1, N_HOSTS - 1);
+            m->addrs[1] = range(0, N_HOSTS - 1);
+            if (range(0, 19)) {
+                bool fits = n_in < RESOLVER_MAX;
+
+                if (resolver_wait(&resolver, &m->wait, &addrs[m->addrs[0]],
+                                  &addrs[m->addrs[1]],
+                                  now + range(90, 110)) != fits) {
+                    fail("%"PRIuSIZE" wait", n_in);
+                }
+                m->state = fits ? WAITING : NEW;
+                n_in += fits;
+            } else {
+                resolver_add_ready(&resolver, &m->wait, now + 100);
+                m->state = READY;
+                n_in++;
+            }
+        } else if (what < 88) {
+            woken = range(1, N_HOSTS - 1);
+            resolver_wake(&resolver, &addrs[woken]);
+        } else if (what < 89) {
+            woken = -1;
+            resolver_wake_all(&resolver);
+        } else if (what < 95) {
+            resolver_take_ready(&resolver, &taken);
+        } else {
+            now += range(0, 60);
+            resolver_expire(&resolver, now, &expired);
+        }
+
+        for (int i = 0; i < n; i++) {
+            m = &models[i];
+            if (woken && m->state == WAITING
+                && (woken < 0 || m->addrs[0] == woken
+                    || m->addrs[1] == woken)) {
+                m->state = READY;
+            }
+            if (m->state == WAITING && m->wait.is_ready) {
+                fail("one is ready that nobody woke");
+            } else if (m->state == READY && !m->wait.is_ready) {
+                fail("one is not ready that was woken");
+            }
+        }
+        LIST_FOR_EACH (m, wait.node, &taken) {
+            if (m->state != READY) {
+                fail("took one that is not ready");
+            }
+            m->state = TAKEN;
+            n_in--;
+        }
+        LIST_FOR_EACH (m, wait.node, &expired) {
+            if (m->state != WAITING || m->wait.expires > now
+                || (last && last->wait.expires > m->wait.expires)) {
+                fail("the wrong one expired");
+            }
+            m->state = EXPIRED;
+            last = m;
+            n_in--;
+        }
+
+        long long int next = LLONG_MAX;
+        for (int i = 0; i < n; i++) {
+            m = &models[i];
+            if (m->state == READY) {
+                next = LLONG_MIN;
+            } else if (m->state == WAITING) {
+                next = MIN(next, m->wait.expires);
+            }
+        }
+        if (resolver_next_event(&resolver) != next || resolver.n != n_in) {
+            fail("%"PRIuSIZE" wait, not %"PRIuSIZE", or the time is wrong",
+                 resolver.n, n_in);
+        }
+    }
+
+    struct ovs_list gone = OVS_LIST_INITIALIZER(&gone);
+    resolver_expire(&resolver, LLONG_MAX, &gone);
+    resolver_take_ready(&resolver, &gone);
+    if (ovs_list_size(&gone) != n_in) {
+        fail("some are left");
+    }
+    resolver_destroy(&resolver);
+    free(models);
+}
+
+static void
+test_resolver(struct ovs_cmdl_context *ctx)
+{
+    uint32_t seed, n;
+
+    parse_seed(ctx, &seed, &n);
+    for (uint32_t i = 0; i < n && !n_failures; i++) {
+        start_case(seed, i);
+        random_resolver();
+    }
+}
+
 static void
 test_flow_index(struct ovs_cmdl_context *ctx)
 {
@@ -3494,6 +3622,7 @@ static const struct ovs_cmdl_command commands[] = {
     { "prefix-set", "SEED N", 2, 2, test_prefix_set, OVS_RO },
     { "flow-index", "SEED N", 2, 2, test_flow_index, OVS_RO },
     { "tail", "SEED N", 2, 2, test_tail, OVS_RO },
+    { "resolver", "SEED N", 2, 2, test_resolver, OVS_RO },
     { "moves", "N", 1, 1, test_moves, OVS_RO },
     { NULL, NULL, 0, 0, NULL, OVS_RO },
 };

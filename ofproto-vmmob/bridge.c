@@ -1,0 +1,407 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include <config.h>
+
+#include "ofproto-vmmob/bridge.h"
+
+#include "coverage.h"
+#include "netdev.h"
+#include "ofproto/ofproto-dpif.h"
+#include "ofproto-vmmob/handover.h"
+#include "ofproto-vmmob/output.h"
+#include "ofproto-vmmob/settings.h"
+#include "ofproto-vmmob/vmmob.h"
+#include "openvswitch/vlog.h"
+#include "seq.h"
+#include "timeval.h"
+#include "util.h"
+#include "vmmob-table.h"
+
+VLOG_DEFINE_THIS_MODULE(vmmob_bridge);
+
+COVERAGE_DEFINE(vmmob_copy_stopped);
+COVERAGE_DEFINE(vmmob_settings_rejected);
+
+/* Forged frames are reported this often, in ms. */
+#define REPORT_MS 5000
+
+/* The rules for a remote VMN go when they were not used for so long, in ms. */
+#define IDLE_MS (10 * 60 * 1000)
+#define SWEEP_MS (60 * 1000)
+
+static void bridge_disable(struct vmmob_bridge *, bool withdraw,
+                           bool delete_flows) OVS_REQUIRES(vmmob_mutex);
+static void bridge_reserve(struct vmmob_bridge *, uint64_t id)
+    OVS_REQUIRES(vmmob_mutex);
+static void bridge_set_error(struct vmmob_bridge *, char *error)
+    OVS_REQUIRES(vmmob_mutex);
+static char *bridge_find_uplink(const struct vmmob_bridge *,
+                                const char *uplink_name, ofp_port_t *uplink)
+    OVS_REQUIRES(vmmob_mutex);
+static char *bridge_check_tables(const struct vmmob_bridge *)
+    OVS_REQUIRES(vmmob_mutex);
+static void bridge_limit_copies(struct vmmob_bridge *)
+    OVS_REQUIRES(vmmob_mutex);
+
+/* Returns a new bridge with the given 'name', for 'ofproto', on which VM
+ * mobility is off yet. */
+struct vmmob_bridge *
+vmmob_bridge_create(const char *name, struct ofproto_dpif *ofproto,
+                    struct handover *handover)
+{
+    struct vmmob_bridge *b = xzalloc(sizeof *b);
+
+    b->name = xstrdup(name);
+    b->ofproto = ofproto;
+    b->handover = handover;
+    hmap_init(&b->vm_ports);
+    return b;
+}
+
+/* Destroys 'b', which must not be in any list.  If 'withdraw' is true, then
+ * what it published is to go; if 'delete_flows' is true, its rules, too.
+ * Returns true if it had published something in an earlier life only, so that
+ * the agent has to tell and hear everything again. */
+bool
+vmmob_bridge_destroy(struct vmmob_bridge *b, bool withdraw, bool delete_flows)
+{
+    bool resync;
+
+    bridge_disable(b, withdraw, delete_flows);
+    resync = b->reserved && withdraw;
+    bridge_reserve(b, 0);
+    hmap_destroy(&b->vm_ports);
+    free(b->error);
+    free(b->name);
+    free(b);
+    return resync;
+}
+
+/* Configures 'b', whose MAC address is 'mac', with 'other_config'.  When the
+ * rules are there, the caller must call vmmob_bridge_start().  Returns true if
+ * the agent has to tell and hear everything again. */
+bool
+vmmob_bridge_configure(struct vmmob_bridge *b, const struct smap *other_config,
+                       struct eth_addr mac)
+{
+    uint64_t id = ofproto_get_datapath_id(&b->ofproto->up);
+    struct vmmob_settings settings;
+    long long int now = time_msec();
+    ofp_port_t uplink = OFPP_NONE;
+    char *error;
+
+    error = vmmob_settings_parse(other_config, &settings);
+    b->error_kind = VMMOB_PROBLEM_SETTINGS;
+    if (!error) {
+        b->error_kind = VMMOB_PROBLEM_UPLINK;
+        error = bridge_find_uplink(b, settings.uplink, &uplink);
+        if (error && b->enabled) {
+            /* It cannot go on with a port that is not there. */
+            bridge_disable(b, true, true);
+        }
+    }
+    if (!error && !b->enabled) {
+        b->error_kind = VMMOB_PROBLEM_TABLES;
+        error = bridge_check_tables(b);
+    }
+    if (!error && handover_find_ofs(b->handover, id)
+        && !(b->enabled && b->id == id)) {
+        b->error_kind = VMMOB_PROBLEM_DATAPATH_ID;
+        error = xasprintf("datapath id "VMMOB_OFS_ID_FMT" is that of another "
+                          "bridge, too", id);
+    }
+    bridge_set_error(b, error);
+    bridge_reserve(b, b->enabled || !error || handover_find_ofs(
+                       b->handover, id) ? 0 : id);
+    if (error) {
+        vmmob_settings_destroy(&settings);
+        return false;
+    }
+
+    if (b->enabled && b->id != id) {
+        /* Another OFS from now on. */
+        bridge_disable(b, true, true);
+    }
+
+    bool enable = !b->enabled;
+    bool renumbered = b->enabled && b->uplink != uplink;
+
+    if (enable) {
+        b->enabled = true;
+        b->id = id;
+        b->rules = rules_create(&b->ofproto->up);
+        b->gateway.mac = eth_addr_zero;
+        b->next_sweep = now + SWEEP_MS;
+        b->next_report = now + REPORT_MS;
+        b->next_count = now + VM_PORT_COUNT_MS;
+        b->next_revalidation = LLONG_MAX;
+        b->next_ask = LLONG_MAX;
+        b->n_punted = b->n_answered = b->n_bad = b->n_unresolved = 0;
+        b->past_forged = b->past_blocked = b->past_refused = 0;
+
+        ovs_mutex_lock(&ofproto_mutex);
+        for (int i = VMMOB_TABLE_SOURCE; i <= VMMOB_TABLE_DESTINATION; i++) {
+            b->ofproto->up.tables[i].flags = OFTABLE_HIDDEN | OFTABLE_READONLY;
+        }
+        ovs_mutex_unlock(&ofproto_mutex);
+    }
+
+    gateway_configure(b, &settings, now);
+    b->mac = mac;
+    b->uplink = uplink;
+    if (enable || !vmmob_settings_equals(&b->ofs->settings, &settings)) {
+        struct vmmob_ofs record;
+
+        vmmob_ofs_init(&record, id);
+        handover_configure(b->handover, &record, &settings, now);
+        vmmob_ofs_destroy(&record);
+        b->ofs = handover_find_ofs(b->handover, id);
+    }
+    vmmob_bridge_update_ofs(b, now);
+    vmmob_settings_destroy(&settings);
+
+    if (enable) {
+        const struct rules_context ctx = vmmob_bridge_rules_context(b);
+        const struct vmmob_ofs_entry *oe;
+
+        HMAP_FOR_EACH (oe, node,
+                       vmmob_table_ofs_entries(b->handover->table)) {
+            rules_update_ofs(b->rules, &ctx, oe->ofs.id);
+        }
+    }
+    if (enable || renumbered) {
+        handover_touch(b->handover, b->ofs);
+    }
+    vm_ports_find(b, &b->ofs->settings, now);
+    /* What this OFS wrote in an earlier life is to be told. */
+    return enable;
+}
+
+/* Has the rules of 'b', which are there now, be used if VM mobility is on. */
+void
+vmmob_bridge_start(struct vmmob_bridge *b)
+{
+    uint8_t table_id;
+
+    atomic_read_relaxed(&b->ofproto->vmmob_table, &table_id);
+    if (b->enabled && !table_id) {
+        atomic_store_relaxed(&b->ofproto->vmmob_table, VMMOB_TABLE_ENTRY);
+        b->ofproto->backer->need_revalidate = REV_RECONFIGURE;
+        VLOG_INFO("bridge %s: VM mobility is on, as OFS "VMMOB_OFS_ID_FMT,
+                  b->name, b->id);
+    }
+}
+
+/* Updates the OFS record of 'b'. */
+void
+vmmob_bridge_update_ofs(struct vmmob_bridge *b, long long int now)
+{
+    const struct vmmob_settings *s = &b->ofs->settings;
+    struct vmmob_ofs record;
+
+    vmmob_ofs_init(&record, b->id);
+    record.uplink = s->network;
+    record.mac = b->mac;
+    record.gateway = s->gateway;
+    record.gateway_mac = b->gateway.mac;
+    record.pools = xmemdup(s->pools, s->n_pools * sizeof *s->pools);
+    record.n_pools = s->n_pools;
+    handover_configure(b->handover, &record, s, now);
+    vmmob_ofs_destroy(&record);
+}
+
+/* After the agent told what is known: attaches the VMNs of an earlier life to
+ * the ports that are said to be theirs, and has the others be asked. */
+void
+vmmob_bridge_find_lost(struct vmmob_bridge *b, long long int now)
+{
+    const struct handover_vmn *vmn;
+
+    if (!b->ofs->seek) {
+        return;
+    }
+    b->ofs->seek = false;
+    vm_ports_police(b, NULL, now);
+    /* Those that were expected in an earlier life, and are no more. */
+    handover_port_gone(b->handover, b->ofs, OFPP_NONE, now);
+    HMAP_FOR_EACH (vmn, node, &b->ofs->vmns) {
+        if (vmn->state == HANDOVER_DETACHED) {
+            if (b->n_lost >= b->allocated_lost) {
+                b->lost = x2nrealloc(b->lost, &b->allocated_lost,
+                                     sizeof *b->lost);
+            }
+            b->lost[b->n_lost++] = vmn->row.key;
+        }
+    }
+    b->next_ask = b->n_lost ? now : LLONG_MAX;
+}
+
+/* Does what is due at 'b', which must be enabled, at 'now'. */
+void
+vmmob_bridge_run(struct vmmob_bridge *b, long long int now)
+{
+    gateway_run(b, now);
+    if (now >= b->next_ask) {
+        vmmob_ask_lost(b, now);
+    }
+    if (now >= b->next_revalidation) {
+        b->next_revalidation = LLONG_MAX;
+        rules_revalidate(b->rules);
+        seq_change(b->ofproto->ams_seq);
+    }
+    if (now >= b->next_count) {
+        vm_ports_block_floods(b, now);
+        bridge_limit_copies(b);
+        b->next_count = now + VM_PORT_COUNT_MS;
+    }
+    if (now >= b->next_report) {
+        vm_ports_report_forged(b);
+        b->next_report = now + REPORT_MS;
+    }
+    if (now >= b->next_sweep) {
+        const struct rules_context ctx = vmmob_bridge_rules_context(b);
+        struct vmmob_key *idle;
+        size_t n_idle;
+
+        rules_collect_idle(b->rules, &ctx, now - IDLE_MS, &idle, &n_idle);
+        for (size_t i = 0; i < n_idle; i++) {
+            handover_quiet(b->handover, b->ofs, &idle[i]);
+        }
+        free(idle);
+        b->next_sweep = now + SWEEP_MS;
+    }
+}
+
+/* Returns when to call vmmob_bridge_run() for 'b', which must be enabled. */
+long long int
+vmmob_bridge_next_event(const struct vmmob_bridge *b)
+{
+    long long int next = MIN(b->gateway.next_probe, b->next_sweep);
+
+    next = MIN(next, MIN(b->next_ask, b->next_report));
+    return MIN(next, MIN(b->next_count, b->next_revalidation));
+}
+
+/* Stops VM mobility on 'b'. */
+static void
+bridge_disable(struct vmmob_bridge *b, bool withdraw, bool delete_flows)
+    OVS_REQUIRES(vmmob_mutex)
+{
+    if (!b->enabled) {
+        return;
+    }
+
+    if (withdraw || delete_flows) {
+        atomic_store_relaxed(&b->ofproto->vmmob_table, 0);
+        b->ofproto->backer->need_revalidate = REV_RECONFIGURE;
+    }
+    vm_ports_forget(b);
+    rules_destroy(b->rules, delete_flows);
+    handover_remove(b->handover, b->id, withdraw, time_msec());
+    b->ofs = NULL;
+    if (delete_flows) {
+        ovs_mutex_lock(&ofproto_mutex);
+        for (int i = VMMOB_TABLE_SOURCE; i <= VMMOB_TABLE_DESTINATION; i++) {
+            b->ofproto->up.tables[i].flags = 0;
+        }
+        ovs_mutex_unlock(&ofproto_mutex);
+    }
+    free(b->lost);
+    b->lost = NULL;
+    b->n_lost = b->allocated_lost = 0;
+    b->rules = NULL;
+    b->enabled = false;
+}
+
+/* Has what was published for the datapath id 'id' stay published, until 'b'
+ * can be that OFS; if 'id' is 0, that is over. */
+static void
+bridge_reserve(struct vmmob_bridge *b, uint64_t id)
+    OVS_REQUIRES(vmmob_mutex)
+{
+    if (b->reserved != id) {
+        if (b->reserved) {
+            handover_reserve(b->handover, b->reserved, false);
+        }
+        if (id) {
+            handover_reserve(b->handover, id, true);
+        }
+        b->reserved = id;
+    }
+}
+
+/* Reports 'error', which is freed unless it is news, about 'b'.  NULL means
+ * that everything is all right. */
+static void
+bridge_set_error(struct vmmob_bridge *b, char *error)
+{
+    if (error && (!b->error || strcmp(b->error, error))) {
+        COVERAGE_INC(vmmob_settings_rejected);
+        VLOG_WARN("bridge %s: %s; %s", b->name, error,
+                  b->enabled ? "the settings before stay in force"
+                  : "VM mobility is off");
+    }
+    free(b->error);
+    b->error = error;
+}
+
+/* Finds the port number of the uplink of 'b'.  Returns NULL or an error that
+ * the caller must free. */
+static char *
+bridge_find_uplink(const struct vmmob_bridge *b, const char *uplink_name,
+                   ofp_port_t *uplink)
+{
+    const struct ofport *ofport;
+
+    HMAP_FOR_EACH (ofport, hmap_node, &b->ofproto->up.ports) {
+        if (ofport->ofp_port != OFPP_LOCAL
+            && !strcmp(netdev_get_name(ofport->netdev), uplink_name)) {
+            *uplink = ofport->ofp_port;
+            return NULL;
+        }
+    }
+    return xasprintf("other_config:vmmob-uplink: no interface of the bridge "
+                     "is named %s", uplink_name);
+}
+
+/* Returns an error, which the caller must free, if VM mobility cannot be
+ * enabled on 'b', otherwise NULL. */
+static char *
+bridge_check_tables(const struct vmmob_bridge *b)
+{
+    for (int i = VMMOB_TABLE_SOURCE; i <= VMMOB_TABLE_DESTINATION; i++) {
+        if (!classifier_is_empty(&b->ofproto->up.tables[i].cls)) {
+            return xasprintf("OpenFlow table %d is in use; VM mobility needs "
+                             "tables %d to %d for itself", i,
+                             VMMOB_TABLE_SOURCE, VMMOB_TABLE_DESTINATION);
+        }
+    }
+    return NULL;
+}
+
+/* Stops the copies for VMNs at 'b' that get too many packets: each copy costs
+ * the network a packet and the other switch a look. */
+static void
+bridge_limit_copies(struct vmmob_bridge *b)
+    OVS_REQUIRES(vmmob_mutex)
+{
+    struct handover_ofs *ofs = b->ofs;
+    size_t rate = ofs->settings.copy_rate;
+    struct vmmob_key *busy;
+    size_t n_busy;
+
+    if (!ofs->settings.copy_ms || !rate) {
+        return;
+    }
+    rules_collect_busy(b->rules, rate * VM_PORT_COUNT_MS / 1000, &busy,
+                       &n_busy);
+    for (size_t i = 0; i < n_busy; i++) {
+        COVERAGE_INC(vmmob_copy_stopped);
+        VLOG_INFO("bridge %s: VMN "ETH_ADDR_FMT" has more than %"PRIuSIZE" "
+                  "packets a second, so there are no copies of them; see "
+                  "vmmob-copy-rate", b->name, ETH_ADDR_ARGS(busy[i].mac),
+                  rate);
+        handover_stop_copies(b->handover, ofs, &busy[i]);
+    }
+    free(busy);
+}

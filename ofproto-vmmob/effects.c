@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include <config.h>
+
+#include "ofproto-vmmob/effects.h"
+
+#include "ofproto/ofproto-dpif.h"
+#include "ofproto-vmmob/agent.h"
+#include "ofproto-vmmob/bridge.h"
+#include "ofproto-vmmob/handover.h"
+#include "ofproto-vmmob/module.h"
+#include "ofproto-vmmob/output.h"
+#include "ofproto-vmmob/refresh.h"
+#include "ofproto-vmmob/rules.h"
+#include "ofproto-vmmob/vmmob.h"
+#include "ofproto-vmmob/watch.h"
+#include "packets.h"
+#include "seq.h"
+#include "timeval.h"
+#include "util.h"
+#include "vmmob-msg.h"
+#include "vmmob-table.h"
+
+/* When all affected datapath flows have been refreshed at once, there is no
+ * need for the revalidators to look at all the others, and with many flows
+ * that takes them seconds, and they throw away what they take for hardly used.
+ * They do so only this much later, in ms, once for all that changed until
+ * then, for flows that were being installed for longer than anybody would
+ * think. */
+#define REVALIDATE_MS (60 * 1000)
+
+/* See vmmob_is_quiet(). */
+DEFINE_STATIC_PER_THREAD_DATA(bool, quiet, false);
+
+static void commit_rules(struct vmmob *, bool refresh)
+    OVS_REQUIRES(vmmob_mutex);
+static void wake_resolver(struct vmmob *, const struct handover_effects *)
+    OVS_REQUIRES(vmmob_mutex);
+
+/* Does what is to be done because of what was decided.  If 'refresh' is true,
+ * then the caller has the datapath follow at once; see
+ * effects_apply_and_refresh(). */
+void
+effects_apply(struct vmmob *vmmob, bool refresh)
+{
+    if (vmmob->handover->n_moves) {
+        /* What an operator had done. */
+        watch_note_moves(vmmob, NULL, time_usec(), -1);
+    }
+    if (!handover_has_effects(vmmob->handover)) {
+        commit_rules(vmmob, refresh);
+        return;
+    }
+
+    struct handover_effects effects;
+    struct vmmob_bridge *b;
+    struct vmmob_msg msg;
+
+    vmmob_msg_init(&msg, VMMOB_MSG_UPDATE);
+    handover_take_effects(vmmob->handover, &effects, &msg);
+    HMAP_FOR_EACH (b, node, &vmmob->bridges) {
+        if (!b->enabled) {
+            continue;
+        }
+
+        const struct rules_context ctx = vmmob_bridge_rules_context(b);
+
+        for (size_t i = 0; i < effects.n_ofss; i++) {
+            if (effects.ofss[i] == b->id) {
+                rules_update_base(b->rules, &ctx);
+            } else {
+                rules_update_ofs(b->rules, &ctx, effects.ofss[i]);
+            }
+        }
+        rules_update_vmns(b->rules, &ctx, effects.vmns, effects.n_vmns);
+    }
+    /* What the others do because of the news takes a moment, so the rules are
+     * there in time. */
+    commit_rules(vmmob, refresh);
+    watch_note_phase(vmmob, VMMOB_MOVE_RULES);
+    if (agent_send(vmmob->agent, &msg)) {
+        watch_note_phase(vmmob, VMMOB_MOVE_PUBLISHED);
+    }
+    HMAP_FOR_EACH (b, node, &vmmob->bridges) {
+        for (size_t i = 0; b->enabled && i < effects.n_announcements; i++) {
+            const struct handover_announcement *a = &effects.announcements[i];
+
+            if (a->ofs != b->id) {
+                continue;
+            } else if (a->port == OFPP_NONE) {
+                vmmob_announce(b, &a->addr, a->fresh);
+            } else {
+                vmmob_announce_leave(b, &a->addr, a->mac, a->port);
+            }
+        }
+    }
+    watch_note_phase(vmmob, VMMOB_MOVE_ANNOUNCED);
+    wake_resolver(vmmob, &effects);
+    vmmob_msg_uninit(&msg);
+    handover_effects_uninit(&effects);
+}
+
+/* Does what is to be done because of what was decided, and has the datapath
+ * follow at once.  The module's thread only. */
+void
+effects_apply_and_refresh(struct vmmob *vmmob, long long int now)
+{
+    struct vmmob_bridge *b;
+    bool complete = true;
+
+    effects_apply(vmmob, true);
+    HMAP_FOR_EACH (b, node, &vmmob->bridges) {
+        struct in6_addr *addrs;
+        size_t n = b->enabled ? rules_take_changed(b->rules, &addrs) : 0;
+
+        if (n) {
+            complete &= refresh_bridge(&vmmob->refreshes, b, addrs, n, now);
+        }
+    }
+    if (complete) {
+        watch_note_phase(vmmob, VMMOB_MOVE_FLOWS);
+    }
+}
+
+/* Returns true if the change of the flow tables that this thread is making
+ * does not ask for all datapath flows to be looked at. */
+bool
+vmmob_is_quiet(void)
+{
+    return *quiet_get();
+}
+
+/* Makes the changes to the flow tables that have been found necessary. */
+static void
+commit_rules(struct vmmob *vmmob, bool refresh)
+    OVS_REQUIRES(vmmob_mutex)
+{
+    struct vmmob_bridge *b;
+
+    HMAP_FOR_EACH (b, node, &vmmob->bridges) {
+        if (!b->enabled) {
+            continue;
+        }
+
+        bool is_quiet = refresh && rules_are_narrow(b->rules);
+
+        *quiet_get() = is_quiet;
+        if (rules_commit(b->rules)) {
+            if (is_quiet) {
+                b->next_revalidation = MIN(b->next_revalidation,
+                                           time_msec() + REVALIDATE_MS);
+            } else {
+                /* The main thread tells the revalidators. */
+                seq_change(b->ofproto->ams_seq);
+            }
+        }
+        *quiet_get() = false;
+    }
+}
+
+static void
+wake_addrs(struct resolver *resolver, const struct vmmob_vmn *row)
+{
+    for (size_t i = 0; i < row->n_pairs; i++) {
+        resolver_wake(resolver, &row->pairs[i].hoa);
+        if (ipv6_addr_is_set(&row->pairs[i].moa)) {
+            resolver_wake(resolver, &row->pairs[i].moa);
+        }
+    }
+}
+
+/* Has the packets be tried again that wait for what is in 'effects'. */
+static void
+wake_resolver(struct vmmob *vmmob, const struct handover_effects *effects)
+{
+    struct resolver *resolver = &vmmob->resolver;
+
+    if (ovs_list_is_empty(&resolver->waits)) {
+        return;
+    }
+    if (effects->n_ofss) {
+        /* The next hop to anywhere, or whose addresses those of a pool are. */
+        resolver_wake_all(resolver);
+        return;
+    }
+    for (size_t i = 0; i < effects->n_vmns; i++) {
+        const struct vmmob_entry *entry
+            = vmmob_table_find(vmmob->handover->table, &effects->vmns[i]);
+        const struct vmmob_row *row;
+
+        if (!entry) {
+            /* Its addresses, which are not known any more, may be those of
+             * others now. */
+            resolver_wake_all(resolver);
+            return;
+        }
+        LIST_FOR_EACH (row, node, &entry->rows) {
+            wake_addrs(resolver, &row->vmn);
+        }
+    }
+}

@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include <config.h>
+
+#include "ofproto-vmmob/output.h"
+
+#include "coverage.h"
+#include "dp-packet.h"
+#include "flow.h"
+#include "ofproto/ofproto-dpif.h"
+#include "ofproto-vmmob/bridge.h"
+#include "ofproto-vmmob/frame.h"
+#include "ofproto-vmmob/handover.h"
+#include "ofproto-vmmob/punt.h"
+#include "ofproto-vmmob/rules.h"
+#include "ofproto-vmmob/vm-port.h"
+#include "openvswitch/meta-flow.h"
+#include "openvswitch/ofp-actions.h"
+#include "openvswitch/ofpbuf.h"
+#include "packets.h"
+#include "util.h"
+
+COVERAGE_DEFINE(vmmob_ask);
+COVERAGE_DEFINE(vmmob_resume);
+COVERAGE_DEFINE(vmmob_resume_limited);
+
+/* Lost VMNs are asked at most this many frames, but at least one of the VMNs,
+ * every so many ms. */
+#define ASK_FRAMES 200
+#define ASK_MS 100
+
+/* How often a packet may come back after it was sent on its way anew. */
+#define MAX_ATTEMPTS 4
+
+/* Sends 'packet', which is freed, with 'ofpacts' through 'b', as if it came
+ * from 'in_port'. */
+static void
+execute(struct vmmob_bridge *b, struct dp_packet *packet, ofp_port_t in_port,
+        const struct ofpbuf *ofpacts)
+    OVS_REQUIRES(vmmob_mutex)
+{
+    struct flow flow;
+
+    flow_extract(packet, &flow);
+    flow.in_port.ofp_port = in_port;
+    ofproto_dpif_execute_actions(
+        b->ofproto, ofproto_dpif_get_tables_version(b->ofproto), &flow, NULL,
+        ofpacts->data, ofpacts->size, packet);
+    dp_packet_delete(packet);
+}
+
+/* Sends 'packet', which is freed, out by the 'n_ports' 'ports' of 'b'. */
+void
+vmmob_output(struct vmmob_bridge *b, struct dp_packet *packet,
+             const ofp_port_t *ports, size_t n_ports)
+{
+    uint64_t stub[256 / 8];
+    struct ofpbuf ofpacts = OFPBUF_STUB_INITIALIZER(stub);
+
+    for (size_t i = 0; i < n_ports; i++) {
+        struct ofpact_output *output = ofpact_put_OUTPUT(&ofpacts);
+
+        output->port = ports[i];
+        output->max_len = UINT16_MAX;
+    }
+    execute(b, packet, OFPP_NONE, &ofpacts);
+    ofpbuf_uninit(&ofpacts);
+}
+
+/* Announces on the uplink that 'moa' is at 'b': to all that have an entry for
+ * it in their ARP cache, and if 'fresh' is true, to the gateway although it
+ * has none, as that one takes it from a request for its own address (RFC
+ * 826). */
+void
+vmmob_announce(struct vmmob_bridge *b, const struct in6_addr *moa, bool fresh)
+{
+    const struct eth_addr *mac = (eth_addr_is_zero(b->gateway.mac)
+                                  ? NULL : &b->gateway.mac);
+
+    vmmob_output(b, frame_compose_arp_announcement(b->mac, moa), &b->uplink,
+                 1);
+    if (fresh) {
+        vmmob_output(b, frame_compose_arp_request(b->mac, mac, moa,
+                                                  &b->ofs->settings.gateway),
+                     &b->uplink, 1);
+    }
+}
+
+/* If another switch may be behind 'port' of 'b', tells it that the VMN 'mac',
+ * which was there and has the home address 'hoa', is now to be found at 'b'.
+ * Otherwise it would keep from 'b' what is for the VMN, for as long as it
+ * remembers. */
+void
+vmmob_announce_leave(struct vmmob_bridge *b, const struct in6_addr *hoa,
+                     const struct eth_addr mac, ofp_port_t port)
+{
+    const struct vmmob_vm_port *vm_port = vm_port_find(b, port);
+    const struct vmmob_port *row = vm_port ? vm_port_row(b, vm_port)
+                                           : NULL;
+
+    /* A port with one MAC address has one VM, which is gone. */
+    if (vm_port && (!row || row->n_macs != 1)) {
+        vmmob_output(b, frame_compose_arp_announcement(mac, hoa), &port, 1);
+    }
+}
+
+/* Asks at the VM ports of 'b', but for 'except', who has 'hoa'.  A VMN that
+ * did not say anything yet is found that way, on behalf of the VMN 'sha' and
+ * 'spa', and so is one whose port is not known. */
+void
+vmmob_ask(struct vmmob_bridge *b, const struct in6_addr *hoa,
+          const struct eth_addr sha, const struct in6_addr *spa,
+          ofp_port_t except)
+{
+    ofp_port_t *ports = xmalloc(hmap_count(&b->vm_ports) * sizeof *ports);
+    const struct vmmob_vm_port *port;
+    size_t n = 0;
+
+    HMAP_FOR_EACH (port, node, &b->vm_ports) {
+        if (port->number != except) {
+            ports[n++] = port->number;
+        }
+    }
+    if (n) {
+        COVERAGE_INC(vmmob_ask);
+        vmmob_output(b, frame_compose_arp_request(sha, NULL, spa, hoa), ports,
+                     n);
+    }
+    free(ports);
+}
+
+/* Asks the next few of the lost VMNs of 'b' where they are. */
+void
+vmmob_ask_lost(struct vmmob_bridge *b, long long int now)
+{
+    const struct handover_ofs *ofs = b->ofs;
+    ofp_port_t *ports = xmalloc(hmap_count(&b->vm_ports) * sizeof *ports);
+    size_t n_frames = 0;
+
+    while (b->n_lost && n_frames < ASK_FRAMES) {
+        const struct vmmob_key *key = &b->lost[--b->n_lost];
+        const struct handover_vmn *vmn = handover_find_vmn(ofs, key);
+        const struct vmmob_vm_port *port;
+        size_t n = 0;
+
+        if (!vmn || vmn->state != HANDOVER_DETACHED) {
+            continue;
+        }
+        HMAP_FOR_EACH (port, node, &b->vm_ports) {
+            if (vm_port_may_have(b, port, key->mac)) {
+                ports[n++] = port->number;
+            }
+        }
+        for (size_t i = 0; n && i < vmn->row.n_pairs; i++) {
+            COVERAGE_INC(vmmob_ask);
+            vmmob_output(b, frame_compose_arp_request(
+                             rules_gateway_mac, &key->mac,
+                             &ofs->settings.home_gateway,
+                             &vmn->row.pairs[i].hoa),
+                         ports, n);
+            n_frames += n;
+        }
+    }
+    free(ports);
+    b->next_ask = b->n_lost ? now + ASK_MS : LLONG_MAX;
+}
+
+/* Has vmmob_output_resumed() send the packet of 'punted' on its way again,
+ * from 'table_id' on, as there will be rules for it then.  'port' is where it
+ * goes if the table is VMMOB_TABLE_SOURCE.  Returns true if 'resumed' has
+ * 'punted' now. */
+bool
+vmmob_resume(struct ovs_list *resumed, struct vmmob_bridge *b,
+             struct punted *punted, uint8_t table_id, ofp_port_t port)
+{
+    if (punted->attempts >= MAX_ATTEMPTS) {
+        COVERAGE_INC(vmmob_resume_limited);
+        b->n_unresolved++;
+        return false;
+    }
+    punted->bridge = b;
+    punted->resume_table = table_id;
+    punted->resume_port = port;
+    ovs_list_push_back(resumed, &punted->node);
+    return true;
+}
+
+/* Sends the packets of 'resumed'.  The rules for them must be there, which are
+ * so made once for all of them, and not for each. */
+void
+vmmob_output_resumed(struct ovs_list *resumed)
+{
+    struct punted *punted;
+
+    LIST_FOR_EACH_POP (punted, node, resumed) {
+        uint64_t stub[256 / 8];
+        struct ofpbuf ofpacts = OFPBUF_STUB_INITIALIZER(stub);
+        ovs_be32 attempts = htonl(punted->attempts + 1);
+        ovs_be32 out = htonl((OVS_FORCE uint32_t) punted->resume_port);
+        struct ofpact_resubmit *resubmit;
+
+        COVERAGE_INC(vmmob_resume);
+        ofpact_put_set_field(&ofpacts, mf_from_id(MFF_REG1), &out, NULL);
+        ofpact_put_set_field(&ofpacts,
+                             mf_from_id(MFF_REG0 + PUNT_ATTEMPTS_REG),
+                             &attempts, NULL);
+        resubmit = ofpact_put_RESUBMIT(&ofpacts);
+        resubmit->in_port = OFPP_IN_PORT;
+        resubmit->table_id = punted->resume_table;
+
+        execute(punted->bridge, punted->packet, punted->in_port, &ofpacts);
+        punted->packet = NULL;
+        ofpbuf_uninit(&ofpacts);
+        punted_destroy(punted);
+    }
+}

@@ -1,0 +1,563 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include <config.h>
+
+#include "ofproto-vmmob/packet.h"
+
+#include "coverage.h"
+#include "dp-packet.h"
+#include "flow.h"
+#include "ofproto/ofproto-dpif.h"
+#include "ofproto-vmmob/bridge.h"
+#include "ofproto-vmmob/frame.h"
+#include "ofproto-vmmob/gateway.h"
+#include "ofproto-vmmob/handover.h"
+#include "ofproto-vmmob/module.h"
+#include "ofproto-vmmob/output.h"
+#include "ofproto-vmmob/punt.h"
+#include "ofproto-vmmob/rules.h"
+#include "ofproto-vmmob/vm-port.h"
+#include "ofproto-vmmob/vmmob.h"
+#include "ofproto-vmmob/watch.h"
+#include "openvswitch/vlog.h"
+#include "packets.h"
+#include "util.h"
+#include "vmmob-table.h"
+
+VLOG_DEFINE_THIS_MODULE(vmmob_packet);
+
+COVERAGE_DEFINE(vmmob_unknown_bridge);
+COVERAGE_DEFINE(vmmob_unknown_port);
+COVERAGE_DEFINE(vmmob_bad_frame);
+COVERAGE_DEFINE(vmmob_forged);
+COVERAGE_DEFINE(vmmob_heard_late);
+COVERAGE_DEFINE(vmmob_unknown_vmn);
+COVERAGE_DEFINE(vmmob_port_full);
+COVERAGE_DEFINE(vmmob_frozen);
+COVERAGE_DEFINE(vmmob_conflict);
+COVERAGE_DEFINE(vmmob_vmn_full);
+COVERAGE_DEFINE(vmmob_unknown_moa);
+COVERAGE_DEFINE(vmmob_unknown_icmp);
+COVERAGE_DEFINE(vmmob_hold);
+COVERAGE_DEFINE(vmmob_hold_full);
+COVERAGE_DEFINE(vmmob_unresolved);
+COVERAGE_DEFINE(vmmob_copy_held);
+COVERAGE_DEFINE(vmmob_copy_delivered);
+COVERAGE_DEFINE(vmmob_copy_dropped);
+
+/* How long a packet is held, in ms. */
+#define HOLD_MS 1000
+
+static bool process_uplink(struct vmmob *, struct vmmob_bridge *,
+                           struct punted *, const struct frame *,
+                           long long int now) OVS_REQUIRES(vmmob_mutex);
+static bool process_vm(struct vmmob *, struct vmmob_bridge *, struct punted *,
+                       const struct frame *, long long int turn)
+    OVS_REQUIRES(vmmob_mutex);
+
+/* Processes and eventually frees 'punted'.  This turn of the thread began at
+ * 'turn', in us. */
+void
+packet_process(struct vmmob *vmmob, struct punted *punted, long long int turn)
+{
+    struct vmmob_bridge *b = vmmob_find_bridge_by_uuid(vmmob,
+                                                       &punted->ofproto_uuid);
+    long long int now = turn / 1000;
+    struct frame frame;
+    struct flow flow;
+    bool taken = false;
+
+    if (!b) {
+        COVERAGE_INC(vmmob_unknown_bridge);
+        punted_destroy(punted);
+        return;
+    }
+
+    b->n_punted++;
+    flow_extract(punted->packet, &flow);
+    frame_parse(&flow, &frame);
+    if (frame.type == FRAME_BAD) {
+        static struct vlog_rate_limit bad_rl = VLOG_RATE_LIMIT_INIT(1, 5);
+
+        COVERAGE_INC(vmmob_bad_frame);
+        b->n_bad++;
+        VLOG_DBG_RL(&bad_rl, "bridge %s: ignoring a malformed or forged frame "
+                    "from "ETH_ADDR_FMT" at port %"PRIu32, b->name,
+                    ETH_ADDR_ARGS(flow.dl_src), punted->in_port);
+    } else if (punted->in_port == b->uplink) {
+        taken = process_uplink(vmmob, b, punted, &frame, now);
+    } else {
+        taken = process_vm(vmmob, b, punted, &frame, turn);
+    }
+    if (!taken) {
+        punted_destroy(punted);
+    }
+}
+
+/* Drops the packets that have been kept for too long. */
+void
+packet_expire(struct vmmob *vmmob, long long int now)
+{
+    struct ovs_list gone = OVS_LIST_INITIALIZER(&gone);
+
+    resolver_expire(&vmmob->resolver, now, &gone);
+    COVERAGE_ADD(vmmob_unresolved, ovs_list_size(&gone));
+    punted_destroy_all(&gone);
+
+    tail_run(&vmmob->copies, now, &gone);
+    COVERAGE_ADD(vmmob_copy_dropped, ovs_list_size(&gone));
+    punted_destroy_all(&gone);
+}
+
+/* Keeps 'punted' until there are news about 'addr' or 'other', which may be
+ * unspecified, if there is room.  Returns true if it was taken. */
+static bool
+hold(struct vmmob *vmmob, struct vmmob_bridge *b, struct punted *punted,
+     const struct in6_addr *addr, const struct in6_addr *other,
+     long long int now)
+    OVS_REQUIRES(vmmob_mutex)
+{
+    if (!punted->expires) {
+        COVERAGE_INC(vmmob_hold);
+        b->n_unresolved++;
+        punted->expires = now + HOLD_MS;
+    } else if (punted->expires <= now) {
+        COVERAGE_INC(vmmob_unresolved);
+        return false;
+    }
+    if (!resolver_wait(&vmmob->resolver, &punted->wait, addr, other,
+                       punted->expires)) {
+        COVERAGE_INC(vmmob_hold_full);
+        return false;
+    }
+    return true;
+}
+
+/* Keeps 'punted', which is for the VMN 'key' that is expected at 'b', until it
+ * arrives, unless that takes too long. */
+static void
+hold_copy(struct vmmob *vmmob, struct vmmob_bridge *b, struct punted *punted,
+          const struct frame *frame, const struct vmmob_key *key,
+          long long int now)
+    OVS_REQUIRES(vmmob_mutex)
+{
+    const struct vmmob_vmn *sender
+        = vmmob_table_find_by_moa(b->handover->table, &frame->ip_src);
+    struct ovs_list gone = OVS_LIST_INITIALIZER(&gone);
+
+    COVERAGE_INC(vmmob_copy_held);
+    tail_push(&vmmob->copies, b->id, key, &punted->tail,
+              dp_packet_size(punted->packet), now + b->ofs->settings.copy_ms,
+              &gone);
+    COVERAGE_ADD(vmmob_copy_dropped, ovs_list_size(&gone));
+    punted_destroy_all(&gone);
+    if (sender && sender->ofs != b->id
+        && !handover_is_active(b->ofs, &sender->key)) {
+        /* It will have an answer. */
+        const struct vmmob_key sender_key = sender->key;
+
+        handover_talk(b->handover, b->ofs, &sender_key);
+    }
+}
+
+/* Has what was kept for the VMN 'key', which has arrived at 'b', be delivered,
+ * after all that moved in this round was applied. */
+static void
+deliver_copies(struct vmmob *vmmob, const struct vmmob_bridge *b,
+               const struct vmmob_key *key, long long int now)
+    OVS_REQUIRES(vmmob_mutex)
+{
+    struct ovs_list packets = OVS_LIST_INITIALIZER(&packets);
+    struct ovs_list gone = OVS_LIST_INITIALIZER(&gone);
+    struct moves *moves = &vmmob->moves;
+    struct punted *punted;
+
+    tail_take(&vmmob->copies, b->id, key, now, &packets, &gone);
+    LIST_FOR_EACH_POP (punted, node, &packets) {
+        COVERAGE_INC(vmmob_copy_delivered);
+        punted->expires = now + HOLD_MS;
+        resolver_add_ready(&vmmob->resolver, &punted->wait, punted->expires);
+        for (size_t i = moves->n; i > 0; i--) {
+            struct move *move = &moves->moves[i - 1];
+
+            if (move->what.kind == HANDOVER_CAME
+                && vmmob_key_equals(&move->what.key, key)) {
+                move->n_copies++;
+                break;
+            }
+        }
+    }
+    COVERAGE_ADD(vmmob_copy_dropped, ovs_list_size(&gone));
+    punted_destroy_all(&gone);
+}
+
+/* Returns the port of the VMN whose home address is 'hoa' at 'b', or
+ * OFPP_NONE. */
+static ofp_port_t
+find_local_port(const struct vmmob_bridge *b, const struct in6_addr *hoa)
+    OVS_REQUIRES(vmmob_mutex)
+{
+    const struct vmmob_vmn *owner
+        = vmmob_table_find_by_hoa(b->handover->table, 0, hoa);
+    const struct handover_vmn *vmn
+        = owner ? handover_find_vmn(b->ofs, &owner->key) : NULL;
+
+    return (vmn && vmn->state == HANDOVER_ATTACHED ? vmn->port : OFPP_NONE);
+}
+
+/* An ICMP error for one of our VMNs: what it says of the packet that it is
+ * about must be what the VMN knows of it. */
+static void
+deliver_icmp_error(struct vmmob_bridge *b, struct punted *punted,
+                   const struct frame *frame)
+    OVS_REQUIRES(vmmob_mutex)
+{
+    const struct vmmob_table *table = b->handover->table;
+    const struct vmmob_vmn *dst
+        = vmmob_table_find_by_moa(table, &frame->ip_dst);
+    const struct handover_vmn *vmn
+        = dst ? handover_find_vmn(b->ofs, &dst->key) : NULL;
+
+    if (!vmn || vmn->state != HANDOVER_ATTACHED) {
+        COVERAGE_INC(vmmob_unknown_icmp);
+        return;
+    }
+
+    struct in6_addr addrs[4];
+    addrs[0] = frame->ip_src;
+    addrs[1] = frame->ip_dst;
+    bool embedded = frame_get_embedded(punted->packet, &addrs[2], &addrs[3]);
+    for (size_t i = 0; i < (embedded ? 4 : 2); i++) {
+        const struct vmmob_vmn *row
+            = vmmob_table_find_by_moa(table, &addrs[i]);
+
+        for (size_t j = 0; row && j < row->n_pairs; j++) {
+            if (ipv6_addr_equals(&row->pairs[j].moa, &addrs[i])) {
+                addrs[i] = row->pairs[j].hoa;
+                break;
+            }
+        }
+    }
+
+    struct dp_packet *packet = dp_packet_clone(punted->packet);
+    struct ip_header *ip = dp_packet_l3(packet);
+    struct eth_header *eth = dp_packet_eth(packet);
+
+    if (embedded) {
+        frame_set_embedded(packet, &addrs[2], &addrs[3]);
+    }
+    packet_set_ipv4(packet, in6_addr_get_mapped_ipv4(&addrs[0]),
+                    in6_addr_get_mapped_ipv4(&addrs[1]), ip->ip_tos,
+                    ip->ip_ttl);
+    eth->eth_src = rules_gateway_mac;
+    eth->eth_dst = vmn->row.key.mac;
+    vmmob_output(b, packet, &vmn->port, 1);
+}
+
+/* A packet that came in by the uplink.  Returns true if 'punted' was taken. */
+static bool
+process_uplink(struct vmmob *vmmob, struct vmmob_bridge *b,
+               struct punted *punted, const struct frame *frame,
+               long long int now)
+    OVS_REQUIRES(vmmob_mutex)
+{
+    const struct vmmob_table *table = b->handover->table;
+    struct handover_ofs *ofs = b->ofs;
+    const struct vmmob_vmn *row;
+
+    switch (frame->type) {
+    case FRAME_ARP_REQUEST:
+    case FRAME_ARP_REPLY:
+        if (ipv6_addr_equals(&frame->ip_src, &ofs->settings.gateway)) {
+            if (gateway_learn(b, frame->src, now)) {
+                vmmob_bridge_update_ofs(b, now);
+            }
+        }
+        row = vmmob_table_find_by_moa(table, &frame->ip_dst);
+        if (frame->type == FRAME_ARP_REQUEST && row
+            && vmmob_table_find_row(table, &row->key, b->id)
+            && !eth_addr_equals(frame->src, b->mac)) {
+            b->n_answered++;
+            vmmob_output(b, frame_compose_arp_reply(b->mac, &frame->ip_dst,
+                                                    frame->src,
+                                                    &frame->ip_src),
+                         &b->uplink, 1);
+        }
+        return false;
+
+    case FRAME_ICMP_ERROR:
+        if (punted->table_id == VMMOB_TABLE_ENTRY) {
+            deliver_icmp_error(b, punted, frame);
+            return false;
+        }
+        /* Fall through. */
+    case FRAME_IP:
+        if (punted->table_id == VMMOB_TABLE_SOURCE) {
+            /* The source is a MoA of another OFS, or may be. */
+            ofp_port_t port = find_local_port(b, &frame->ip_dst);
+
+            row = vmmob_table_find_by_moa(table, &frame->ip_src);
+            if (row && row->ofs != b->id && port != OFPP_NONE) {
+                handover_talk(b->handover, ofs, &row->key);
+                return vmmob_resume(&vmmob->resumed, b, punted,
+                                    VMMOB_TABLE_SOURCE, port);
+            }
+            if (!row && port != OFPP_NONE
+                && !handover_is_blind(b->handover, ofs)
+                && !rules_is_in_pool(b->rules, &frame->ip_src)) {
+                /* It was held until all was known. */
+                return vmmob_resume(&vmmob->resumed, b, punted,
+                                    VMMOB_TABLE_SOURCE, port);
+            }
+        } else {
+            /* For a VMN of ours whose port is not known: ask for it, for the
+             * first of the packets only. */
+            row = vmmob_table_find_by_moa(table, &frame->ip_dst);
+            if (!row) {
+                COVERAGE_INC(vmmob_unknown_moa);
+                return false;
+            }
+
+            const struct handover_vmn *vmn = handover_find_vmn(ofs,
+                                                               &row->key);
+            if (vmn && vmn->state == HANDOVER_PREPARED
+                && ofs->settings.copy_ms) {
+                hold_copy(vmmob, b, punted, frame, &row->key, now);
+                return true;
+            }
+            if (vmn && (vmn->state == HANDOVER_ATTACHED
+                        || vmn->state == HANDOVER_LEFT)) {
+                /* Here after all, or elsewhere: it is redirected. */
+                return vmmob_resume(&vmmob->resumed, b, punted,
+                                    VMMOB_TABLE_ENTRY, OFPP_NONE);
+            } else if (!vmn || vmn->state != HANDOVER_DETACHED) {
+                COVERAGE_INC(vmmob_unknown_moa);
+                return false;
+            }
+            if (!punted->expires) {
+                for (size_t i = 0; i < row->n_pairs; i++) {
+                    if (ipv6_addr_equals(&row->pairs[i].moa,
+                                         &frame->ip_dst)) {
+                        vmmob_ask(b, &row->pairs[i].hoa, rules_gateway_mac,
+                                  &ofs->settings.home_gateway, OFPP_NONE);
+                    }
+                }
+            }
+        }
+        return hold(vmmob, b, punted, &frame->ip_dst,
+                    punted->table_id == VMMOB_TABLE_SOURCE ? &frame->ip_src
+                    : &in6addr_any, now);
+
+    case FRAME_RARP:
+    case FRAME_BAD:
+    default:
+        return false;
+    }
+}
+
+/* A VMN at the port of 'punted', whose frame is 'frame', asks by ARP.  Returns
+ * true if 'punted' was taken. */
+static bool
+process_arp_request(struct vmmob *vmmob, struct vmmob_bridge *b,
+                    struct punted *punted, const struct frame *frame,
+                    long long int now)
+    OVS_REQUIRES(vmmob_mutex)
+{
+    struct handover_ofs *ofs = b->ofs;
+    struct eth_addr mac;
+
+    if (ipv6_addr_equals(&frame->ip_src, &frame->ip_dst)) {
+        /* Gratuitous. */
+        return false;
+    } else if (ipv6_addr_equals(&frame->ip_dst,
+                                &ofs->settings.home_gateway)) {
+        mac = rules_gateway_mac;
+    } else if (!handover_is_home(ofs, &frame->ip_dst)) {
+        return false;
+    } else {
+        const struct vmmob_vmn *owner = vmmob_table_find_by_hoa(
+            b->handover->table, 0, &frame->ip_dst);
+
+        if (!owner) {
+            /* Perhaps a VMN here that did not say anything yet, or one
+             * elsewhere of which we will hear in a moment. */
+            if (!punted->expires) {
+                vmmob_ask(b, &frame->ip_dst, frame->src, &frame->ip_src,
+                          punted->in_port);
+            }
+            return hold(vmmob, b, punted, &frame->ip_dst, &in6addr_any, now);
+        }
+        mac = owner->key.mac;
+        if (eth_addr_equals(mac, frame->src)) {
+            /* It probes for its own address. */
+            return false;
+        } else if (find_local_port(b, &frame->ip_dst) == punted->in_port) {
+            /* Behind the same port, that is, of another switch, where it hears
+             * this itself.  That switch must not learn from an answer that it
+             * is here. */
+            return false;
+        }
+
+        struct vmmob_key key = owner->key;
+        handover_talk(b->handover, ofs, &key);
+    }
+    b->n_answered++;
+    vmmob_output(b, frame_compose_arp_reply(mac, &frame->ip_dst, frame->src,
+                                            &frame->ip_src),
+                 &punted->in_port, 1);
+    return false;
+}
+
+/* Returns the name of what 'frame' is, for people. */
+static const char *
+frame_to_string(const struct frame *frame)
+{
+    return (frame->type == FRAME_RARP ? "RARP"
+            : frame->type == FRAME_ARP_REQUEST
+            || frame->type == FRAME_ARP_REPLY
+            ? (ipv6_addr_equals(&frame->ip_src, &frame->ip_dst)
+               ? "gratuitous ARP" : "ARP")
+            : "IP");
+}
+
+/* A packet that came in by a VM port.  Returns true if 'punted' was taken. */
+static bool
+process_vm(struct vmmob *vmmob, struct vmmob_bridge *b,
+           struct punted *punted, const struct frame *frame,
+           long long int turn)
+    OVS_REQUIRES(vmmob_mutex)
+{
+    long long int now = turn / 1000;
+    struct handover_ofs *ofs = b->ofs;
+    const struct vmmob_key key = { .tenant = 0, .mac = frame->src };
+    bool has_hoa = handover_is_home(ofs, &frame->ip_src);
+    struct vmmob_vm_port *port = vm_port_find(b, punted->in_port);
+
+    if (!port) {
+        /* Gone, or so new that its rules are not there yet: who may be there
+         * is not known. */
+        COVERAGE_INC(vmmob_unknown_port);
+        return false;
+    } else if (!vm_port_may_have(b, port, frame->src)) {
+        /* It was on its way when the rules came. */
+        COVERAGE_INC(vmmob_forged);
+        port->n_forged++;
+        return false;
+    }
+
+    /* What it sent just before it left, and is heard only now, does not make
+     * it come back. */
+    const struct handover_vmn *vmn = handover_find_vmn(ofs, &key);
+    if (vmn && vmn->state == HANDOVER_LEFT
+        && punted->received / 1000 <= vmn->since) {
+        COVERAGE_INC(vmmob_heard_late);
+        return false;
+    }
+
+    /* What gets no further than table 253 is from a VMN known to be here. */
+    static struct vlog_rate_limit full_rl = VLOG_RATE_LIMIT_INIT(5, 20);
+    if (punted->table_id == VMMOB_TABLE_ENTRY) {
+        enum handover_sighting sighting
+            = handover_sight(b->handover, ofs, &key, punted->in_port,
+                             has_hoa ? &frame->ip_src : NULL, now);
+
+        watch_note_moves(vmmob, frame_to_string(frame), punted->received,
+                         turn);
+        switch (sighting) {
+        case SIGHTED_HERE:
+            deliver_copies(vmmob, b, &key, now);
+            break;
+        case SIGHTED_NO_HOA:
+            COVERAGE_INC(vmmob_unknown_vmn);
+            break;
+        case SIGHTED_PORT_FULL:
+            COVERAGE_INC(vmmob_port_full);
+            port->n_refused++;
+            port->refused = now;
+            VLOG_WARN_RL(&full_rl, "bridge %s: port %s has %"PRIuSIZE" VMNs "
+                         "already, ignoring "ETH_ADDR_FMT"; raise "
+                         "vmmob-max-vmns, or use vmmob/release for VMNs that "
+                         "are not there any more", b->name, port->name,
+                         handover_count_port(ofs, port->number),
+                         ETH_ADDR_ARGS(key.mac));
+            return false;
+        case SIGHTED_FROZEN:
+            COVERAGE_INC(vmmob_frozen);
+            return false;
+        case SIGHTED_FULL:
+            COVERAGE_INC(vmmob_vmn_full);
+            return false;
+        case SIGHTED_CONFLICT:
+        default:
+            COVERAGE_INC(vmmob_conflict);
+            return false;
+        }
+    }
+
+    switch (frame->type) {
+    case FRAME_ARP_REQUEST:
+        return process_arp_request(vmmob, b, punted, frame, now);
+
+    case FRAME_ARP_REPLY: {
+        /* To a VMN here, on whose behalf we asked. */
+        ofp_port_t out = find_local_port(b, &frame->ip_dst);
+
+        if (out != OFPP_NONE && out != punted->in_port) {
+            vmmob_output(b, dp_packet_clone(punted->packet), &out, 1);
+        }
+        return false;
+    }
+
+    case FRAME_IP:
+    case FRAME_ICMP_ERROR:
+        if (frame->multicast || !has_hoa) {
+            return false;
+        } else if (punted->table_id == VMMOB_TABLE_ENTRY) {
+            return vmmob_resume(&vmmob->resumed, b, punted, VMMOB_TABLE_ENTRY,
+                                OFPP_NONE);
+        } else {
+            const struct vmmob_vmn *owner = vmmob_table_find_by_hoa(
+                b->handover->table, 0, &frame->ip_dst);
+
+            if (owner && find_local_port(b, &frame->ip_dst) == OFPP_NONE) {
+                const struct rules_context ctx
+                    = vmmob_bridge_rules_context(b);
+                struct vmmob_pair *pair = vmmob_vmn_find_hoa(owner,
+                                                             &frame->ip_dst);
+                struct eth_addr next_hop;
+
+                if (owner->ofs == b->id) {
+                    /* Here, but detached. */
+                    if (!punted->expires) {
+                        vmmob_ask(b, &frame->ip_dst, frame->src,
+                                  &frame->ip_src, punted->in_port);
+                    }
+                    return hold(vmmob, b, punted, &frame->ip_dst, &in6addr_any,
+                            now);
+                } else if (!ipv6_addr_is_set(&pair->moa)
+                           || !rules_get_next_hop(&ctx, &pair->moa,
+                                                  owner->ofs, &next_hop)) {
+                    return hold(vmmob, b, punted, &frame->ip_dst, &in6addr_any,
+                            now);
+                }
+
+                struct vmmob_key remote = owner->key;
+                handover_talk(b->handover, ofs, &remote);
+            } else if (!owner) {
+                if (!punted->expires) {
+                    vmmob_ask(b, &frame->ip_dst, frame->src, &frame->ip_src,
+                              punted->in_port);
+                }
+                return hold(vmmob, b, punted, &frame->ip_dst, &in6addr_any,
+                            now);
+            }
+            return vmmob_resume(&vmmob->resumed, b, punted, VMMOB_TABLE_ENTRY,
+                                OFPP_NONE);
+        }
+
+    case FRAME_RARP:
+    case FRAME_BAD:
+    default:
+        return false;
+    }
+}

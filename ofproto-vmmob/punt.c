@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include <config.h>
+
+#include "ofproto-vmmob/punt.h"
+
+#include "coverage.h"
+#include "dp-packet.h"
+#include "flow.h"
+#include "ofproto/ofproto-dpif-rid.h"
+#include "openvswitch/poll-loop.h"
+#include "ovs-thread.h"
+#include "seq.h"
+#include "timeval.h"
+#include "util.h"
+#include "vmmob-csum.h"
+
+COVERAGE_DEFINE(vmmob_punt);
+COVERAGE_DEFINE(vmmob_punt_limited);
+COVERAGE_DEFINE(vmmob_punt_overflow);
+COVERAGE_DEFINE(vmmob_punt_flushed);
+
+/* Most packets that wait for the module's thread. */
+#define MAX_QUEUED 2048
+
+/* Most packets to take at once before other things have their turn: so long a
+ * packet waits that has just come from a port without backlog. */
+#define MAX_BATCH 64
+
+/* What the module looks at from all ports that were added a moment ago, in
+ * packets a second and at once. */
+#define STRANGE_RATE 200
+#define STRANGE_BURST 200
+
+static struct ovs_mutex mutex = OVS_MUTEX_INITIALIZER;
+static struct fairq queue OVS_GUARDED_BY(mutex);
+static struct ovs_list news OVS_GUARDED_BY(mutex)
+    = OVS_LIST_INITIALIZER(&news);  /* "struct punt_port_gone"s. */
+static struct seq *seq;         /* Changes when one of these does. */
+
+/* Initializes the queue. */
+void
+punt_init(void)
+{
+    seq = seq_create();
+    ovs_mutex_lock(&mutex);
+    fairq_init(&queue, MAX_QUEUED, STRANGE_RATE, STRANGE_BURST);
+    ovs_mutex_unlock(&mutex);
+}
+
+/* Frees 'punted', which must not be in any list, with its packet. */
+void
+punted_destroy(struct punted *punted)
+{
+    BUILD_ASSERT_DECL(offsetof(struct punted, node)
+                      == offsetof(struct punted, tail.node));
+    BUILD_ASSERT_DECL(offsetof(struct punted, node)
+                      == offsetof(struct punted, wait.node));
+    dp_packet_delete(punted->packet);
+    free(punted);
+}
+
+/* Frees all "struct punted"s in 'list'. */
+void
+punted_destroy_all(struct ovs_list *list)
+{
+    struct punted *punted;
+
+    LIST_FOR_EACH_POP (punted, node, list) {
+        punted_destroy(punted);
+    }
+}
+
+/* Returns register number 'reg' of those that 'md' keeps.  They are the array
+ * 'regs' of a struct flow, although 'md' has them as wider integers. */
+static uint32_t
+frozen_reg(const struct frozen_metadata *md, size_t reg)
+{
+    uint32_t regs[FLOW_N_REGS];
+
+    BUILD_ASSERT(sizeof regs == sizeof md->regs);
+    memcpy(regs, md->regs, sizeof regs);
+    return regs[reg];
+}
+
+/* Takes a copy of 'packet', which a rule of the bridge 'ofproto' punts, if
+ * there is room.  'state' is the state of its translation. */
+void
+punt_packet(const struct uuid *ofproto, const struct dp_packet *packet,
+            const struct frozen_state *state)
+{
+    struct punted *punted, *lost = NULL;
+    struct ovs_list *item;
+
+    COVERAGE_INC(vmmob_punt);
+
+    /* Before anything is copied: it must be cheap to be refused. */
+    ovs_mutex_lock(&mutex);
+    bool admitted = fairq_admit(&queue, ofproto, state->metadata.in_port);
+    ovs_mutex_unlock(&mutex);
+    if (!admitted) {
+        COVERAGE_INC(vmmob_punt_limited);
+        return;
+    }
+
+    punted = xzalloc(sizeof *punted);
+    punted->ofproto_uuid = *ofproto;
+    punted->in_port = state->metadata.in_port;
+    punted->table_id = state->table_id;
+    punted->attempts = frozen_reg(&state->metadata, PUNT_ATTEMPTS_REG);
+    punted->received = time_usec();
+    punted->packet = dp_packet_clone_data(dp_packet_data(packet),
+                                          dp_packet_size(packet));
+    if (dp_packet_l4_checksum_partial(packet)) {
+        /* The copy loses the mark that its checksum is partial. */
+        vmmob_csum_complete(punted->packet);
+    }
+
+    ovs_mutex_lock(&mutex);
+    item = fairq_push(&queue, &punted->ofproto_uuid, punted->in_port,
+                      &punted->node);
+    ovs_mutex_unlock(&mutex);
+    if (item) {
+        COVERAGE_INC(vmmob_punt_overflow);
+        lost = CONTAINER_OF(item, struct punted, node);
+        punted_destroy(lost);
+    }
+    seq_change(seq);
+}
+
+/* 'port' of the bridge 'ofproto' is gone. */
+void
+punt_port_gone(const struct uuid *ofproto, ofp_port_t port)
+{
+    struct ovs_list lost = OVS_LIST_INITIALIZER(&lost);
+    struct punt_port_gone *gone = xmalloc(sizeof *gone);
+
+    gone->ofproto_uuid = *ofproto;
+    gone->in_port = port;
+
+    ovs_mutex_lock(&mutex);
+    /* What came from there before must not be seen after this. */
+    fairq_flush_port(&queue, ofproto, port, &lost);
+    COVERAGE_ADD(vmmob_punt_flushed, ovs_list_size(&lost));
+    ovs_list_push_back(&news, &gone->node);
+    ovs_mutex_unlock(&mutex);
+
+    punted_destroy_all(&lost);
+    seq_change(seq);
+}
+
+/* Moves the next few packets to 'packets', which gets "struct punted"s, and
+ * all ports that are gone to 'gone', which gets "struct punt_port_gone"s and
+ * is to be looked at first.  The caller must free them.  Returns true if there
+ * are more. */
+bool
+punt_take(struct ovs_list *packets, struct ovs_list *gone)
+{
+    struct ovs_list *item;
+    bool more;
+
+    ovs_mutex_lock(&mutex);
+    ovs_list_push_back_all(gone, &news);
+    for (int i = 0; i < MAX_BATCH; i++) {
+        item = fairq_pop(&queue);
+        if (!item) {
+            break;
+        }
+        ovs_list_push_back(packets, item);
+    }
+    more = queue.n_items > 0;
+    if (more) {
+        poll_immediate_wake();
+    }
+    ovs_mutex_unlock(&mutex);
+    return more;
+}
+
+/* Empties the queue.  Ports may be destroyed later, so the queue itself
+ * stays. */
+void
+punt_flush(void)
+{
+    struct ovs_list lost = OVS_LIST_INITIALIZER(&lost);
+    struct punt_port_gone *gone;
+    struct ovs_list *item;
+
+    ovs_mutex_lock(&mutex);
+    while ((item = fairq_pop(&queue)) != NULL) {
+        ovs_list_push_back(&lost, item);
+    }
+    LIST_FOR_EACH_POP (gone, node, &news) {
+        free(gone);
+    }
+    ovs_mutex_unlock(&mutex);
+    punted_destroy_all(&lost);
+}
+
+/* Makes the 'n' 'ports' those of the bridge 'ofproto' from which packets are
+ * expected.  Others, which are perhaps configured in a moment, share a small
+ * part of the queue. */
+void
+punt_configure(const struct uuid *ofproto, const struct punt_port *ports,
+               size_t n)
+{
+    ovs_mutex_lock(&mutex);
+    fairq_mark(&queue, ofproto);
+    for (size_t i = 0; i < n; i++) {
+        fairq_configure(&queue, ofproto, ports[i].number, ports[i].uplink,
+                        ports[i].rate, ports[i].burst);
+    }
+    fairq_sweep(&queue, ofproto);
+    ovs_mutex_unlock(&mutex);
+}
+
+/* Stores in 'stats' what was punted at 'port' of the bridge 'ofproto'. */
+void
+punt_get_stats(const struct uuid *ofproto, ofp_port_t port,
+               struct fairq_stats *stats)
+{
+    ovs_mutex_lock(&mutex);
+    fairq_get_stats(&queue, ofproto, port, stats);
+    ovs_mutex_unlock(&mutex);
+}
+
+/* Returns the number of packets in the queue. */
+size_t
+punt_count(void)
+{
+    size_t n;
+
+    ovs_mutex_lock(&mutex);
+    n = queue.n_items;
+    ovs_mutex_unlock(&mutex);
+    return n;
+}
+
+/* Returns a number for punt_wait(). */
+uint64_t
+punt_seqno(void)
+{
+    return seq_read(seq);
+}
+
+/* Has poll_block() wake up if something was handed over since punt_seqno()
+ * returned 'seqno'. */
+void
+punt_wait(uint64_t seqno)
+{
+    seq_wait(seq, seqno);
+}
+
+/* Has the module's thread look at its deadlines anew. */
+void
+punt_wake(void)
+{
+    seq_change(seq);
+}

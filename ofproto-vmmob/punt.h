@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#ifndef VMMOB_PUNT_H
+#define VMMOB_PUNT_H 1
+
+/* What the handlers hand to the module's thread
+ * =============================================
+ *
+ * Packets that the rules punt, in a bounded queue that is fair among ports
+ * (fairq.h), and the news that a port is gone.
+ *
+ * Any thread may call the functions here; the queue has a lock of its own. */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "fairq.h"
+#include "openvswitch/list.h"
+#include "openvswitch/ofp-port.h"
+#include "openvswitch/uuid.h"
+#include "resolver.h"
+#include "tail.h"
+
+struct dp_packet;
+struct frozen_state;
+struct vmmob_bridge;
+
+/* A packet that was punted. */
+struct punted {
+    union {
+        struct ovs_list node;   /* In the queue, or in 'resumed' of struct
+                                 * vmmob. */
+        struct tail_packet tail;    /* In 'copies' of struct vmmob. */
+        struct resolver_wait wait;  /* In 'resolver' of struct vmmob. */
+    };
+    struct uuid ofproto_uuid;
+    ofp_port_t in_port;
+    uint8_t table_id;           /* Which table punted it. */
+    uint32_t attempts;          /* How often it was sent on its way anew. */
+    struct dp_packet *packet;   /* Owned. */
+    long long int received;     /* When it came in, in us. */
+    long long int expires;      /* Once it waited: until when, in ms. */
+
+    /* In 'resumed' only, see vmmob_resume(). */
+    struct vmmob_bridge *bridge;
+    uint8_t resume_table;
+    ofp_port_t resume_port;
+};
+
+/* The register that counts in how many tries a packet was sent on its way
+ * anew, as 'attempts'. */
+#define PUNT_ATTEMPTS_REG 2
+
+void punted_destroy(struct punted *);
+void punted_destroy_all(struct ovs_list *);
+
+/* 'in_port' is not the port any more that it was. */
+struct punt_port_gone {
+    struct ovs_list node;       /* In a list of these. */
+    struct uuid ofproto_uuid;
+    ofp_port_t in_port;
+};
+
+/* How packets of a port are limited. */
+struct punt_port {
+    ofp_port_t number;
+    bool uplink;
+    unsigned int rate, burst;   /* Packets a second, 0 for no limit, and at
+                                 * once. */
+};
+
+void punt_init(void);
+void punt_packet(const struct uuid *ofproto, const struct dp_packet *,
+                 const struct frozen_state *);
+void punt_port_gone(const struct uuid *ofproto, ofp_port_t);
+bool punt_take(struct ovs_list *packets, struct ovs_list *gone);
+void punt_flush(void);
+
+void punt_configure(const struct uuid *ofproto, const struct punt_port *,
+                    size_t n);
+void punt_get_stats(const struct uuid *ofproto, ofp_port_t,
+                    struct fairq_stats *);
+size_t punt_count(void);
+
+uint64_t punt_seqno(void);
+void punt_wait(uint64_t seqno);
+void punt_wake(void);
+
+#endif /* ofproto-vmmob/punt.h */

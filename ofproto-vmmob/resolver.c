@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include <config.h>
+
+#include "ofproto-vmmob/resolver.h"
+
+#include "hash.h"
+#include "packets.h"
+#include "util.h"
+
+static uint32_t
+hash_addr(const struct in6_addr *addr)
+{
+    return hash_bytes(addr, sizeof *addr, 0);
+}
+
+/* Initializes 'resolver', in which nothing waits. */
+void
+resolver_init(struct resolver *resolver)
+{
+    ovs_list_init(&resolver->waits);
+    ovs_list_init(&resolver->ready);
+    hmap_init(&resolver->addrs);
+    resolver->n = 0;
+}
+
+/* Frees what 'resolver' owns.  Nothing must wait in it any more. */
+void
+resolver_destroy(struct resolver *resolver)
+{
+    ovs_assert(!resolver->n);
+    hmap_destroy(&resolver->addrs);
+}
+
+/* Inserts 'wait' into 'list', which is ordered by 'expires'. */
+static void
+insert(struct ovs_list *list, struct resolver_wait *wait)
+{
+    struct ovs_list *before = list->prev;
+
+    /* Nearly always the last one, as it takes equally long for all. */
+    while (before != list
+           && CONTAINER_OF(before, struct resolver_wait,
+                           node)->expires > wait->expires) {
+        before = before->prev;
+    }
+    ovs_list_insert(before->next, &wait->node);
+}
+
+static void
+add_addr(struct resolver *resolver, struct resolver_wait *wait,
+         struct resolver_addr *ra, const struct in6_addr *addr)
+{
+    ra->wait = wait;
+    ra->addr = *addr;
+    if (ipv6_addr_is_set(addr)) {
+        hmap_insert(&resolver->addrs, &ra->node, hash_addr(addr));
+    }
+}
+
+/* Takes 'wait' out of 'waits'. */
+static void
+remove_wait(struct resolver *resolver, struct resolver_wait *wait)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(wait->addrs); i++) {
+        if (ipv6_addr_is_set(&wait->addrs[i].addr)) {
+            hmap_remove(&resolver->addrs, &wait->addrs[i].node);
+        }
+    }
+    ovs_list_remove(&wait->node);
+}
+
+static void
+make_ready(struct resolver *resolver, struct resolver_wait *wait)
+{
+    remove_wait(resolver, wait);
+    wait->is_ready = true;
+    ovs_list_push_back(&resolver->ready, &wait->node);
+}
+
+/* Has 'wait' wait in 'resolver' for news about 'addr' or 'other', which may be
+ * unspecified, but no longer than until 'expires'.  Returns false, and does
+ * nothing, if there is no room. */
+bool
+resolver_wait(struct resolver *resolver, struct resolver_wait *wait,
+              const struct in6_addr *addr, const struct in6_addr *other,
+              long long int expires)
+{
+    if (resolver->n >= RESOLVER_MAX) {
+        return false;
+    }
+    wait->expires = expires;
+    wait->is_ready = false;
+    add_addr(resolver, wait, &wait->addrs[0], addr);
+    add_addr(resolver, wait, &wait->addrs[1], other);
+    insert(&resolver->waits, wait);
+    resolver->n++;
+    return true;
+}
+
+/* Has 'wait', whatever the room, be tried again as soon as possible. */
+void
+resolver_add_ready(struct resolver *resolver, struct resolver_wait *wait,
+                   long long int expires)
+{
+    wait->expires = expires;
+    wait->is_ready = true;
+    ovs_list_push_back(&resolver->ready, &wait->node);
+    resolver->n++;
+}
+
+/* Returns one that waits for news about 'addr', or NULL. */
+static struct resolver_wait *
+find_wait(const struct resolver *resolver, const struct in6_addr *addr)
+{
+    const struct resolver_addr *ra;
+
+    HMAP_FOR_EACH_WITH_HASH (ra, node, hash_addr(addr), &resolver->addrs) {
+        if (ipv6_addr_equals(&ra->addr, addr)) {
+            return ra->wait;
+        }
+    }
+    return NULL;
+}
+
+/* There are news about 'addr'. */
+void
+resolver_wake(struct resolver *resolver, const struct in6_addr *addr)
+{
+    struct resolver_wait *wait;
+
+    while ((wait = find_wait(resolver, addr)) != NULL) {
+        make_ready(resolver, wait);
+    }
+}
+
+/* There are news that may be about any address. */
+void
+resolver_wake_all(struct resolver *resolver)
+{
+    struct resolver_wait *wait;
+
+    LIST_FOR_EACH_SAFE (wait, node, &resolver->waits) {
+        make_ready(resolver, wait);
+    }
+}
+
+/* Appends to 'list' the "struct resolver_wait"s that are to be tried again,
+ * which do not wait in 'resolver' any more. */
+void
+resolver_take_ready(struct resolver *resolver, struct ovs_list *list)
+{
+    resolver->n -= ovs_list_size(&resolver->ready);
+    ovs_list_push_back_all(list, &resolver->ready);
+}
+
+/* Appends to 'list' the "struct resolver_wait"s that have waited until 'now'
+ * in vain, which do not wait in 'resolver' any more. */
+void
+resolver_expire(struct resolver *resolver, long long int now,
+                struct ovs_list *list)
+{
+    struct resolver_wait *wait;
+
+    LIST_FOR_EACH_SAFE (wait, node, &resolver->waits) {
+        if (wait->expires > now) {
+            break;
+        }
+        remove_wait(resolver, wait);
+        ovs_list_push_back(list, &wait->node);
+        resolver->n--;
+    }
+}
+
+/* Returns when to call resolver_expire(), or LLONG_MIN if some are ready to be
+ * tried again, or LLONG_MAX. */
+long long int
+resolver_next_event(const struct resolver *resolver)
+{
+    return (!ovs_list_is_empty(&resolver->ready) ? LLONG_MIN
+            : ovs_list_is_empty(&resolver->waits) ? LLONG_MAX
+            : CONTAINER_OF(ovs_list_front(&resolver->waits),
+                           struct resolver_wait, node)->expires);
+}

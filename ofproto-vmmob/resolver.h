@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#ifndef VMMOB_RESOLVER_H
+#define VMMOB_RESOLVER_H 1
+
+/* Packets that wait for an answer
+ * ===============================
+ *
+ * Each waits for news about one or two addresses, home or mobile ones: whose
+ * they are, and how to get there.  It is tried again when there are such news,
+ * and only then; or it expires.
+ *
+ * Not thread-safe; times are in ms. */
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "openvswitch/hmap.h"
+#include "openvswitch/list.h"
+
+/* Most packets that wait. */
+#define RESOLVER_MAX 256
+
+/* A packet that waits, embedded in what the user has of it. */
+struct resolver_wait {
+    struct ovs_list node;       /* In 'waits' or 'ready' of the resolver.  The
+                                 * user may use it while it has the packet. */
+    struct resolver_addr {
+        struct hmap_node node;  /* In 'addrs' of the resolver. */
+        struct in6_addr addr;   /* Unspecified: not used. */
+        struct resolver_wait *wait;
+    } addrs[2];
+    bool is_ready;              /* In 'ready'. */
+    long long int expires;
+};
+
+struct resolver {
+    struct ovs_list waits;      /* "struct resolver_wait"s, those which expire
+                                 * first at the front. */
+    struct ovs_list ready;      /* Those to try again now. */
+    struct hmap addrs;          /* "struct resolver_addr"s of 'waits'. */
+    size_t n;                   /* In 'waits' and 'ready'. */
+};
+
+void resolver_init(struct resolver *);
+void resolver_destroy(struct resolver *);
+
+bool resolver_wait(struct resolver *, struct resolver_wait *,
+                   const struct in6_addr *, const struct in6_addr *other,
+                   long long int expires);
+void resolver_add_ready(struct resolver *, struct resolver_wait *,
+                        long long int expires);
+void resolver_wake(struct resolver *, const struct in6_addr *);
+void resolver_wake_all(struct resolver *);
+void resolver_take_ready(struct resolver *, struct ovs_list *);
+void resolver_expire(struct resolver *, long long int now, struct ovs_list *);
+long long int resolver_next_event(const struct resolver *);
+
+#endif /* ofproto-vmmob/resolver.h */

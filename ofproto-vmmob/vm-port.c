@@ -1,0 +1,371 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include <config.h>
+
+#include "ofproto-vmmob/vm-port.h"
+
+#include "coverage.h"
+#include "hash.h"
+#include "netdev.h"
+#include "ofproto/ofproto-dpif.h"
+#include "ofproto-vmmob/bridge.h"
+#include "ofproto-vmmob/handover.h"
+#include "ofproto-vmmob/port-table.h"
+#include "ofproto-vmmob/punt.h"
+#include "ofproto-vmmob/rules.h"
+#include "openvswitch/vlog.h"
+#include "packets.h"
+#include "sset.h"
+#include "util.h"
+
+VLOG_DEFINE_THIS_MODULE(vmmob_vm_port);
+
+COVERAGE_DEFINE(vmmob_flood);
+COVERAGE_DEFINE(vmmob_misplaced);
+
+/* What the module looks at from an uplink, in packets a second and at once.
+ * Correspondents of all VMNs share it. */
+#define UPLINK_RATE 10000
+#define UPLINK_BURST 1024
+
+/* How long a port stays blocked after its flood has ended, in ms. */
+#define BLOCK_MS 3000
+
+/* Returns the VM port of 'b' with the given 'number', or NULL. */
+struct vmmob_vm_port *
+vm_port_find(const struct vmmob_bridge *b, ofp_port_t number)
+{
+    struct vmmob_vm_port *port;
+
+    HMAP_FOR_EACH_WITH_HASH (port, node, hash_int(ofp_to_u16(number), 0),
+                             &b->vm_ports) {
+        if (port->number == number) {
+            return port;
+        }
+    }
+    return NULL;
+}
+
+static void
+vm_port_destroy(struct vmmob_bridge *b, struct vmmob_vm_port *port,
+                long long int now)
+    OVS_REQUIRES(vmmob_mutex)
+{
+    handover_port_gone(b->handover, b->ofs, port->number, now);
+    b->past_forged += vmmob_count_forged(b, port);
+    b->past_blocked += vmmob_count_blocked(b, port);
+    b->past_refused += port->n_refused;
+    rules_update_port(b->rules, port->number, NULL);
+    rules_update_block(b->rules, port->number, false);
+    hmap_remove(&b->vm_ports, &port->node);
+    free(port->name);
+    free(port);
+}
+
+/* Returns what is known of 'port' of 'b', or NULL. */
+const struct vmmob_port *
+vm_port_row(const struct vmmob_bridge *b, const struct vmmob_vm_port *port)
+{
+    return port_table_find(&b->handover->ports, port->name);
+}
+
+/* Returns true if a VMN with address 'mac' may be at 'port' of 'b'. */
+bool
+vm_port_may_have(const struct vmmob_bridge *b,
+                 const struct vmmob_vm_port *port, const struct eth_addr mac)
+{
+    const struct vmmob_port *row = vm_port_row(b, port);
+
+    return !row || !row->n_macs || vmmob_port_has_mac(row, mac);
+}
+
+/* Returns the only VM port of 'b' that is said to be for the VMN with address
+ * 'mac', or OFPP_NONE if there is none, or more than one: then only the VMN
+ * itself can tell. */
+static ofp_port_t
+find_port_for_mac(const struct vmmob_bridge *b, const struct eth_addr mac)
+    OVS_REQUIRES(vmmob_mutex)
+{
+    const struct vmmob_vm_port *port;
+    ofp_port_t found = OFPP_NONE;
+
+    HMAP_FOR_EACH (port, node, &b->vm_ports) {
+        const struct vmmob_port *row = vm_port_row(b, port);
+
+        if (row && (vmmob_port_has_mac(row, mac)
+                    || (row->any
+                        && eth_addr_equals(row->attached_mac, mac)))) {
+            if (found != OFPP_NONE) {
+                return OFPP_NONE;
+            }
+            found = port->number;
+        }
+    }
+    return found;
+}
+
+/* Attaches 'vmn' to the VM port of 'b' that is said to be for it, if any. */
+static void
+reattach(struct vmmob_bridge *b, const struct handover_vmn *vmn,
+         long long int now)
+    OVS_REQUIRES(vmmob_mutex)
+{
+    ofp_port_t number = find_port_for_mac(b, vmn->row.key.mac);
+
+    if (number != OFPP_NONE) {
+        handover_attach(b->handover, b->ofs, &vmn->row.key, number, now);
+    }
+}
+
+/* 'row', which may be NULL, is what is known of 'port' of 'b': the VMN for
+ * which it was added is expected there.  If that is no news, then nothing
+ * happens unless 'again' is true. */
+static void
+expect(struct vmmob_bridge *b, struct vmmob_vm_port *port,
+       const struct vmmob_port *row, bool again, long long int now)
+    OVS_REQUIRES(vmmob_mutex)
+{
+    struct eth_addr mac = row ? row->attached_mac : eth_addr_zero;
+    bool is_news = !eth_addr_equals(mac, port->expected);
+    struct vmmob_key key = { .tenant = 0 };
+
+    if (is_news && !eth_addr_is_zero(port->expected)) {
+        key.mac = port->expected;
+        handover_unexpect(b->handover, b->ofs, &key, port->number, now);
+    }
+    port->expected = mac;
+    if ((is_news || again) && !eth_addr_is_zero(mac)) {
+        key.mac = mac;
+        handover_expect(b->handover, b->ofs, &key, port->number, now);
+    }
+}
+
+/* Puts in force what is known of the VM ports of 'b' whose names are in
+ * 'names', or of all if that is NULL. */
+void
+vm_ports_police(struct vmmob_bridge *b, const struct sset *names,
+                long long int now)
+{
+    struct handover_vmn *vmn;
+    struct vmmob_vm_port *port;
+    bool any = false;
+
+    HMAP_FOR_EACH (port, node, &b->vm_ports) {
+        if (!names || sset_contains(names, port->name)) {
+            const struct vmmob_port *row = vm_port_row(b, port);
+            bool policed = row && row->n_macs;
+
+            if (port->policed && !policed) {
+                port->n_forged += rules_count_forged(b->rules, port->number);
+            }
+            rules_update_port(b->rules, port->number, row);
+            port->policed = policed;
+            expect(b, port, row, !names, now);
+            any = true;
+        }
+    }
+    if (!any) {
+        return;
+    }
+
+    HMAP_FOR_EACH (vmn, node, &b->ofs->vmns) {
+        const struct eth_addr mac = vmn->row.key.mac;
+
+        if (vmn->state == HANDOVER_ATTACHED) {
+            port = vm_port_find(b, vmn->port);
+            if (port && !vm_port_may_have(b, port, mac)) {
+                COVERAGE_INC(vmmob_misplaced);
+                VLOG_WARN("bridge %s: VMN "ETH_ADDR_FMT" is at port %s, where "
+                          "it must not be", b->name, ETH_ADDR_ARGS(mac),
+                          port->name);
+                handover_detach(b->handover, b->ofs, &vmn->row.key, now);
+            }
+        }
+        if (vmn->state == HANDOVER_DETACHED) {
+            reattach(b, vmn, now);
+        }
+    }
+}
+
+/* 'number' is not the port of 'b' that it was.  The VMNs that were there may
+ * have been attached to what is there now already, or to another port. */
+void
+vm_ports_note_gone(struct vmmob_bridge *b, ofp_port_t number,
+                   long long int now)
+{
+    struct handover_vmn *vmn;
+
+    HMAP_FOR_EACH (vmn, node, &b->ofs->vmns) {
+        if (vmn->state == HANDOVER_ATTACHED && vmn->port == number) {
+            handover_detach(b->handover, b->ofs, &vmn->row.key, now);
+            reattach(b, vmn, now);
+        }
+    }
+}
+
+/* Has packets from the ports of 'b' be limited as 's' says. */
+static void
+configure_punt(const struct vmmob_bridge *b, const struct vmmob_settings *s)
+    OVS_REQUIRES(vmmob_mutex)
+{
+    size_t n = hmap_count(&b->vm_ports) + 1;
+    struct punt_port *ports = xmalloc(n * sizeof *ports);
+    const struct vmmob_vm_port *port;
+    size_t i = 0;
+
+    ports[i++] = (struct punt_port) {
+        .number = b->uplink, .uplink = true,
+        .rate = s->punt_rate ? UPLINK_RATE : 0, .burst = UPLINK_BURST,
+    };
+    HMAP_FOR_EACH (port, node, &b->vm_ports) {
+        ports[i++] = (struct punt_port) {
+            .number = port->number, .rate = s->punt_rate,
+            .burst = s->punt_burst,
+        };
+    }
+    punt_configure(&b->ofproto->uuid, ports, n);
+    free(ports);
+}
+
+/* Finds out which VM ports 'b' has. */
+void
+vm_ports_find(struct vmmob_bridge *b, const struct vmmob_settings *s,
+              long long int now)
+{
+    struct sset new = SSET_INITIALIZER(&new);
+    const struct ofport *ofport;
+    struct vmmob_vm_port *port;
+
+    HMAP_FOR_EACH (port, node, &b->vm_ports) {
+        port->marked = true;
+    }
+    HMAP_FOR_EACH (ofport, hmap_node, &b->ofproto->up.ports) {
+        const char *name = netdev_get_name(ofport->netdev);
+
+        if (ofport->ofp_port == OFPP_LOCAL || ofport->ofp_port == b->uplink) {
+            continue;
+        }
+
+        port = vm_port_find(b, ofport->ofp_port);
+        if (port && strcmp(port->name, name)) {
+            vm_port_destroy(b, port, now);
+            port = NULL;
+        }
+        if (!port) {
+            port = xzalloc(sizeof *port);
+            port->number = ofport->ofp_port;
+            port->name = xstrdup(name);
+            hmap_insert(&b->vm_ports, &port->node,
+                        hash_int(ofp_to_u16(port->number), 0));
+            sset_add(&new, name);
+        }
+        port->marked = false;
+    }
+    HMAP_FOR_EACH_SAFE (port, node, &b->vm_ports) {
+        if (port->marked) {
+            vm_port_destroy(b, port, now);
+        }
+    }
+
+    configure_punt(b, s);
+    vm_ports_police(b, &new, now);
+    sset_destroy(&new);
+}
+
+/* 'b' has no VM ports any more. */
+void
+vm_ports_forget(struct vmmob_bridge *b)
+{
+    struct vmmob_vm_port *port;
+
+    HMAP_FOR_EACH_POP (port, node, &b->vm_ports) {
+        free(port->name);
+        free(port);
+    }
+    punt_configure(&b->ofproto->uuid, NULL, 0);
+}
+
+unsigned long long int
+vmmob_count_forged(const struct vmmob_bridge *b,
+                   const struct vmmob_vm_port *port)
+{
+    return port->n_forged + rules_count_forged(b->rules, port->number);
+}
+
+unsigned long long int
+vmmob_count_blocked(const struct vmmob_bridge *b,
+                    const struct vmmob_vm_port *port)
+{
+    return port->n_blocked + rules_count_blocked(b->rules, port->number);
+}
+
+void
+vmmob_get_punt_stats(const struct vmmob_bridge *b, ofp_port_t port,
+                     struct fairq_stats *stats)
+{
+    punt_get_stats(&b->ofproto->uuid, port, stats);
+}
+
+/* Logs which VM ports of 'b' send forged frames. */
+void
+vm_ports_report_forged(struct vmmob_bridge *b)
+{
+    static struct vlog_rate_limit forged_rl = VLOG_RATE_LIMIT_INIT(5, 20);
+    struct vmmob_vm_port *port;
+
+    HMAP_FOR_EACH (port, node, &b->vm_ports) {
+        unsigned long long int n = vmmob_count_forged(b, port);
+
+        if (n > port->n_reported) {
+            VLOG_WARN_RL(&forged_rl, "bridge %s: dropped %llu frames at port "
+                         "%s, where the MAC address of the sender must not "
+                         "be (see external_ids:attached-mac and vmmob-mac of "
+                         "the interface)", b->name, n - port->n_reported,
+                         port->name);
+            port->n_reported = n;
+        }
+    }
+}
+
+/* Blocks those VM ports of 'b' that send so much which is too much that it
+ * costs others, and lets those through again that have stopped.
+ *
+ * What is too much is refused at little cost, but on the userspace datapath it
+ * takes the time of the thread that forwards for all: above all because each
+ * new sender needs a datapath flow of its own. */
+void
+vm_ports_block_floods(struct vmmob_bridge *b, long long int now)
+{
+    static struct vlog_rate_limit flood_rl = VLOG_RATE_LIMIT_INIT(5, 20);
+    size_t rate = b->ofs->settings.flood_rate;
+    struct vmmob_vm_port *port;
+
+    HMAP_FOR_EACH (port, node, &b->vm_ports) {
+        struct fairq_stats stats;
+
+        vmmob_get_punt_stats(b, port->number, &stats);
+        unsigned long long int n = (stats.n_limited + stats.n_overflow
+                                    + vmmob_count_forged(b, port)
+                                    + vmmob_count_blocked(b, port));
+        bool floods = (rate && n - port->n_excess
+                               > rate * VM_PORT_COUNT_MS / 1000);
+
+        port->n_excess = n;
+        if (floods) {
+            port->blocked_until = now + BLOCK_MS;
+        }
+        if (floods && !port->blocked) {
+            COVERAGE_INC(vmmob_flood);
+            VLOG_WARN_RL(&flood_rl, "bridge %s: blocking port %s, which "
+                         "floods; see vmmob-flood-rate", b->name, port->name);
+            rules_update_block(b->rules, port->number, true);
+            port->blocked = true;
+        } else if (port->blocked && (!rate || now >= port->blocked_until)) {
+            VLOG_INFO("bridge %s: port %s does not flood any more", b->name,
+                      port->name);
+            port->n_blocked = vmmob_count_blocked(b, port);
+            rules_update_block(b->rules, port->number, false);
+            port->blocked = false;
+        }
+    }
+}

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#ifndef VMMOB_VM_PORT_H
+#define VMMOB_VM_PORT_H 1
+
+/* VM ports
+ * ========
+ *
+ * All ports of a bridge but its uplink and its local port: who may be there,
+ * who is expected there, and which of them send too much.
+ *
+ * Guarded by vmmob_mutex.  Times are in ms. */
+
+#include <stdbool.h>
+
+#include "openvswitch/hmap.h"
+#include "openvswitch/ofp-port.h"
+#include "openvswitch/types.h"
+#include "ovs-thread.h"
+
+struct fairq_stats;
+struct handover_vmn;
+struct sset;
+struct vmmob_bridge;
+struct vmmob_port;
+struct vmmob_settings;
+
+extern struct ovs_mutex vmmob_mutex;
+
+/* A VM port of a bridge. */
+struct vmmob_vm_port {
+    struct hmap_node node;      /* In 'vm_ports' of its bridge, by 'number'. */
+    ofp_port_t number;
+    char *name;
+    bool marked;                /* While ports are looked for. */
+    bool policed;               /* There are rules for its MAC addresses. */
+    struct eth_addr expected;   /* The VMN for which it was added, all zeros if
+                                 * that is not known. */
+    bool blocked;               /* Everything from there is dropped... */
+    long long int blocked_until;    /* ...until then, in ms, or longer. */
+    unsigned long long int n_excess;    /* What was too much, when that was
+                                         * last counted. */
+
+    /* Statistics, since the port is there. */
+    unsigned long long int n_forged;    /* Frames with another sender that
+                                         * reached the module, or were dropped
+                                         * by rules that are gone. */
+    unsigned long long int n_reported;  /* How many forged ones were logged. */
+    unsigned long long int n_refused;   /* Frames of VMNs over the limit. */
+    long long int refused;      /* When the last of these was, in ms. */
+    unsigned long long int n_blocked;   /* Dropped while it was blocked
+                                         * before. */
+};
+
+struct vmmob_vm_port *vm_port_find(const struct vmmob_bridge *, ofp_port_t)
+    OVS_REQUIRES(vmmob_mutex);
+const struct vmmob_port *vm_port_row(const struct vmmob_bridge *,
+                                     const struct vmmob_vm_port *)
+    OVS_REQUIRES(vmmob_mutex);
+bool vm_port_may_have(const struct vmmob_bridge *,
+                      const struct vmmob_vm_port *, const struct eth_addr)
+    OVS_REQUIRES(vmmob_mutex);
+
+/* All of a bridge. */
+void vm_ports_find(struct vmmob_bridge *, const struct vmmob_settings *,
+                   long long int now) OVS_REQUIRES(vmmob_mutex);
+void vm_ports_forget(struct vmmob_bridge *) OVS_REQUIRES(vmmob_mutex);
+void vm_ports_police(struct vmmob_bridge *, const struct sset *names,
+                     long long int now) OVS_REQUIRES(vmmob_mutex);
+void vm_ports_note_gone(struct vmmob_bridge *, ofp_port_t, long long int now)
+    OVS_REQUIRES(vmmob_mutex);
+void vm_ports_report_forged(struct vmmob_bridge *) OVS_REQUIRES(vmmob_mutex);
+void vm_ports_block_floods(struct vmmob_bridge *, long long int now)
+    OVS_REQUIRES(vmmob_mutex);
+
+/* Floods are to be looked for this often. */
+#define VM_PORT_COUNT_MS 1000
+
+/* Statistics. */
+unsigned long long int vmmob_count_forged(const struct vmmob_bridge *,
+                                          const struct vmmob_vm_port *)
+    OVS_REQUIRES(vmmob_mutex);
+unsigned long long int vmmob_count_blocked(const struct vmmob_bridge *,
+                                           const struct vmmob_vm_port *)
+    OVS_REQUIRES(vmmob_mutex);
+void vmmob_get_punt_stats(const struct vmmob_bridge *, ofp_port_t,
+                          struct fairq_stats *)
+    OVS_REQUIRES(vmmob_mutex);
+
+#endif /* ofproto-vmmob/vm-port.h */
