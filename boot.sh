@@ -238,7 +238,7 @@ check() {
 }
 
 check_style() {
-    run checkpatch "Checking coding style" make checkpatch &&
+    run style "Checking coding style" make style &&
         run clang "Checking our files with clang" make clang-check
 }
 

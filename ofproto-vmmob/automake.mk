@@ -60,7 +60,7 @@ ofproto_libofproto_la_SOURCES += \
 	ofproto-vmmob/watch.c \
 	ofproto-vmmob/watch.h
 
-# Called from Open vSwitch's own code in lib/.
+# Just for ovs-vswitchd.
 lib_libopenvswitch_la_SOURCES += \
 	lib/vmmob-csum.c \
 	lib/vmmob-csum.h
@@ -175,7 +175,8 @@ TESTSUITE_AT += \
 	tests/vmmob-lib.at \
 	tests/vmmob-libvirt.at \
 	tests/vmmob-peer.at \
-	tests/vmmob-sim.at
+	tests/vmmob-sim.at \
+	tests/vmmob-suite.at
 VMMOB_PYFILES = \
 	tests/vmmob-frame.py \
 	tests/vmmob-metrics.py \
