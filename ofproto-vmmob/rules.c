@@ -81,12 +81,17 @@ static const struct eth_addr multicast_bit = ETH_ADDR_C(01,00,00,00,00,00);
 
 static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 20);
 
-/* A rule that is installed, or is to be. */
+/* A rule that an owner wants. */
 struct rule_spec {
     uint8_t table_id;
     int priority;
     struct minimatch match;
     struct ofpbuf ofpacts;
+
+    /* If it is in the list of a "struct rule_set". */
+    const struct owner *owner;
+    struct rule_slot *slot;     /* Which 'node' is in. */
+    struct ovs_list node;       /* In 'specs' of 'slot'. */
 };
 
 struct rule_list {
@@ -130,6 +135,23 @@ struct ofs_pools {
     size_t n;
 };
 
+/* A place for a rule in the bridge.  Several owners may want a rule with the
+ * same match: then that of the first owner by owner_compare() is in force, and
+ * when it goes, that of the next, whatever the order of events. */
+struct rule_slot {
+    struct hmap_node node;      /* In 'slots' of its struct rules. */
+    uint8_t table_id;
+    int priority;
+    struct minimatch match;
+    struct ovs_list specs;      /* Contains "struct rule_spec"s, in order of
+                                 * their owners. */
+    struct ovs_list touched;    /* In 'touched' of its struct rules while
+                                 * 'specs' may not be what is installed;
+                                 * otherwise empty. */
+    bool installed;
+    struct ofpbuf ofpacts;      /* Of the rule, if 'installed'. */
+};
+
 /* Most changes to make at once: others that change flow tables wait for
  * that. */
 #define MAX_FLOW_MODS 512
@@ -137,7 +159,9 @@ struct ofs_pools {
 struct rules {
     struct ofproto *ofproto;
     struct hmap sets;           /* Contains "struct rule_set"s. */
-    size_t n_rules;
+    struct hmap slots;          /* Contains "struct rule_slot"s. */
+    size_t n_rules;             /* Those of them that are wanted. */
+    struct ovs_list touched;    /* Those of them to look at. */
     struct vmmob_prefix_set pools;  /* IPv4 pools of other OFSs. */
     struct hmap ofss;           /* Contains "struct ofs_pools"s. */
 
@@ -176,15 +200,14 @@ static struct ofpbuf *add(struct rule_list *, uint8_t table_id, int priority,
                           const struct match *);
 static bool get_stats(const struct rules *, const struct rule_spec *,
                       struct pkt_stats *, long long int *used);
-static void remove_unwanted(struct rules *, const struct owner *,
-                            const struct rule_list *wanted);
-static void install_wanted(struct rules *, const struct owner *,
-                           struct rule_list *wanted);
 static void update(struct rules *, const struct owner *,
                    struct rule_list *wanted);
 static void count_exact(struct rules *, const struct rule_list *, int sign);
-static void put_flow_mod(struct rules *, const struct rule_spec *,
-                         int command);
+static void touch(struct rules *, const struct rule_spec *);
+static void settle(struct rules *, struct rule_slot *);
+static void slot_destroy(struct rules *, struct rule_slot *);
+static void put_flow_mod(struct rules *, const struct rule_slot *,
+                         const struct ofpbuf *ofpacts);
 static void note_changed(struct rules *, ovs_be32 addr);
 static void rule_list_destroy(struct rule_list *);
 
@@ -197,6 +220,8 @@ rules_create(struct ofproto *ofproto)
 
     rules->ofproto = ofproto;
     hmap_init(&rules->sets);
+    hmap_init(&rules->slots);
+    ovs_list_init(&rules->touched);
     vmmob_prefix_set_init(&rules->pools);
     hmap_init(&rules->ofss);
     return rules;
@@ -208,21 +233,25 @@ void
 rules_destroy(struct rules *rules, bool delete_flows)
 {
     if (rules) {
+        struct rule_slot *slot;
         struct rule_set *set;
 
         HMAP_FOR_EACH_POP (set, node, &rules->sets) {
-            for (size_t i = 0; delete_flows && i < set->list.n; i++) {
-                put_flow_mod(rules, &set->list.specs[i],
-                             OFPFC_DELETE_STRICT);
-            }
             rule_list_destroy(&set->list);
             free(set);
+        }
+        HMAP_FOR_EACH_SAFE (slot, node, &rules->slots) {
+            if (delete_flows && slot->installed) {
+                put_flow_mod(rules, slot, NULL);
+            }
+            slot_destroy(rules, slot);
         }
         if (delete_flows) {
             rules_commit(rules);
         }
         forget_flow_mods(rules);
         hmap_destroy(&rules->sets);
+        hmap_destroy(&rules->slots);
 
         struct ofs_pools *op;
         HMAP_FOR_EACH_POP (op, node, &rules->ofss) {
@@ -245,12 +274,43 @@ rules_are_narrow(const struct rules *rules)
     return !rules->broad;
 }
 
+/* Finds out what is to be done so that the rule in 'slot' is the one that is
+ * wanted. */
+static void
+settle(struct rules *rules, struct rule_slot *slot)
+{
+    if (ovs_list_is_empty(&slot->specs)) {
+        if (slot->installed) {
+            put_flow_mod(rules, slot, NULL);
+        }
+        slot_destroy(rules, slot);
+        return;
+    }
+
+    const struct rule_spec *spec = CONTAINER_OF(ovs_list_front(&slot->specs),
+                                                struct rule_spec, node);
+    if (!slot->installed || !ofpbuf_equal(&slot->ofpacts, &spec->ofpacts)) {
+        put_flow_mod(rules, slot, &spec->ofpacts);
+        ofpbuf_clear(&slot->ofpacts);
+        ofpbuf_put(&slot->ofpacts, spec->ofpacts.data, spec->ofpacts.size);
+        slot->installed = true;
+    }
+}
+
 /* Makes the changes that the functions below have found to be necessary.
  * Returns true if there were any. */
 bool
 rules_commit(struct rules *rules)
 {
     enum ofperr errors[MAX_FLOW_MODS];
+    struct rule_slot *slot;
+
+    LIST_FOR_EACH_SAFE (slot, touched, &rules->touched) {
+        ovs_list_remove(&slot->touched);
+        ovs_list_init(&slot->touched);
+        settle(rules, slot);
+    }
+
     bool any = rules->n_mods > 0;
 
     for (size_t done = 0; done < rules->n_mods; done += MAX_FLOW_MODS) {
@@ -382,21 +442,13 @@ void
 rules_update_vmns(struct rules *rules, const struct rules_context *ctx,
                   const struct vmmob_key *keys, size_t n)
 {
-    struct rule_list *wanted = xcalloc(n, sizeof *wanted);
-
-    /* First all removals: an address may go from one VMN to another. */
     for (size_t i = 0; i < n; i++) {
         struct owner owner = { .type = OWNER_VMN, .vmn = keys[i] };
+        struct rule_list wanted = { .n = 0 };
 
-        vmn_rules(ctx, &keys[i], &wanted[i]);
-        remove_unwanted(rules, &owner, &wanted[i]);
+        vmn_rules(ctx, &keys[i], &wanted);
+        update(rules, &owner, &wanted);
     }
-    for (size_t i = 0; i < n; i++) {
-        struct owner owner = { .type = OWNER_VMN, .vmn = keys[i] };
-
-        install_wanted(rules, &owner, &wanted[i]);
-    }
-    free(wanted);
 }
 
 /* Installs the rules that let only those MAC addresses into 'port' that 'row'
@@ -585,7 +637,7 @@ get_stats(const struct rules *rules, const struct rule_spec *spec,
     return rule != NULL;
 }
 
-/* Returns the number of rules installed. */
+/* Returns the number of rules installed, or about to be. */
 size_t
 rules_count(const struct rules *rules)
 {
@@ -1232,6 +1284,26 @@ owner_equals(const struct owner *a, const struct owner *b)
             && vmmob_key_equals(&a->vmn, &b->vmn));
 }
 
+/* Returns a negative value if 'a' comes before 'b', so that of two rules with
+ * the same match, that of 'a' is in force.  Of two VMNs with one home address,
+ * that is the one by vmmob_table_find_by_hoa(). */
+static int
+owner_compare(const struct owner *a, const struct owner *b)
+{
+    if (a->type != b->type) {
+        return a->type < b->type ? -1 : 1;
+    }
+
+    int cmp = vmmob_key_compare(&a->vmn, &b->vmn);
+    if (!cmp) {
+        cmp = ofp_to_u16(a->port) - ofp_to_u16(b->port);
+    }
+    if (!cmp) {
+        cmp = memcmp(&a->pool.addr, &b->pool.addr, sizeof a->pool.addr);
+    }
+    return cmp ? cmp : a->pool.plen - b->pool.plen;
+}
+
 static struct rule_set *
 find_set(const struct rules *rules, const struct owner *owner)
 {
@@ -1261,64 +1333,109 @@ find_spec(const struct rule_list *list, const struct rule_spec *spec)
     return NULL;
 }
 
+/* Makes 'spec' one of those that are wanted. */
 static void
-remove_unwanted(struct rules *rules, const struct owner *owner,
-                const struct rule_list *wanted)
+slot_add(struct rules *rules, struct rule_spec *spec)
 {
-    const struct rule_set *set = find_set(rules, owner);
+    uint32_t hash = minimatch_hash(&spec->match,
+                                   (spec->table_id << 16) + spec->priority);
+    struct rule_slot *slot, *found = NULL;
+    struct rule_spec *next;
 
-    for (size_t i = 0; set && i < set->list.n; i++) {
-        if (!find_spec(wanted, &set->list.specs[i])) {
-            put_flow_mod(rules, &set->list.specs[i], OFPFC_DELETE_STRICT);
+    HMAP_FOR_EACH_WITH_HASH (slot, node, hash, &rules->slots) {
+        if (slot->table_id == spec->table_id
+            && slot->priority == spec->priority
+            && minimatch_equal(&slot->match, &spec->match)) {
+            found = slot;
+            break;
         }
     }
+    if (!found) {
+        found = xzalloc(sizeof *found);
+        found->table_id = spec->table_id;
+        found->priority = spec->priority;
+        minimatch_clone(&found->match, &spec->match);
+        ovs_list_init(&found->specs);
+        ovs_list_init(&found->touched);
+        /* Not empty, as in add(). */
+        ofpbuf_init(&found->ofpacts, 64);
+        hmap_insert(&rules->slots, &found->node, hash);
+    }
+    rules->n_rules += ovs_list_is_empty(&found->specs);
+
+    struct ovs_list *before = &found->specs;
+    LIST_FOR_EACH (next, node, &found->specs) {
+        if (owner_compare(spec->owner, next->owner) < 0) {
+            before = &next->node;
+            break;
+        }
+    }
+    ovs_list_insert(before, &spec->node);
+    spec->slot = found;
 }
 
-/* Takes ownership of what is in 'wanted'. */
+/* 'spec' is not wanted any more. */
 static void
-install_wanted(struct rules *rules, const struct owner *owner,
-               struct rule_list *wanted)
+slot_remove(struct rules *rules, struct rule_spec *spec)
 {
-    struct rule_set *set = find_set(rules, owner);
-
-    for (size_t i = 0; i < wanted->n; i++) {
-        const struct rule_spec *spec = &wanted->specs[i];
-        const struct rule_spec *old = set ? find_spec(&set->list, spec) : NULL;
-
-        if (!old || !ofpbuf_equal(&old->ofpacts, &spec->ofpacts)) {
-            put_flow_mod(rules, spec, OFPFC_ADD);
-        }
-    }
-
-    count_exact(rules, wanted, 1);
-    if (set) {
-        rules->n_rules -= set->list.n;
-        count_exact(rules, &set->list, -1);
-        rule_list_destroy(&set->list);
-        if (!wanted->n) {
-            hmap_remove(&rules->sets, &set->node);
-            free(set);
-            rule_list_destroy(wanted);
-            return;
-        }
-    } else if (wanted->n) {
-        set = xzalloc(sizeof *set);
-        set->owner = *owner;
-        hmap_insert(&rules->sets, &set->node, owner_hash(owner));
-    } else {
-        return;
-    }
-    set->list = *wanted;
-    rules->n_rules += set->list.n;
-    memset(wanted, 0, sizeof *wanted);
+    ovs_list_remove(&spec->node);
+    rules->n_rules -= ovs_list_is_empty(&spec->slot->specs);
 }
 
+static void
+slot_destroy(struct rules *rules, struct rule_slot *slot)
+{
+    hmap_remove(&rules->slots, &slot->node);
+    ovs_list_remove(&slot->touched);
+    minimatch_destroy(&slot->match);
+    ofpbuf_uninit(&slot->ofpacts);
+    free(slot);
+}
+
+/* Makes 'wanted', whose contents it takes, the rules that 'owner' wants. */
 static void
 update(struct rules *rules, const struct owner *owner,
        struct rule_list *wanted)
 {
-    remove_unwanted(rules, owner, wanted);
-    install_wanted(rules, owner, wanted);
+    struct rule_set *set = find_set(rules, owner);
+    struct rule_list old;
+
+    if (!set) {
+        if (!wanted->n) {
+            return;
+        }
+        set = xzalloc(sizeof *set);
+        set->owner = *owner;
+        hmap_insert(&rules->sets, &set->node, owner_hash(owner));
+    }
+    old = set->list;
+    set->list = *wanted;
+    memset(wanted, 0, sizeof *wanted);
+
+    for (size_t i = 0; i < set->list.n; i++) {
+        struct rule_spec *spec = &set->list.specs[i];
+        const struct rule_spec *other = find_spec(&old, spec);
+
+        spec->owner = &set->owner;
+        slot_add(rules, spec);
+        if (!other || !ofpbuf_equal(&other->ofpacts, &spec->ofpacts)) {
+            touch(rules, spec);
+        }
+    }
+    for (size_t i = 0; i < old.n; i++) {
+        slot_remove(rules, &old.specs[i]);
+        if (!find_spec(&set->list, &old.specs[i])) {
+            touch(rules, &old.specs[i]);
+        }
+    }
+    count_exact(rules, &set->list, 1);
+    count_exact(rules, &old, -1);
+    rule_list_destroy(&old);
+    if (!set->list.n) {
+        rule_list_destroy(&set->list);
+        hmap_remove(&rules->sets, &set->node);
+        free(set);
+    }
 }
 
 enum { SOURCE, DESTINATION };
@@ -1353,30 +1470,13 @@ count_exact(struct rules *rules, const struct rule_list *list, int sign)
     }
 }
 
-/* Has rules_commit() add the rule 'spec', or delete it. */
+/* Has rules_commit() look at the slot of 'spec', which is wanted only now, or
+ * not any more. */
 static void
-put_flow_mod(struct rules *rules, const struct rule_spec *spec, int command)
+touch(struct rules *rules, const struct rule_spec *spec)
 {
-    if (rules->n_mods >= rules->allocated_mods) {
-        rules->mods = x2nrealloc(rules->mods, &rules->allocated_mods,
-                                 sizeof *rules->mods);
-    }
-
-    struct ofputil_flow_mod *fm = &rules->mods[rules->n_mods++];
-    *fm = (struct ofputil_flow_mod) {
-        .priority = spec->priority,
-        .table_id = spec->table_id,
-        .command = command,
-        .buffer_id = UINT32_MAX,
-        .out_port = OFPP_ANY,
-        .out_group = OFPG_ANY,
-        .flags = OFPUTIL_FF_HIDDEN_FIELDS | OFPUTIL_FF_NO_READONLY,
-        .ofpacts = xmemdup(spec->ofpacts.data, spec->ofpacts.size),
-        .ofpacts_len = spec->ofpacts.size,
-    };
-    minimatch_clone(&fm->match, &spec->match);
-
     bool narrow = false;
+
     for (int which = SOURCE; which <= DESTINATION; which++) {
         if (is_exact(spec, which)) {
             note_changed(rules,
@@ -1388,6 +1488,35 @@ put_flow_mod(struct rules *rules, const struct rule_spec *spec, int command)
         }
     }
     rules->broad |= !narrow;
+    if (ovs_list_is_empty(&spec->slot->touched)) {
+        ovs_list_push_back(&rules->touched, &spec->slot->touched);
+    }
+}
+
+/* Has rules_commit() install a rule in 'slot', with 'ofpacts', or delete it if
+ * that is NULL. */
+static void
+put_flow_mod(struct rules *rules, const struct rule_slot *slot,
+             const struct ofpbuf *ofpacts)
+{
+    if (rules->n_mods >= rules->allocated_mods) {
+        rules->mods = x2nrealloc(rules->mods, &rules->allocated_mods,
+                                 sizeof *rules->mods);
+    }
+
+    struct ofputil_flow_mod *fm = &rules->mods[rules->n_mods++];
+    *fm = (struct ofputil_flow_mod) {
+        .priority = slot->priority,
+        .table_id = slot->table_id,
+        .command = ofpacts ? OFPFC_ADD : OFPFC_DELETE_STRICT,
+        .buffer_id = UINT32_MAX,
+        .out_port = OFPP_ANY,
+        .out_group = OFPG_ANY,
+        .flags = OFPUTIL_FF_HIDDEN_FIELDS | OFPUTIL_FF_NO_READONLY,
+        .ofpacts = ofpacts ? xmemdup(ofpacts->data, ofpacts->size) : NULL,
+        .ofpacts_len = ofpacts ? ofpacts->size : 0,
+    };
+    minimatch_clone(&fm->match, &slot->match);
 }
 
 static void

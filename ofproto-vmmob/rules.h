@@ -10,8 +10,11 @@
  * ofproto-vmmob/handover.h for one owner at a time (the OFS itself, pools of
  * other OFSs, or a VMN), compared with what that owner has, and just the
  * difference is installed, by rules_commit().  There are O(local + active
- * remote) rules, and as many as it takes to name the pools of other OFSs; never
- * one for each pair of VMNs.
+ * remote) rules, and as many as it takes to name the pools of other OFSs;
+ * never one for each pair of VMNs.
+ *
+ * Several owners may want the same rule.  It stays until none does, and the
+ * actions are always those of the same one of them.
  *
  * Guarded by vmmob_mutex, like all but the queue. */
 
