@@ -145,6 +145,40 @@ vmmob_text_table_steal(struct vmmob_text_table *table)
 
 /* JSON. */
 
+/* Starts an array at the end of 's'. */
+void
+vmmob_json_array_begin(struct vmmob_json_array *array, struct ds *s)
+{
+    *array = (struct vmmob_json_array) { .s = s, .empty = true };
+    ds_put_char(s, '[');
+}
+
+/* Adds 'json' to 'array'.  Takes ownership of it. */
+void
+vmmob_json_array_add(struct vmmob_json_array *array, struct json *json)
+{
+    char *text = json_to_string(json, JSSF_PRETTY | JSSF_SORT);
+    char *save_ptr = NULL;
+    bool first = true;
+
+    json_destroy(json);
+    ds_put_cstr(array->s, array->empty ? "\n  " : ",\n  ");
+    for (char *line = strtok_r(text, "\n", &save_ptr); line;
+         line = strtok_r(NULL, "\n", &save_ptr)) {
+        ds_put_format(array->s, "%s%s", first ? "" : "\n  ", line);
+        first = false;
+    }
+    free(text);
+    array->empty = false;
+}
+
+/* Ends 'array'. */
+void
+vmmob_json_array_end(struct vmmob_json_array *array)
+{
+    ds_put_char(array->s, ']');
+}
+
 /* Sets the member 'name' of 'object' to 'value'. */
 void
 vmmob_json_put_integer(struct json *object, const char *name,

@@ -20,6 +20,7 @@
 #include "openvswitch/types.h"
 #include "svec.h"
 
+struct ds;
 struct json;
 struct unixctl_conn;
 struct vmmob_vmn;
@@ -51,6 +52,18 @@ void vmmob_text_table_put(struct vmmob_text_table *, const char *format, ...)
 void vmmob_text_table_put_addr(struct vmmob_text_table *,
                                const struct in6_addr *);
 char *vmmob_text_table_steal(struct vmmob_text_table *);
+
+/* An array of JSON that is written piece by piece, so that there is never more
+ * than one element of it as a tree.  The text is what json_to_string() with
+ * JSSF_PRETTY | JSSF_SORT gives. */
+struct vmmob_json_array {
+    struct ds *s;               /* Where to append it. */
+    bool empty;                 /* Has no elements yet. */
+};
+
+void vmmob_json_array_begin(struct vmmob_json_array *, struct ds *);
+void vmmob_json_array_add(struct vmmob_json_array *, struct json *);
+void vmmob_json_array_end(struct vmmob_json_array *);
 
 /* Members of JSON objects. */
 void vmmob_json_put_integer(struct json *, const char *name, long long int);

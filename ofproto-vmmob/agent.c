@@ -207,14 +207,26 @@ agent_send_stats(struct agent *agent, struct vmmob_stats *stats)
     send_msg(agent, &msg);
 }
 
-const char *
+enum agent_status
 agent_get_status(const struct agent *agent)
 {
-    return (!agent->listens ? "not connected"
-            : !agent->listener ? "cannot listen"
-            : !agent->rpc ? "not connected"
-            : !agent->synced ? "synchronizing"
-            : "connected");
+    return (agent->listens && !agent->listener ? AGENT_CANNOT_LISTEN
+            : !agent->rpc ? AGENT_NOT_CONNECTED
+            : !agent->synced ? AGENT_SYNCHRONIZING
+            : AGENT_CONNECTED);
+}
+
+/* Returns the name of 'status', a static string. */
+const char *
+agent_status_to_string(enum agent_status status)
+{
+    switch (status) {
+    case AGENT_CANNOT_LISTEN: return "cannot listen";
+    case AGENT_NOT_CONNECTED: return "not connected";
+    case AGENT_SYNCHRONIZING: return "synchronizing";
+    case AGENT_CONNECTED: return "connected";
+    default: OVS_NOT_REACHED();
+    }
 }
 
 /* Sends 'update' in pieces of a reasonable size. */

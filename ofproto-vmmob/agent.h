@@ -14,6 +14,15 @@ struct handover;
 struct vmmob_msg;
 struct vmmob_stats;
 
+enum agent_status {
+    AGENT_CANNOT_LISTEN,
+    AGENT_NOT_CONNECTED,
+    AGENT_SYNCHRONIZING,        /* It has not told yet what is known. */
+    AGENT_CONNECTED,
+};
+
+const char *agent_status_to_string(enum agent_status);
+
 struct agent *agent_create(void);
 void agent_destroy(struct agent *);
 
@@ -26,6 +35,6 @@ void agent_wait(struct agent *);
 bool agent_send(struct agent *, const struct vmmob_msg *update);
 bool agent_wants_stats(const struct agent *);
 void agent_send_stats(struct agent *, struct vmmob_stats *);
-const char *agent_get_status(const struct agent *);
+enum agent_status agent_get_status(const struct agent *);
 
 #endif /* ofproto-vmmob/agent.h */

@@ -35,6 +35,8 @@ ofproto_libofproto_la_SOURCES += \
 	ofproto-vmmob/agent.h \
 	ofproto-vmmob/bridge.c \
 	ofproto-vmmob/bridge.h \
+	ofproto-vmmob/bridge-list.c \
+	ofproto-vmmob/bridge-list.h \
 	ofproto-vmmob/effects.c \
 	ofproto-vmmob/effects.h \
 	ofproto-vmmob/gateway.c \
@@ -45,6 +47,8 @@ ofproto_libofproto_la_SOURCES += \
 	ofproto-vmmob/output.h \
 	ofproto-vmmob/packet.c \
 	ofproto-vmmob/packet.h \
+	ofproto-vmmob/problems.c \
+	ofproto-vmmob/problems.h \
 	ofproto-vmmob/punt.c \
 	ofproto-vmmob/punt.h \
 	ofproto-vmmob/refresh.c \
@@ -53,6 +57,10 @@ ofproto_libofproto_la_SOURCES += \
 	ofproto-vmmob/rules.h \
 	ofproto-vmmob/show.c \
 	ofproto-vmmob/show.h \
+	ofproto-vmmob/show-rows.c \
+	ofproto-vmmob/show-rows.h \
+	ofproto-vmmob/stats.c \
+	ofproto-vmmob/stats.h \
 	ofproto-vmmob/vm-port.c \
 	ofproto-vmmob/vm-port.h \
 	ofproto-vmmob/vmmob.c \

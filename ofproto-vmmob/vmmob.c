@@ -20,6 +20,8 @@
 #include "ofproto-vmmob/punt.h"
 #include "ofproto-vmmob/settings.h"
 #include "ofproto-vmmob/show.h"
+#include "ofproto-vmmob/show-rows.h"
+#include "ofproto-vmmob/stats.h"
 #include "ofproto-vmmob/vm-port.h"
 #include "ofproto-vmmob/watch.h"
 #include "openvswitch/poll-loop.h"
@@ -55,7 +57,7 @@ void
 vmmob_init(void)
 {
     punt_init();
-    show_init();
+    vmmob_show_init();
 }
 
 /* Stops the module.  What was published stays published, and what is in the
@@ -64,6 +66,7 @@ vmmob_init(void)
 void
 vmmob_exit(void)
 {
+    vmmob_show_rows_exit();
     if (!running) {
         return;
     }
@@ -151,6 +154,19 @@ vmmob_configured(void)
         ovs_mutex_unlock(&vmmob_mutex);
         punt_wake();
     }
+}
+
+/* To be called in each turn of the main loop. */
+void
+vmmob_run(void)
+{
+    vmmob_show_rows_run();
+}
+
+void
+vmmob_wait(void)
+{
+    vmmob_show_rows_wait();
 }
 
 /* 'ofproto' is about to be destroyed; 'del' is true if it is deleted for
@@ -375,21 +391,10 @@ vmmob_next_event(const struct vmmob *vmmob)
 static void
 send_stats(struct vmmob *vmmob)
 {
-    const struct moves *moves = &vmmob->moves;
     struct vmmob_stats stats;
 
     vmmob_stats_init(&stats);
-    show_get_stats(vmmob, &stats);
-    stats.values[VMMOB_STAT_APPEARED] = moves->n_by_kind[HANDOVER_APPEARED];
-    stats.values[VMMOB_STAT_CAME] = moves->n_by_kind[HANDOVER_CAME];
-    stats.values[VMMOB_STAT_WENT] = moves->n_by_kind[HANDOVER_WENT];
-    stats.values[VMMOB_STAT_PASSED] = moves->n_by_kind[HANDOVER_PASSED];
-    stats.values[VMMOB_STAT_REDIRECTED] = moves->n_redirected;
-    BUILD_ASSERT_DECL(sizeof stats.phases == sizeof moves->phases);
-    memcpy(stats.phases, moves->phases, sizeof stats.phases);
-    stats.values[VMMOB_STAT_QUEUED] = punt_count();
-    stats.values[VMMOB_STAT_HELD] = vmmob->resolver.n;
-    stats.values[VMMOB_STAT_KEPT] = vmmob->copies.n_packets;
+    vmmob_get_stats(vmmob, &stats);
     agent_send_stats(vmmob->agent, &stats);
     vmmob_stats_destroy(&stats);
 }

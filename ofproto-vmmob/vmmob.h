@@ -38,7 +38,11 @@
  *     and datapath flows.
  *   - bridge.[ch]: a bridge's settings, its record, and what is due at it.
  *   - packet.[ch]: what becomes of a packet that was punted.
- *   - show.[ch]: ovs-appctl vmmob/...
+ *   - bridge-list.[ch]: bridges and ports in the order in which the following
+ *     have them.
+ *   - problems.[ch], stats.[ch]: what is wrong; what is counted.
+ *   - show-rows.[ch], show.[ch]: ovs-appctl vmmob/...: commands that can show
+ *     very many rows, and the others.
  *   - vmmob.[ch]: the calls from Open vSwitch's own files, and the module's
  *     thread.
  *
@@ -59,6 +63,9 @@
  * ofproto_mutex; vmmob_mutex, the mutex of a ukey.  Whoever holds vmmob_mutex
  * must not wait for RCU, because the module's thread does not quiesce while it
  * waits for the mutex.
+ *
+ * As long as somebody asks for very many rows there is another thread, see
+ * show-rows.h.
  *
  * The thread is started when the first bridge is configured for VM mobility.
  * As long as none is, nothing is different from a switch without the module.
@@ -99,6 +106,8 @@ void vmmob_exit(void);
 void vmmob_configure(const char *bridge, const struct smap *other_config,
                      const struct smap *external_ids, struct eth_addr mac);
 void vmmob_configured(void);
+void vmmob_run(void);
+void vmmob_wait(void);
 void vmmob_ofproto_destruct(struct ofproto_dpif *, bool del);
 void vmmob_port_destruct(struct ofproto_dpif *, ofp_port_t);
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /* Tests of lib/vmmob-binding.c, lib/vmmob-csum.c, lib/vmmob-msg.c,
- * lib/vmmob-table.c, ofproto-vmmob/damping.c, ofproto-vmmob/flow-index.c,
- * ofproto-vmmob/handover.c, utilities/vmmobd-limits.c.
+ * lib/vmmob-reply.c, lib/vmmob-table.c, ofproto-vmmob/damping.c,
+ * ofproto-vmmob/flow-index.c, ofproto-vmmob/handover.c,
+ * utilities/vmmobd-limits.c.
  *
  * Tests that take a SEED do the same each time for the same SEED.  They print
  * the seed of the case that failed, with which, and 1 for the number of cases,
@@ -14,6 +15,7 @@
 #include "vmmob-csum.h"
 #include "vmmob-msg.h"
 #include "vmmob-prefix-set.h"
+#include "vmmob-reply.h"
 #include "vmmob-table.h"
 
 #include <inttypes.h>
@@ -3602,6 +3604,39 @@ test_moves(struct ovs_cmdl_context *ctx)
     moves_destroy(&moves);
 }
 
+/* Arrays that are written piece by piece are what they are in one piece. */
+static void
+test_reply(struct ovs_cmdl_context *ctx OVS_UNUSED)
+{
+    for (size_t n = 0; n < 4; n++) {
+        struct json *whole = json_array_create_empty();
+        struct ds s = DS_EMPTY_INITIALIZER;
+        struct vmmob_json_array array;
+        char *expected;
+
+        vmmob_json_array_begin(&array, &s);
+        for (size_t i = 0; i < n; i++) {
+            struct json *element = json_object_create();
+            struct json *inner = json_array_create_empty();
+
+            for (size_t j = 0; j < i; j++) {
+                json_array_add(inner, json_string_create("two\nlines, \"]\""));
+            }
+            json_object_put(element, "inner", inner);
+            json_object_put(element, "empty", json_object_create());
+            vmmob_json_put_integer(element, "i", i);
+            json_array_add(whole, json_deep_clone(element));
+            vmmob_json_array_add(&array, element);
+        }
+        vmmob_json_array_end(&array);
+        expected = json_to_string(whole, JSSF_PRETTY | JSSF_SORT);
+        ovs_assert(!strcmp(ds_cstr(&s), expected));
+        free(expected);
+        json_destroy(whole);
+        ds_destroy(&s);
+    }
+}
+
 static const struct ovs_cmdl_command commands[] = {
     { "compare", NULL, 0, 0, test_compare, OVS_RO },
     { "pairs", NULL, 0, 0, test_pairs, OVS_RO },
@@ -3624,6 +3659,7 @@ static const struct ovs_cmdl_command commands[] = {
     { "tail", "SEED N", 2, 2, test_tail, OVS_RO },
     { "resolver", "SEED N", 2, 2, test_resolver, OVS_RO },
     { "moves", "N", 1, 1, test_moves, OVS_RO },
+    { "reply", NULL, 0, 0, test_reply, OVS_RO },
     { NULL, NULL, 0, 0, NULL, OVS_RO },
 };
 

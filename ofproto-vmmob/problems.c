@@ -1,0 +1,341 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include <config.h>
+
+#include "ofproto-vmmob/problems.h"
+
+#include "ofproto-vmmob/agent.h"
+#include "ofproto-vmmob/bridge.h"
+#include "ofproto-vmmob/bridge-list.h"
+#include "ofproto-vmmob/handover.h"
+#include "ofproto-vmmob/module.h"
+#include "ofproto-vmmob/pool.h"
+#include "openvswitch/dynamic-string.h"
+#include "packets.h"
+#include "sset.h"
+#include "timeval.h"
+#include "util.h"
+#include "vmmob-problems.h"
+
+/* A pool of which less than one in so many addresses is free is nearly
+ * exhausted. */
+#define POOL_LOW 10
+
+/* How long a claim to another's home address is a problem, in ms. */
+#define CONFLICT_MS (10 * 60 * 1000)
+
+/* For so long, in ms, a VMN that was refused makes its full port a problem. */
+#define PORT_FULL_MS (10 * 60 * 1000)
+
+/* How long after its last answer the gateway is reported as silent, in ms. */
+#define GATEWAY_SILENT_MS (35 * 1000)
+
+static void get_agent_problem(const struct vmmob *, struct vmmob_problems *);
+static void get_stale_problem(const struct vmmob *, struct vmmob_problems *);
+static void bridge_get_error(const struct vmmob_bridge *,
+                             struct vmmob_problems *);
+static void bridge_get_gateway_problem(const struct vmmob_bridge *,
+                                       const struct handover_ofs *,
+                                       struct vmmob_problems *);
+static void bridge_get_pool_problem(const struct vmmob_bridge *,
+                                    const struct handover_ofs *,
+                                    struct vmmob_problems *);
+static void bridge_get_vmn_problems(const struct vmmob *,
+                                    const struct vmmob_bridge *,
+                                    const struct handover_ofs *,
+                                    struct vmmob_problems *);
+static void bridge_get_port_problems(const struct vmmob *,
+                                     const struct vmmob_bridge *,
+                                     const struct handover_ofs *,
+                                     struct vmmob_problems *);
+
+/* Adds to 'p' what is wrong now. */
+void
+vmmob_find_problems(const struct vmmob *vmmob, struct vmmob_problems *p)
+{
+    const struct vmmob_bridge **bridges = vmmob_sort_bridges(vmmob);
+
+    if (!hmap_is_empty(&vmmob->bridges)) {
+        get_agent_problem(vmmob, p);
+    }
+    get_stale_problem(vmmob, p);
+
+    for (size_t i = 0; i < hmap_count(&vmmob->bridges); i++) {
+        const struct vmmob_bridge *b = bridges[i];
+
+        if (b->error) {
+            bridge_get_error(b, p);
+        }
+        if (b->enabled) {
+            const struct handover_ofs *ofs = handover_find_ofs(vmmob->handover,
+                                                               b->id);
+
+            bridge_get_gateway_problem(b, ofs, p);
+            bridge_get_pool_problem(b, ofs, p);
+            bridge_get_vmn_problems(vmmob, b, ofs, p);
+            bridge_get_port_problems(vmmob, b, ofs, p);
+        }
+    }
+    free(bridges);
+}
+
+/* Returns true if the gateway of 'b' has answered, and does so no more. */
+bool
+vmmob_gateway_is_silent(const struct vmmob_bridge *b)
+{
+    return (b->gateway.next_probe != LLONG_MAX
+            && time_msec() - b->gateway.heard > GATEWAY_SILENT_MS);
+}
+
+/* Nobody needs the agent as long as there is no bridge. */
+static void
+get_agent_problem(const struct vmmob *vmmob, struct vmmob_problems *p)
+{
+    switch (agent_get_status(vmmob->agent)) {
+    case AGENT_CANNOT_LISTEN:
+        vmmob_problems_add(
+            p, VMMOB_PROBLEM_AGENT,
+            xstrdup("cannot listen for ovs-vmmobd, so nobody else hears of "
+                    "VMs here"),
+            xstrdup("see the log for the reason, and restart ovs-vswitchd "
+                    "when it is gone"));
+        break;
+
+    case AGENT_SYNCHRONIZING:
+        vmmob_problems_add(
+            p, VMMOB_PROBLEM_AGENT,
+            xstrdup("ovs-vmmobd has not told yet what is known"),
+            xstrdup("if this lasts, see \"ovs-appctl -t ovs-vmmobd "
+                    "vmmob/show\""));
+        break;
+
+    case AGENT_NOT_CONNECTED:
+        vmmob_problems_add(
+            p, VMMOB_PROBLEM_AGENT,
+            xstrdup("ovs-vmmobd is not connected, so other hypervisors do not "
+                    "hear of VMs here, nor this one of theirs"),
+            xstrdup("start ovs-vmmobd; if it runs, see \"ovs-appctl -t "
+                    "ovs-vmmobd vmmob/show\""));
+        break;
+
+    case AGENT_CONNECTED:
+        break;
+
+    default:
+        OVS_NOT_REACHED();
+    }
+}
+
+static void
+get_stale_problem(const struct vmmob *vmmob, struct vmmob_problems *p)
+{
+    struct sset sites = SSET_INITIALIZER(&sites);
+    const struct vmmob_ofs_entry *oe;
+    size_t n = 0;
+
+    HMAP_FOR_EACH (oe, node, vmmob_table_ofs_entries(vmmob->handover->table)) {
+        if (oe->ofs.stale) {
+            sset_add(&sites, oe->ofs.site[0] ? oe->ofs.site : "-");
+            n++;
+        }
+    }
+    if (n) {
+        char *names = sset_join(&sites, ", ", "");
+
+        vmmob_problems_add(
+            p, VMMOB_PROBLEM_STALE,
+            xasprintf("what is known of %"PRIuSIZE" OFSs of other "
+                      "hypervisors (site %s) may be out of date", n, names),
+            xstrdup("see \"ovs-appctl -t ovs-vmmobd vmmob/show\""));
+        free(names);
+    }
+    sset_destroy(&sites);
+}
+
+static void
+bridge_get_error(const struct vmmob_bridge *b, struct vmmob_problems *p)
+{
+    char *hint = (b->error_kind == VMMOB_PROBLEM_UPLINK
+                  ? xasprintf("add the interface to the bridge with "
+                              "\"ovs-vsctl add-port %s ...\", or name "
+                              "another one in other_config:vmmob-uplink",
+                              b->name)
+                  : b->error_kind == VMMOB_PROBLEM_TABLES
+                  ? xasprintf("have your controller use other tables, and "
+                              "remove the flows with \"ovs-ofctl del-flows "
+                              "%s table=...\"", b->name)
+                  : b->error_kind == VMMOB_PROBLEM_DATAPATH_ID
+                  ? xasprintf("give one of the two another one with "
+                              "\"ovs-vsctl set Bridge %s "
+                              "other_config:datapath-id=...\"", b->name)
+                  : xasprintf("put the setting right with \"ovs-vsctl set "
+                              "Bridge %s other_config:...\"; see vmmob(7)",
+                              b->name));
+
+    vmmob_problems_add(p, b->error_kind,
+                       xasprintf("bridge %s: %s%s", b->name, b->error,
+                                 b->enabled
+                                 ? "; the settings before stay in force"
+                                 : "; VM mobility is off"),
+                       hint);
+}
+
+static void
+bridge_get_gateway_problem(const struct vmmob_bridge *b,
+                           const struct handover_ofs *ofs,
+                           struct vmmob_problems *p)
+{
+    bool known = !eth_addr_is_zero(b->gateway.mac);
+
+    if (!known || vmmob_gateway_is_silent(b)) {
+        char *addr = vmmob_addr_to_string(&ofs->settings.gateway, "-");
+
+        vmmob_problems_add(
+            p, VMMOB_PROBLEM_GATEWAY,
+            xasprintf("bridge %s: the gateway %s does not answer ARP%s",
+                      b->name, addr,
+                      known ? " any more; its last MAC address stays in use"
+                      : ", so nothing can be sent to other networks"),
+            xasprintf("look for the cause on interface %s and at the gateway, "
+                      "correct other_config:vmmob-gateway, or, if it does not "
+                      "answer ARP probes, set "
+                      "other_config:vmmob-gateway-mac",
+                      ofs->settings.uplink));
+        free(addr);
+    }
+}
+
+static void
+bridge_get_pool_problem(const struct vmmob_bridge *b,
+                        const struct handover_ofs *ofs,
+                        struct vmmob_problems *p)
+{
+    static const char hint[] = "enlarge other_config:vmmob-pool, shorten "
+        "vmmob-quarantine, or use vmmob/release for VMs that are gone for "
+        "good";
+    size_t size = pool_size(ofs->pool);
+    size_t quarantined = pool_n_quarantined(ofs->pool);
+    size_t used = pool_n_taken(ofs->pool) + quarantined;
+    size_t needy = ovs_list_size(&ofs->needy);
+
+    if (needy && !handover_is_waiting(ofs)) {
+        vmmob_problems_add(
+            p, VMMOB_PROBLEM_POOL_EXHAUSTED,
+            xasprintf("bridge %s: the pool is exhausted: %"PRIuSIZE" VMNs "
+                      "have no mobile address, so they reach only VMNs at "
+                      "the same bridge", b->name, needy), xstrdup(hint));
+    } else if (used > size || size - used < DIV_ROUND_UP(size, POOL_LOW)) {
+        vmmob_problems_add(
+            p, VMMOB_PROBLEM_POOL_LOW,
+            xasprintf("bridge %s: the pool is nearly exhausted: %"PRIuSIZE" "
+                      "of %"PRIuSIZE" addresses are free, %"PRIuSIZE" are in "
+                      "quarantine", b->name, used > size ? 0 : size - used,
+                      size, quarantined), xstrdup(hint));
+    }
+}
+
+static void
+bridge_get_vmn_problems(const struct vmmob *vmmob,
+                        const struct vmmob_bridge *b,
+                        const struct handover_ofs *ofs,
+                        struct vmmob_problems *p)
+{
+    long long int now = time_msec();
+    const struct damping_record *r;
+
+    for (size_t i = 0; i < ofs->n_conflicts; i++) {
+        const struct handover_conflict *c = &ofs->conflicts[i];
+        const struct vmmob_vmn *owner
+            = vmmob_table_find_by_hoa(vmmob->handover->table, 0, &c->hoa);
+
+        if (owner && vmmob_key_equals(&owner->key, &c->owner)
+            && now - c->when < CONFLICT_MS) {
+            char *addr = vmmob_addr_to_string(&c->hoa, "-");
+
+            vmmob_problems_add(
+                p, VMMOB_PROBLEM_HOA_CONFLICT,
+                xasprintf("bridge %s: home address %s of VMN "ETH_ADDR_FMT" "
+                          "is claimed by "ETH_ADDR_FMT" at port %"PRIu32
+                          " as well, which is ignored", b->name, addr,
+                          ETH_ADDR_ARGS(c->owner.mac),
+                          ETH_ADDR_ARGS(c->claimant.mac), c->port),
+                xasprintf("give one of the two VMs another address, or, if "
+                          "the second one is right, use \"vmmob/release "
+                          ETH_ADDR_FMT"\" where the first one is",
+                          ETH_ADDR_ARGS(c->owner.mac)));
+            free(addr);
+        }
+    }
+    LIST_FOR_EACH (r, list_node, &ofs->damping.by_expiry) {
+        if (r->frozen) {
+            vmmob_problems_add(
+                p, VMMOB_PROBLEM_FROZEN,
+                xasprintf("bridge %s: VMN "ETH_ADDR_FMT" moved %"PRIuSIZE" "
+                          "times within %lld s, so it is not let move here "
+                          "for another %lld s", b->name,
+                          ETH_ADDR_ARGS(r->key.mac), r->n,
+                          (r->times[r->n - 1] - r->times[0]) / 1000,
+                          DIV_ROUND_UP(MAX(0, r->expires - now), 1000)),
+                xasprintf("see whether two VMs have this MAC address; if "
+                          "not, use \"vmmob/release "ETH_ADDR_FMT"\", and "
+                          "perhaps raise other_config:vmmob-max-moves",
+                          ETH_ADDR_ARGS(r->key.mac)));
+        }
+    }
+}
+
+static void
+bridge_get_port_problems(const struct vmmob *vmmob,
+                         const struct vmmob_bridge *b,
+                         const struct handover_ofs *ofs,
+                         struct vmmob_problems *p)
+{
+    const struct vmmob_vm_port **ports = vmmob_sort_vm_ports(b);
+    struct ds open = DS_EMPTY_INITIALIZER;
+    long long int now = time_msec();
+    size_t n_open = 0;
+
+    for (size_t i = 0; i < hmap_count(&b->vm_ports); i++) {
+        const struct vmmob_vm_port *port = ports[i];
+        const struct vmmob_port *row = port_table_find(&vmmob->handover->ports,
+                                                       port->name);
+        size_t n = handover_count_port(ofs, port->number);
+
+        if (port->blocked) {
+            vmmob_problems_add(
+                p, VMMOB_PROBLEM_PORT_BLOCKED,
+                xasprintf("bridge %s: port %s is blocked, because it floods",
+                          b->name, port->name),
+                xstrdup("see what that VM sends; if it is to, raise "
+                        "other_config:vmmob-flood-rate"));
+        }
+        if (ofs->settings.max_vmns && n >= ofs->settings.max_vmns
+            && port->n_refused && now < port->refused + PORT_FULL_MS) {
+            vmmob_problems_add(
+                p, VMMOB_PROBLEM_PORT_FULL,
+                xasprintf("bridge %s: port %s has %"PRIuSIZE" VMNs, and no "
+                          "more are taken there", b->name, port->name, n),
+                xstrdup("raise other_config:vmmob-max-vmns, or use "
+                        "vmmob/release for those that are gone"));
+        }
+        if ((!row || (!row->any && !row->n_macs))
+            && n_open++ < VMMOB_MAX_PROBLEMS_OF_KIND) {
+            ds_put_format(&open, "%s%s", n_open > 1 ? ", " : "", port->name);
+        }
+    }
+    free(ports);
+    if (n_open > VMMOB_MAX_PROBLEMS_OF_KIND) {
+        ds_put_cstr(&open, ", ...");
+    }
+    if (n_open) {
+        vmmob_problems_add(
+            p, VMMOB_PROBLEM_PORT_MAC,
+            xasprintf("bridge %s: of %"PRIuSIZE" VM ports (%s) it is not "
+                      "known whose they are, so a VM there can pretend to be "
+                      "another", b->name, n_open, ds_cstr(&open)),
+            xstrdup("set external_ids:attached-mac or vmmob-mac of the "
+                    "interfaces, as libvirt does; vmmob-mac=any where every "
+                    "MAC address is all right"));
+    }
+    ds_destroy(&open);
+}
