@@ -124,7 +124,11 @@ vmmob_bridge_configure(struct vmmob_bridge *b, const struct smap *other_config,
     }
 
     bool enable = !b->enabled;
-    bool renumbered = b->enabled && b->uplink != uplink;
+    bool changed = (enable || b->uplink != uplink
+                    || !vmmob_prefix_equals(&b->ofs->settings.home,
+                                            &settings.home)
+                    || !vmmob_prefix_equals(&b->ofs->settings.network,
+                                            &settings.network));
 
     if (enable) {
         b->enabled = true;
@@ -160,7 +164,7 @@ vmmob_bridge_configure(struct vmmob_bridge *b, const struct smap *other_config,
     vmmob_bridge_update_ofs(b, now);
     vmmob_settings_destroy(&settings);
 
-    if (enable) {
+    if (changed) {
         const struct rules_context ctx = vmmob_bridge_rules_context(b);
         const struct vmmob_ofs_entry *oe;
 
@@ -168,8 +172,6 @@ vmmob_bridge_configure(struct vmmob_bridge *b, const struct smap *other_config,
                        vmmob_table_ofs_entries(b->handover->table)) {
             rules_update_ofs(b->rules, &ctx, oe->ofs.id);
         }
-    }
-    if (enable || renumbered) {
         handover_touch(b->handover, b->ofs);
     }
     vm_ports_find(b, &b->ofs->settings, now);

@@ -441,7 +441,7 @@ process_vm(struct vmmob *vmmob, struct vmmob_bridge *b,
     } else if (!vm_port_may_have(b, port, frame->src)) {
         /* It was on its way when the rules came. */
         COVERAGE_INC(vmmob_forged);
-        port->n_forged++;
+        port->n_strange++;
         return false;
     }
 

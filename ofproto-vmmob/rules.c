@@ -39,8 +39,15 @@ COVERAGE_DEFINE(vmmob_flow_mod_failed);
  *    180 uplink                                  user
  *    170 IP multicast of a VMN here, from home   user
  *    165 IP of a VMN here, from home             source MoA to reg0, to 253
- *    164 MAC address of the guest at its port    what is below, see PASS_PORT
- *    162 ARP, RARP or IP at that port            drop
+ *    164 ARP, RARP of the guest at its port      what is below, see PASS_PORT
+ *    163 other ARP, RARP at that port            drop
+ *    162 MAC address of the guest at its port    what is below, see PASS_PORT
+ *    161 anything else at that port              drop
+ *    160 IP, ARP from the uplink's network or a
+ *          pool, ARP probe for that network,
+ *          from the MAC address of the bridge or
+ *          the home gateway, tag after tag       forged
+ *        ARP that cannot be read                 punt
  *    150 ARP from or for home                    punt
  *    140 other ARP, RARP                         punt, user
  *    110 other IP multicast from home            punt, user
@@ -58,6 +65,8 @@ COVERAGE_DEFINE(vmmob_flow_mod_failed);
  *      0                                         rewrite source, to the uplink
  *
  *  251: a packet for a VMN here, by source; the port is in reg1.
+ *    120 forged (reg3), by port                  drop
+ *    110 forged (reg3)                           drop
  *    100 MoA of a VMN here, or of a remote one   rewrite source, output
  *     50 pools of other OFSs, those that are next
  *          to each other as one              punt
@@ -65,13 +74,14 @@ COVERAGE_DEFINE(vmmob_flow_mod_failed);
  *                                                the other sites is known,
  *                                                punt
  *
- * A port that nothing is known of has no rules 164 and 162.  "Copy" is to the
- * MoA that a VMN has where it is expected, if both OFSs are to do that; only
- * then there is a rule 121.
+ * "Forged" sets reg3 and goes on in 251, where such packets are counted for
+ * each port.  A port that nothing is known of has no rules 164 to 161.  "Copy"
+ * is to the MoA that a VMN has where it is expected, if both OFSs are to do
+ * that; only then there is a rule 121.
  */
 
 /* No port.  Packets from a guest that uses its own MAC address look their next
- * rule up as if they came from there, and so pass by rule 162. */
+ * rule up as if they came from there, and so pass by rules 163 and 161. */
 #define PASS_PORT OFPP_NONE
 
 const struct eth_addr rules_gateway_mac = ETH_ADDR_C(02,56,4d,4d,4f,42);
@@ -104,16 +114,18 @@ struct rule_list {
 enum owner_type {
     OWNER_BASE,
     OWNER_POOL,
+    OWNER_REFUSED,
     OWNER_VMN,
     OWNER_PORT,
+    OWNER_FORGED,
     OWNER_BLOCK,
 };
 
 struct owner {
     enum owner_type type;
-    struct vmmob_prefix pool;   /* OWNER_POOL. */
+    struct vmmob_prefix pool;   /* OWNER_POOL and OWNER_REFUSED. */
     struct vmmob_key vmn;       /* OWNER_VMN. */
-    ofp_port_t port;            /* OWNER_PORT and OWNER_BLOCK. */
+    ofp_port_t port;            /* OWNER_PORT, _FORGED and _BLOCK. */
 };
 
 /* What an owner has installed. */
@@ -127,12 +139,13 @@ struct rule_set {
     unsigned long long int n_copied;
 };
 
-/* The pools of another OFS that are in 'pools' of its struct rules. */
+/* The pools of another OFS that are in 'pools' of its struct rules, first those
+ * that are in 'refused', too. */
 struct ofs_pools {
     struct hmap_node node;      /* In 'ofss' of its struct rules. */
     uint64_t ofs;
     struct vmmob_prefix *pools;
-    size_t n;
+    size_t n, n_refused;
 };
 
 /* A place for a rule in the bridge.  Several owners may want a rule with the
@@ -163,6 +176,8 @@ struct rules {
     size_t n_rules;             /* Those of them that are wanted. */
     struct ovs_list touched;    /* Those of them to look at. */
     struct vmmob_prefix_set pools;  /* IPv4 pools of other OFSs. */
+    struct vmmob_prefix_set refused;    /* Those that no guest has addresses
+                                         * of. */
     struct hmap ofss;           /* Contains "struct ofs_pools"s. */
 
     /* Changes not made yet. */
@@ -183,13 +198,17 @@ struct rules {
 
 static void base_rules(const struct rules_context *, struct rule_list *);
 static void pool_rules(const struct vmmob_prefix *, struct rule_list *);
+static void refuse_source(const struct vmmob_prefix *, struct rule_list *);
 static void vmn_rules(const struct rules_context *, const struct vmmob_key *,
                       struct rule_list *);
 
 static void port_rules(ofp_port_t, const struct vmmob_port *,
                        struct rule_list *);
 
-static void update_pools(struct rules *);
+static void update_pools(struct rules *, struct vmmob_prefix_set *,
+                         enum owner_type,
+                         void (*get_rules)(const struct vmmob_prefix *,
+                                           struct rule_list *));
 static struct rule_set *find_set(const struct rules *, const struct owner *);
 static void forget_flow_mods(struct rules *);
 static unsigned long long int count_packets(
@@ -223,6 +242,7 @@ rules_create(struct ofproto *ofproto)
     hmap_init(&rules->slots);
     ovs_list_init(&rules->touched);
     vmmob_prefix_set_init(&rules->pools);
+    vmmob_prefix_set_init(&rules->refused);
     hmap_init(&rules->ofss);
     return rules;
 }
@@ -260,6 +280,7 @@ rules_destroy(struct rules *rules, bool delete_flows)
         }
         hmap_destroy(&rules->ofss);
         vmmob_prefix_set_destroy(&rules->pools);
+        vmmob_prefix_set_destroy(&rules->refused);
         free(rules->mods);
         free(rules->changed);
         free(rules);
@@ -381,34 +402,52 @@ rules_update_ofs(struct rules *rules, const struct rules_context *ctx,
 {
     const struct vmmob_ofs *other
         = id == ctx->ofs->id ? NULL : vmmob_table_find_ofs(ctx->h->table, id);
-    struct ofs_pools *op = find_ofs_pools(rules, id);
-    struct vmmob_prefix old[VMMOB_MAX_POOLS];
-    size_t n_old = op ? op->n : 0;
+    const struct vmmob_settings *settings = &ctx->ofs->settings;
+    struct ofs_pools *old = find_ofs_pools(rules, id);
+    struct ofs_pools *new;
 
-    if (op) {
-        memcpy(old, op->pools, n_old * sizeof *old);
-        hmap_remove(&rules->ofss, &op->node);
-        free(op->pools);
-        free(op);
+    if (old) {
+        hmap_remove(&rules->ofss, &old->node);
     }
     if (other) {
-        op = xmalloc(sizeof *op);
-        op->ofs = id;
-        op->pools = xmalloc(other->n_pools * sizeof *op->pools);
-        op->n = 0;
+        new = xzalloc(sizeof *new);
+        new->ofs = id;
+        new->pools = xmalloc(other->n_pools * sizeof *new->pools);
         for (size_t i = 0; i < other->n_pools; i++) {
-            if (IN6_IS_ADDR_V4MAPPED(&other->pools[i].addr)) {
-                op->pools[op->n++] = other->pools[i];
-                vmmob_prefix_set_add(&rules->pools, &other->pools[i]);
+            const struct vmmob_prefix *pool = &other->pools[i];
+
+            if (!IN6_IS_ADDR_V4MAPPED(&pool->addr)) {
+                continue;
+            }
+            new->pools[new->n++] = *pool;
+            vmmob_prefix_set_add(&rules->pools, pool);
+
+            /* Whatever others say, they do not cut our VMNs off.  There are
+             * rules for the network of the uplink anyway. */
+            if (!vmmob_prefix_overlaps(pool, &settings->home)
+                && !(pool->plen >= settings->network.plen
+                     && vmmob_prefix_contains(&settings->network,
+                                              &pool->addr))) {
+                new->pools[new->n - 1] = new->pools[new->n_refused];
+                new->pools[new->n_refused++] = *pool;
+                vmmob_prefix_set_add(&rules->refused, pool);
             }
         }
-        hmap_insert(&rules->ofss, &op->node, hash_uint64(id));
+        hmap_insert(&rules->ofss, &new->node, hash_uint64(id));
     }
     /* Last, so that for those that stay nothing changes. */
-    for (size_t i = 0; i < n_old; i++) {
-        vmmob_prefix_set_remove(&rules->pools, &old[i]);
+    for (size_t i = 0; old && i < old->n; i++) {
+        vmmob_prefix_set_remove(&rules->pools, &old->pools[i]);
+        if (i < old->n_refused) {
+            vmmob_prefix_set_remove(&rules->refused, &old->pools[i]);
+        }
     }
-    update_pools(rules);
+    if (old) {
+        free(old->pools);
+        free(old);
+    }
+    update_pools(rules, &rules->pools, OWNER_POOL, pool_rules);
+    update_pools(rules, &rules->refused, OWNER_REFUSED, refuse_source);
 }
 
 /* Returns true if 'addr' is in a pool of another OFS. */
@@ -418,19 +457,20 @@ rules_is_in_pool(const struct rules *rules, const struct in6_addr *addr)
     return vmmob_prefix_set_contains(&rules->pools, addr);
 }
 
+/* Has the rules of 'type' be those that 'get_rules' gives for what is in
+ * 'pools' now. */
 static void
-update_pools(struct rules *rules)
+update_pools(struct rules *rules, struct vmmob_prefix_set *pools,
+             enum owner_type type,
+             void (*get_rules)(const struct vmmob_prefix *,
+                               struct rule_list *))
 {
-    struct vmmob_prefix_set *pools = &rules->pools;
-
     for (size_t i = 0; i < pools->n_changed; i++) {
-        struct owner owner = {
-            .type = OWNER_POOL, .pool = pools->changed[i],
-        };
+        struct owner owner = { .type = type, .pool = pools->changed[i] };
         struct rule_list wanted = { .n = 0 };
 
         if (vmmob_prefix_set_covers(pools, &owner.pool)) {
-            pool_rules(&owner.pool, &wanted);
+            get_rules(&owner.pool, &wanted);
         }
         update(rules, &owner, &wanted);
     }
@@ -468,9 +508,37 @@ rules_update_port(struct rules *rules, ofp_port_t port,
 
 /* Returns the number of packets that those rules dropped at 'port'. */
 unsigned long long int
-rules_count_forged(const struct rules *rules, ofp_port_t port)
+rules_count_strange(const struct rules *rules, ofp_port_t port)
 {
     const struct owner owner = { .type = OWNER_PORT, .port = port };
+
+    return count_packets(rules, &owner, is_drop);
+}
+
+/* Has the packets from 'port' be counted whose addresses nobody there can
+ * have, or not any longer.  They are dropped either way. */
+void
+rules_update_forged(struct rules *rules, ofp_port_t port, bool count)
+{
+    struct owner owner = { .type = OWNER_FORGED, .port = port };
+    struct rule_list wanted = { .n = 0 };
+
+    if (count) {
+        struct match m;
+
+        match_init_catchall(&m);
+        match_set_in_port(&m, port);
+        match_set_reg(&m, 3, 1);
+        add(&wanted, VMMOB_TABLE_SOURCE, 120, &m);
+    }
+    update(rules, &owner, &wanted);
+}
+
+/* Returns the number of those packets. */
+unsigned long long int
+rules_count_forged(const struct rules *rules, ofp_port_t port)
+{
+    const struct owner owner = { .type = OWNER_FORGED, .port = port };
 
     return count_packets(rules, &owner, is_drop);
 }
@@ -773,6 +841,13 @@ put_resubmit(struct ofpbuf *ofpacts, uint8_t table_id)
 }
 
 static void
+put_forged(struct ofpbuf *ofpacts)
+{
+    put_load_reg(ofpacts, MFF_REG3, htonl(1));
+    put_resubmit(ofpacts, VMMOB_TABLE_SOURCE);
+}
+
+static void
 put_output(struct ofpbuf *ofpacts, ofp_port_t port)
 {
     struct ofpact_output *output = ofpact_put_OUTPUT(ofpacts);
@@ -838,6 +913,72 @@ add(struct rule_list *list, uint8_t table_id, int priority,
 
 /* What is wanted. */
 
+/* Priority of rules against forged packets from VM ports.  They say nothing of
+ * the port: what the uplink sends meets others before. */
+#define PRIORITY_FORGED 160
+
+/* Nobody behind a VM port has an address in 'prefix'. */
+static void
+refuse_source(const struct vmmob_prefix *prefix, struct rule_list *list)
+{
+    static const uint16_t types[] = { ETH_TYPE_IP, ETH_TYPE_ARP };
+
+    for (size_t i = 0; i < ARRAY_SIZE(types); i++) {
+        struct match m;
+
+        match_type(&m, types[i]);
+        match_source(&m, prefix);
+        put_forged(add(list, VMMOB_TABLE_ENTRY, PRIORITY_FORGED, &m));
+    }
+}
+
+/* Who is behind a VM port is not in the network of the uplink, and neither the
+ * bridge 'self' nor the home gateway. */
+static void
+forged_rules(const struct vmmob_settings *s, const struct vmmob_ofs *self,
+             struct rule_list *list)
+{
+    static const uint16_t tags[] = {
+        ETH_TYPE_VLAN_8021Q, ETH_TYPE_VLAN_8021AD,
+    };
+    const struct eth_addr macs[] = { self->mac, rules_gateway_mac };
+    struct match m;
+
+    /* Our pools and the gateway are in there. */
+    refuse_source(&s->network, list);
+
+    /* A host that wants the address does not take it then (RFC 5227). */
+    match_type(&m, ETH_TYPE_ARP);
+    match_set_nw_src(&m, 0);
+    match_destination(&m, &s->network);
+    put_forged(add(list, VMMOB_TABLE_ENTRY, PRIORITY_FORGED, &m));
+
+    /* Hosts may read what Open vSwitch does not: an ARP with another hardware
+     * type, which the module counts, and what follows more VLAN tags than it
+     * looks at. */
+    match_type(&m, ETH_TYPE_ARP);
+    match_set_nw_proto(&m, 0);
+    match_set_nw_src(&m, 0);
+    match_set_nw_dst(&m, 0);
+    put_punt(add(list, VMMOB_TABLE_ENTRY, PRIORITY_FORGED, &m));
+
+    for (size_t i = 0; i < ARRAY_SIZE(tags); i++) {
+        match_type(&m, tags[i]);
+        put_forged(add(list, VMMOB_TABLE_ENTRY, PRIORITY_FORGED, &m));
+    }
+
+    /* The switch would learn that what is for them goes there. */
+    for (size_t i = 0; i < ARRAY_SIZE(macs); i++) {
+        match_init_catchall(&m);
+        match_set_dl_src(&m, macs[i]);
+        put_forged(add(list, VMMOB_TABLE_ENTRY, PRIORITY_FORGED, &m));
+    }
+
+    match_init_catchall(&m);
+    match_set_reg(&m, 3, 1);
+    add(list, VMMOB_TABLE_SOURCE, 110, &m);
+}
+
 static void
 base_rules(const struct rules_context *ctx, struct rule_list *list)
 {
@@ -885,6 +1026,8 @@ base_rules(const struct rules_context *ctx, struct rule_list *list)
     match_init_catchall(&m);
     match_set_in_port(&m, ctx->uplink);
     put_resubmit(add(list, VMMOB_TABLE_ENTRY, 180, &m), 0);
+
+    forged_rules(s, self, list);
 
     match_type(&m, ETH_TYPE_ARP);
     match_source(&m, &s->home);
@@ -1224,35 +1367,41 @@ vmn_rules(const struct rules_context *ctx, const struct vmmob_key *key,
     }
 }
 
+static void
+put_pass(struct ofpbuf *ofpacts)
+{
+    struct ofpact_resubmit *resubmit = ofpact_put_RESUBMIT(ofpacts);
+
+    resubmit->in_port = PASS_PORT;
+    resubmit->table_id = VMMOB_TABLE_ENTRY;
+}
+
 /* Rules for 'port', whose guest may use just the MAC addresses of 'row'. */
 static void
 port_rules(ofp_port_t port, const struct vmmob_port *row,
            struct rule_list *list)
 {
-    static const uint16_t types[] = {
-        ETH_TYPE_ARP, ETH_TYPE_RARP, ETH_TYPE_IP, ETH_TYPE_IPV6,
-    };
+    static const uint16_t types[] = { ETH_TYPE_ARP, ETH_TYPE_RARP };
+    struct match m;
 
     for (size_t i = 0; i < ARRAY_SIZE(types); i++) {
-        bool arp = types[i] == ETH_TYPE_ARP || types[i] == ETH_TYPE_RARP;
-        struct match m;
-
         match_type(&m, types[i]);
         match_set_in_port(&m, port);
-        add(list, VMMOB_TABLE_ENTRY, 162, &m);
+        add(list, VMMOB_TABLE_ENTRY, 163, &m);
 
         for (size_t j = 0; j < row->n_macs; j++) {
-            struct ofpact_resubmit *resubmit;
-
             match_set_dl_src(&m, row->macs[j]);
-            if (arp) {
-                match_set_arp_sha(&m, row->macs[j]);
-            }
-            resubmit = ofpact_put_RESUBMIT(
-                add(list, VMMOB_TABLE_ENTRY, 164, &m));
-            resubmit->in_port = PASS_PORT;
-            resubmit->table_id = VMMOB_TABLE_ENTRY;
+            match_set_arp_sha(&m, row->macs[j]);
+            put_pass(add(list, VMMOB_TABLE_ENTRY, 164, &m));
         }
+    }
+
+    match_init_catchall(&m);
+    match_set_in_port(&m, port);
+    add(list, VMMOB_TABLE_ENTRY, 161, &m);
+    for (size_t j = 0; j < row->n_macs; j++) {
+        match_set_dl_src(&m, row->macs[j]);
+        put_pass(add(list, VMMOB_TABLE_ENTRY, 162, &m));
     }
 }
 
@@ -1263,11 +1412,13 @@ owner_hash(const struct owner *owner)
 {
     switch (owner->type) {
     case OWNER_POOL:
+    case OWNER_REFUSED:
         return hash_bytes(&owner->pool.addr, sizeof owner->pool.addr,
-                          owner->pool.plen);
+                          owner->pool.plen ^ owner->type << 8);
     case OWNER_VMN:
         return vmmob_key_hash(&owner->vmn, owner->type);
     case OWNER_PORT:
+    case OWNER_FORGED:
     case OWNER_BLOCK:
         return hash_int(ofp_to_u16(owner->port), owner->type);
     case OWNER_BASE:

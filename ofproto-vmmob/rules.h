@@ -53,6 +53,8 @@ void rules_update_vmns(struct rules *, const struct rules_context *,
                        const struct vmmob_key *, size_t n);
 void rules_update_port(struct rules *, ofp_port_t,
                        const struct vmmob_port *);
+unsigned long long int rules_count_strange(const struct rules *, ofp_port_t);
+void rules_update_forged(struct rules *, ofp_port_t, bool count);
 unsigned long long int rules_count_forged(const struct rules *, ofp_port_t);
 void rules_update_block(struct rules *, ofp_port_t, bool block);
 unsigned long long int rules_count_blocked(const struct rules *, ofp_port_t);

@@ -56,6 +56,7 @@ vm_port_destroy(struct vmmob_bridge *b, struct vmmob_vm_port *port,
     b->past_blocked += vmmob_count_blocked(b, port);
     b->past_refused += port->n_refused;
     rules_update_port(b->rules, port->number, NULL);
+    rules_update_forged(b->rules, port->number, false);
     rules_update_block(b->rules, port->number, false);
     hmap_remove(&b->vm_ports, &port->node);
     free(port->name);
@@ -156,7 +157,8 @@ vm_ports_police(struct vmmob_bridge *b, const struct sset *names,
             bool policed = row && row->n_macs;
 
             if (port->policed && !policed) {
-                port->n_forged += rules_count_forged(b->rules, port->number);
+                port->n_strange += rules_count_strange(b->rules,
+                                                       port->number);
             }
             rules_update_port(b->rules, port->number, row);
             port->policed = policed;
@@ -257,6 +259,7 @@ vm_ports_find(struct vmmob_bridge *b, const struct vmmob_settings *s,
             port->name = xstrdup(name);
             hmap_insert(&b->vm_ports, &port->node,
                         hash_int(ofp_to_u16(port->number), 0));
+            rules_update_forged(b->rules, port->number, true);
             sset_add(&new, name);
         }
         port->marked = false;
@@ -285,11 +288,20 @@ vm_ports_forget(struct vmmob_bridge *b)
     punt_configure(&b->ofproto->uuid, NULL, 0);
 }
 
+/* Returns how many frames came in by 'port' of 'b' from a MAC address that
+ * must not be there. */
+static unsigned long long int
+count_strange(const struct vmmob_bridge *b, const struct vmmob_vm_port *port)
+{
+    return port->n_strange + rules_count_strange(b->rules, port->number);
+}
+
 unsigned long long int
 vmmob_count_forged(const struct vmmob_bridge *b,
                    const struct vmmob_vm_port *port)
 {
-    return port->n_forged + rules_count_forged(b->rules, port->number);
+    return (count_strange(b, port)
+            + rules_count_forged(b->rules, port->number));
 }
 
 unsigned long long int
@@ -314,15 +326,25 @@ vm_ports_report_forged(struct vmmob_bridge *b)
     struct vmmob_vm_port *port;
 
     HMAP_FOR_EACH (port, node, &b->vm_ports) {
-        unsigned long long int n = vmmob_count_forged(b, port);
+        unsigned long long int n = count_strange(b, port);
 
-        if (n > port->n_reported) {
+        if (n > port->n_strange_reported) {
             VLOG_WARN_RL(&forged_rl, "bridge %s: dropped %llu frames at port "
                          "%s, where the MAC address of the sender must not "
                          "be (see external_ids:attached-mac and vmmob-mac of "
-                         "the interface)", b->name, n - port->n_reported,
+                         "the interface)", b->name,
+                         n - port->n_strange_reported, port->name);
+            port->n_strange_reported = n;
+        }
+
+        n = rules_count_forged(b->rules, port->number);
+        if (n > port->n_forged_reported) {
+            VLOG_WARN_RL(&forged_rl, "bridge %s: dropped %llu frames at port "
+                         "%s with the sender's address that of somebody in "
+                         "the uplink's network or at another site, or not to "
+                         "be found", b->name, n - port->n_forged_reported,
                          port->name);
-            port->n_reported = n;
+            port->n_forged_reported = n;
         }
     }
 }

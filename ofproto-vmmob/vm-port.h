@@ -42,10 +42,14 @@ struct vmmob_vm_port {
                                          * last counted. */
 
     /* Statistics, since the port is there. */
-    unsigned long long int n_forged;    /* Frames with another sender that
+    unsigned long long int n_strange;   /* Frames with another sender that
                                          * reached the module, or were dropped
                                          * by rules that are gone. */
-    unsigned long long int n_reported;  /* How many forged ones were logged. */
+    unsigned long long int n_strange_reported;  /* How many were logged of
+                                                 * these... */
+    unsigned long long int n_forged_reported;   /* ...and of those with an
+                                                 * address that nobody there
+                                                 * can have. */
     unsigned long long int n_refused;   /* Frames of VMNs over the limit. */
     long long int refused;      /* When the last of these was, in ms. */
     unsigned long long int n_blocked;   /* Dropped while it was blocked

@@ -2,11 +2,13 @@
 
 """Makes and reads Ethernet frames, as hex digits, for vmmob.at.
 
-    arp request|reply MAC SPA TPA [dst=MAC] [sha=MAC] [tha=MAC]
+    arp request|reply MAC SPA TPA [dst=MAC] [sha=MAC] [tha=MAC] [hrd=N]
     rarp MAC [dst=MAC] [sha=MAC] [op=N]
+    other MAC MAC
     tcp|udp|icmp|igmp MAC MAC SRC DST [ttl=N] [data=HEX] [frag=OFFSET,MORE]
     unreachable MAC MAC SRC DST about=FRAME [mtu=N]
-                                    Print a frame whose checksums are right.
+                                    Print a frame whose checksums are right;
+                                    vlan=VID[,VID]... gives it VLAN tags.
     show                            Tell for each line of standard input what
                                     the frame says; "ok" means that all of its
                                     checksums are right.
@@ -75,13 +77,19 @@ def make_ip(eth_src, eth_dst, src, dst, proto, l4, opts):
 def make(kind, args):
     opts = dict(arg.split("=", 1) for arg in args if "=" in arg)
     args = [arg for arg in args if "=" not in arg]
+    frame = make_untagged(kind, args, opts)
+    tags = b"".join(struct.pack("!HH", 0x8100, int(vid))
+                    for vid in opts.get("vlan", "").split(",") if vid)
+    return frame[:12] + tags + frame[12:]
 
+
+def make_untagged(kind, args, opts):
     if kind == "arp":
         op, src, spa, tpa = args
         dst = opts.get("dst", BROADCAST)
         tha = opts.get("tha", dst if op == "reply" else "00:00:00:00:00:00")
         return (mac(dst) + mac(src) + b"\x08\x06"
-                + struct.pack("!HHBBH", 1, 0x800, 6, 4,
+                + struct.pack("!HHBBH", int(opts.get("hrd", 1)), 0x800, 6, 4,
                               {"request": 1, "reply": 2}.get(op) or int(op))
                 + mac(opts.get("sha", src)) + socket.inet_aton(spa)
                 + mac(tha) + socket.inet_aton(tpa))
@@ -92,6 +100,10 @@ def make(kind, args):
                 + struct.pack("!HHBBH", 1, 0x800, 6, 4,
                               int(opts.get("op", 3)))
                 + sha + bytes(4) + sha + bytes(4)).ljust(60, b"\0")
+
+    if kind == "other":
+        eth_src, eth_dst = args
+        return mac(eth_dst) + mac(eth_src) + b"\x12\x34" + bytes(46)
 
     eth_src, eth_dst, src, dst = args
     src, dst = socket.inet_aton(src), socket.inet_aton(dst)
@@ -139,6 +151,10 @@ def show(line):
     b = bytes.fromhex(line)
     eth_type, = struct.unpack("!H", b[12:14])
     s = "%s > %s " % (mac_str(b[6:12]), mac_str(b[:6]))
+    while eth_type == 0x8100:
+        tci, eth_type = struct.unpack("!HH", b[14:18])
+        b = b[:12] + b[16:]
+        s += "vlan %d " % (tci & 0xfff)
     if eth_type == 0x800:
         return s + show_ip(b[14:])
     if eth_type in (0x806, 0x8035) and len(b) >= 42:
