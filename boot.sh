@@ -99,8 +99,13 @@ run() {
 run_twice() {
     run "$@" && return
     mv "$logs/$1.log" "$logs/$1-first.log"
+    second_tries+=("part $1: see $logs/$1-first.log")
     run "$1" "Once more, as this machine may be busy" "${@:3}"
 }
+
+# What needed a second try.  It may be a race, so each is named in the last
+# lines.
+second_tries=()
 
 stop_progress() {
     if [ -n "$progress" ]; then
@@ -144,6 +149,9 @@ run_tests() {
         if sanitizers_reported "$dir"; then
             echo "  FAILED: a sanitizer reported something"
         else
+            readarray -t -O ${#second_tries[@]} second_tries < <(
+                sed -n "s/^ *\([0-9]*: .*[^ ]\)  *FAILED (\(.*\))\$/part $1, \1 (\2)/p" \
+                    "$log" | tr -s ' ')
             run "$1-again" "Once more those that failed" \
                 make "$3" TESTSUITEFLAGS=--recheck
             status=$?
@@ -171,6 +179,10 @@ run_tests() {
 
 finish() {
     stop_progress
+    if [ ${#second_tries[@]} != 0 ]; then
+        echo "These had a second try, after a failure that is perhaps a race:"
+        printf '  %s\n' "${second_tries[@]}"
+    fi
     if [ -n "$tests_ran" ]; then
         echo "$passed passed, $failed failed, $skipped skipped"
     fi
