@@ -19,6 +19,7 @@ frame_parse(const struct flow *flow, struct frame *frame)
     *frame = (struct frame) {
         .type = FRAME_BAD,
         .src = flow->dl_src,
+        .sha = flow->dl_src,
         .multicast = eth_addr_is_multicast(flow->dl_dst),
     };
     if (eth_addr_is_multicast(flow->dl_src)
@@ -34,8 +35,12 @@ frame_parse(const struct flow *flow, struct frame *frame)
                            || flow->tp_src == htons(ICMP4_PARAM_PROB))
                        ? FRAME_ICMP_ERROR : FRAME_IP);
     } else if (flow->dl_type == htons(ETH_TYPE_ARP)) {
-        /* A sender that differs from the frame's is proxied or forged. */
-        if (!eth_addr_equals(flow->arp_sha, flow->dl_src)) {
+        /* That is not the frame's sender if it is virtual, as with VRRP (RFC
+         * 5798, 8.1.2), proxied or forged.  No host has the address of a group
+         * (RFC 1812, 3.3.2). */
+        frame->sha = flow->arp_sha;
+        if (eth_addr_is_multicast(flow->arp_sha)
+            || eth_addr_is_zero(flow->arp_sha)) {
             return;
         } else if (flow->nw_proto == ARP_OP_REQUEST) {
             frame->type = FRAME_ARP_REQUEST;

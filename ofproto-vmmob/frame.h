@@ -28,8 +28,10 @@ enum frame_type {
 
 struct frame {
     enum frame_type type;
-    struct eth_addr src;        /* Ethernet source, and the sender's hardware
-                                 * address in an ARP or RARP. */
+    struct eth_addr src;        /* Ethernet source. */
+    struct eth_addr sha;        /* Sender's hardware address in an ARP, by
+                                 * which its IP address is reached; otherwise
+                                 * 'src'. */
     struct in6_addr ip_src;     /* Sender's protocol address in an ARP;
                                  * unspecified in a RARP. */
     struct in6_addr ip_dst;     /* Target's protocol address in an ARP;

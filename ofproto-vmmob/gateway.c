@@ -51,8 +51,8 @@ gateway_learn(struct vmmob_bridge *b, const struct eth_addr mac,
 {
     struct vmmob_gateway *gw = &b->gateway;
 
-    if (gw->next_probe == LLONG_MAX) {
-        /* Configured. */
+    if (gw->next_probe == LLONG_MAX || eth_addr_equals(mac, b->mac)) {
+        /* Configured, or said of us. */
         return false;
     }
     gw->heard = now;

@@ -76,7 +76,9 @@ packet_process(struct vmmob *vmmob, struct punted *punted, long long int turn)
     b->n_punted++;
     flow_extract(punted->packet, &flow);
     frame_parse(&flow, &frame);
-    if (frame.type == FRAME_BAD) {
+    if (frame.type == FRAME_BAD
+        || (punted->in_port != b->uplink
+            && !eth_addr_equals(frame.sha, frame.src))) {
         static struct vlog_rate_limit bad_rl = VLOG_RATE_LIMIT_INIT(1, 5);
 
         COVERAGE_INC(vmmob_bad_frame);
@@ -269,17 +271,17 @@ process_uplink(struct vmmob *vmmob, struct vmmob_bridge *b,
     case FRAME_ARP_REQUEST:
     case FRAME_ARP_REPLY:
         if (ipv6_addr_equals(&frame->ip_src, &ofs->settings.gateway)) {
-            if (gateway_learn(b, frame->src, now)) {
+            if (gateway_learn(b, frame->sha, now)) {
                 vmmob_bridge_update_ofs(b, now);
             }
         }
         row = vmmob_table_find_by_moa(table, &frame->ip_dst);
         if (frame->type == FRAME_ARP_REQUEST && row
             && vmmob_table_find_row(table, &row->key, b->id)
-            && !eth_addr_equals(frame->src, b->mac)) {
+            && !eth_addr_equals(frame->sha, b->mac)) {
             b->n_answered++;
             vmmob_output(b, frame_compose_arp_reply(b->mac, &frame->ip_dst,
-                                                    frame->src,
+                                                    frame->sha,
                                                     &frame->ip_src),
                          &b->uplink, 1);
         }

@@ -37,6 +37,7 @@ check_arp(struct dp_packet *packet, enum frame_type type,
     frame_parse(&flow, &frame);
     ovs_assert(frame.type == type);
     ovs_assert(eth_addr_equals(frame.src, src));
+    ovs_assert(eth_addr_equals(frame.sha, src));
     ovs_assert(ipv6_addr_equals(&frame.ip_src, ip_src));
     ovs_assert(ipv6_addr_equals(&frame.ip_dst, ip_dst));
     dp_packet_delete(packet);
@@ -48,10 +49,10 @@ check_answer(const struct frame *frame)
 {
     const struct eth_addr mac = ETH_ADDR_C(02,56,4d,4d,4f,42);
 
-    check_arp(frame_compose_arp_reply(mac, &frame->ip_dst, frame->src,
+    check_arp(frame_compose_arp_reply(mac, &frame->ip_dst, frame->sha,
                                       &frame->ip_src),
               FRAME_ARP_REPLY, mac, &frame->ip_dst, &frame->ip_src);
-    check_arp(frame_compose_arp_request(mac, &frame->src, &frame->ip_src,
+    check_arp(frame_compose_arp_request(mac, &frame->sha, &frame->ip_src,
                                         &frame->ip_dst),
               FRAME_ARP_REQUEST, mac, &frame->ip_src, &frame->ip_dst);
     check_arp(frame_compose_arp_announcement(mac, &frame->ip_dst),
@@ -116,6 +117,8 @@ check_frame(struct dp_packet *packet, struct frame *frame)
     ovs_assert(!memcmp(&frame->src, data + ETH_ADDR_LEN, ETH_ADDR_LEN));
     ovs_assert(!eth_addr_is_multicast(frame->src));
     ovs_assert(!eth_addr_is_zero(frame->src));
+    ovs_assert(!eth_addr_is_multicast(frame->sha));
+    ovs_assert(!eth_addr_is_zero(frame->sha));
     ovs_assert(frame->multicast == (data[0] & 1));
     ovs_assert(!ipv6_addr_is_set(&frame->ip_src)
                || IN6_IS_ADDR_V4MAPPED(&frame->ip_src));
@@ -127,11 +130,13 @@ check_frame(struct dp_packet *packet, struct frame *frame)
     case FRAME_ARP_REPLY:
         ovs_assert(dp_packet_size(packet)
                    >= ETH_HEADER_LEN + ARP_ETH_HEADER_LEN);
+        ovs_assert(eth_addr_equals(frame->sha, flow.arp_sha));
         if (ipv6_addr_is_set(&frame->ip_dst)) {
             check_answer(frame);
         }
         break;
     case FRAME_RARP:
+        ovs_assert(eth_addr_equals(frame->sha, frame->src));
         ovs_assert(!ipv6_addr_is_set(&frame->ip_src));
         ovs_assert(!ipv6_addr_is_set(&frame->ip_dst));
         break;
