@@ -12,10 +12,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "hash.h"
 #include "openvswitch/dynamic-string.h"
 #include "packets.h"
 #include "util.h"
+#include "vmmob-hash.h"
 
 /* The longest name of a site, in bytes.  Names come from other sites. */
 #define MAX_SITE_LEN 255
@@ -27,12 +27,14 @@ static char *mac_validate(const char *what, struct eth_addr);
 static bool has_control_characters(const char *);
 static char *prefix_validate(const char *what, const struct vmmob_prefix *);
 
-/* Returns a hash of 'key' that starts from 'basis'. */
+/* Returns a hash of 'key' that starts from 'basis', another one in each
+ * process: peers choose keys. */
 uint32_t
 vmmob_key_hash(const struct vmmob_key *key, uint32_t basis)
 {
-    return hash_uint64_basis(eth_addr_to_uint64(key->mac),
-                             hash_int(key->tenant, basis));
+    uint64_t words[] = { eth_addr_to_uint64(key->mac), key->tenant };
+
+    return vmmob_hash_bytes(words, sizeof words, basis);
 }
 
 /* Compares 'a' to 'b', first by tenant, then by MAC address.  Returns a

@@ -16,9 +16,9 @@
 
 #include <stdlib.h>
 
-#include "hash.h"
 #include "packets.h"
 #include "util.h"
+#include "vmmob-hash.h"
 
 /* A row as the table keeps it. */
 struct table_row {
@@ -219,7 +219,8 @@ vmmob_table_put_ofs(struct vmmob_table *table, const struct vmmob_ofs *ofs)
     } else {
         vmmob_ofs_clone(&copy, ofs);
         entry = xzalloc(sizeof *entry);
-        hmap_insert(&table->ofss, &entry->node, hash_uint64(ofs->id));
+        hmap_insert(&table->ofss, &entry->node,
+                    vmmob_hash_uint64(ofs->id, 0));
     }
     entry->ofs = copy;
     return true;
@@ -352,8 +353,8 @@ vmmob_table_ofs_entries(const struct vmmob_table *table)
     return &table->ofss;
 }
 
-/* Returns the "struct vmmob_row"s of 'table', by hash_uint64() of the OFS that
- * wrote them, for use with HINDEX_FOR_EACH_WITH_HASH. */
+/* Returns the "struct vmmob_row"s of 'table', by vmmob_hash_uint64() of the
+ * OFS that wrote them, for use with HINDEX_FOR_EACH_WITH_HASH. */
 const struct hindex *
 vmmob_table_rows_by_ofs(const struct vmmob_table *table)
 {
@@ -429,7 +430,8 @@ find_ofs_entry(const struct vmmob_table *table, uint64_t id)
 {
     struct vmmob_ofs_entry *entry;
 
-    HMAP_FOR_EACH_WITH_HASH (entry, node, hash_uint64(id), &table->ofss) {
+    HMAP_FOR_EACH_WITH_HASH (entry, node, vmmob_hash_uint64(id, 0),
+                             &table->ofss) {
         if (entry->ofs.id == id) {
             return entry;
         }
@@ -464,7 +466,7 @@ create_row(struct vmmob_table *table, struct vmmob_entry *entry,
     }
     ovs_list_insert(before, &row->up.node);
     hindex_insert(&table->rows_by_ofs, &row->up.ofs_node,
-                  hash_uint64(vmn->ofs));
+                  vmmob_hash_uint64(vmn->ofs, 0));
 }
 
 /* Removes 'row', which must not have claims, from its entry and frees it. */
@@ -568,7 +570,7 @@ prefer_for_moa(const struct table_row *a, const struct table_row *b)
 static uint32_t
 hash_addr(uint32_t tenant, const struct in6_addr *addr)
 {
-    return hash_bytes(addr, sizeof *addr, tenant);
+    return vmmob_hash_bytes(addr, sizeof *addr, tenant);
 }
 
 static struct claimed_addr *

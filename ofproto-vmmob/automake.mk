@@ -71,7 +71,9 @@ ofproto_libofproto_la_SOURCES += \
 # Just for ovs-vswitchd.
 lib_libopenvswitch_la_SOURCES += \
 	lib/vmmob-csum.c \
-	lib/vmmob-csum.h
+	lib/vmmob-csum.h \
+	lib/vmmob-hash.c \
+	lib/vmmob-hash.h
 
 # Common to ovs-vswitchd and ovs-vmmobd.
 lib_libopenvswitch_la_SOURCES += \

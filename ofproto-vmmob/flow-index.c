@@ -9,13 +9,13 @@
 #include "ofproto-vmmob/flow-index.h"
 
 #include "flow.h"
-#include "hash.h"
 #include "openvswitch/hmap.h"
 #include "openvswitch/list.h"
 #include "ovs-atomic.h"
 #include "ovs-thread.h"
 #include "packets.h"
 #include "util.h"
+#include "vmmob-hash.h"
 
 /* That a flow matches a prefix. */
 struct filing {
@@ -243,7 +243,7 @@ find_prefix(const struct in6_addr *addr, uint8_t plen, uint32_t hash)
 static uint32_t
 prefix_hash(const struct in6_addr *addr, uint8_t plen)
 {
-    return hash_bytes(addr, sizeof *addr, plen);
+    return vmmob_hash_bytes(addr, sizeof *addr, plen);
 }
 
 /* The number of leading bits that 'mask' has, as for an IPv4-mapped address; 0

@@ -11,6 +11,7 @@
 #include "openvswitch/vlog.h"
 #include "packets.h"
 #include "util.h"
+#include "vmmob-hash.h"
 #include "vmmob-msg.h"
 
 VLOG_DEFINE_THIS_MODULE(vmmob_handover);
@@ -305,7 +306,7 @@ handover_configure(struct handover *h, const struct vmmob_ofs *record,
 
     if (!ofs) {
         ofs = xzalloc(sizeof *ofs);
-        hmap_insert(&h->ofss, &ofs->node, hash_uint64(record->id));
+        hmap_insert(&h->ofss, &ofs->node, vmmob_hash_uint64(record->id, 0));
         ofs->id = record->id;
         ofs->pool = pool_create();
         hmap_init(&ofs->vmns);
@@ -428,7 +429,7 @@ handover_reserve(struct handover *h, uint64_t id, bool reserve)
     if (reserve && !in) {
         in = xmalloc(sizeof *in);
         in->id = id;
-        hmap_insert(&h->reserved, &in->node, hash_uint64(id));
+        hmap_insert(&h->reserved, &in->node, vmmob_hash_uint64(id, 0));
     } else if (!reserve && in) {
         hmap_remove(&h->reserved, &in->node);
         free(in);
@@ -454,7 +455,7 @@ handover_find_ofs(const struct handover *h, uint64_t id)
 {
     struct handover_ofs *ofs;
 
-    HMAP_FOR_EACH_WITH_HASH (ofs, node, hash_uint64(id), &h->ofss) {
+    HMAP_FOR_EACH_WITH_HASH (ofs, node, vmmob_hash_uint64(id, 0), &h->ofss) {
         if (ofs->id == id) {
             return ofs;
         }
@@ -1000,7 +1001,7 @@ handover_get_authored(const struct handover *h, struct vmmob_msg *update)
             continue;
         }
         vmmob_msg_put_ofs(update, ofs_row);
-        HINDEX_FOR_EACH_WITH_HASH (row, ofs_node, hash_uint64(in->id),
+        HINDEX_FOR_EACH_WITH_HASH (row, ofs_node, vmmob_hash_uint64(in->id, 0),
                                    vmmob_table_rows_by_ofs(h->table)) {
             if (row->vmn.ofs == in->id) {
                 vmmob_msg_put_vmn(update, &row->vmn);
@@ -1060,7 +1061,7 @@ id_set_find(const struct hmap *set, uint64_t id)
 {
     struct id_node *in;
 
-    HMAP_FOR_EACH_WITH_HASH (in, node, hash_uint64(id), set) {
+    HMAP_FOR_EACH_WITH_HASH (in, node, vmmob_hash_uint64(id, 0), set) {
         if (in->id == id) {
             return in;
         }
@@ -1078,7 +1079,7 @@ touch_ofs(struct handover *h, uint64_t id)
     }
     in = xmalloc(sizeof *in);
     in->id = id;
-    hmap_insert(&h->dirty_ofss, &in->node, hash_uint64(id));
+    hmap_insert(&h->dirty_ofss, &in->node, vmmob_hash_uint64(id, 0));
 }
 
 /* Notes that the rules may have to change for other VMNs that have had the
@@ -1151,7 +1152,7 @@ touch_vmns_of(struct handover *h, uint64_t id)
 {
     const struct vmmob_row *row;
 
-    HINDEX_FOR_EACH_WITH_HASH (row, ofs_node, hash_uint64(id),
+    HINDEX_FOR_EACH_WITH_HASH (row, ofs_node, vmmob_hash_uint64(id, 0),
                                vmmob_table_rows_by_ofs(h->table)) {
         if (row->vmn.ofs == id && has_rules(h, &row->vmn.key)) {
             touch_vmn(h, &row->vmn.key, false);
@@ -1770,7 +1771,7 @@ is_ofs_marked(const struct handover *h, uint64_t id)
 {
     const struct vmmob_ofs_entry *oe;
 
-    HMAP_FOR_EACH_WITH_HASH (oe, node, hash_uint64(id),
+    HMAP_FOR_EACH_WITH_HASH (oe, node, vmmob_hash_uint64(id, 0),
                              vmmob_table_ofs_entries(h->table)) {
         if (oe->ofs.id == id) {
             return oe->marked;
@@ -1831,7 +1832,7 @@ ofs_adopt(struct handover *h, struct handover_ofs *ofs, long long int now)
     struct vmmob_msg rows;
 
     vmmob_msg_init(&rows, VMMOB_MSG_UPDATE);
-    HINDEX_FOR_EACH_WITH_HASH (row, ofs_node, hash_uint64(ofs->id),
+    HINDEX_FOR_EACH_WITH_HASH (row, ofs_node, vmmob_hash_uint64(ofs->id, 0),
                                vmmob_table_rows_by_ofs(h->table)) {
         if (row->vmn.ofs == ofs->id) {
             vmmob_msg_put_vmn(&rows, &row->vmn);

@@ -4,12 +4,12 @@
 
 #include "ofproto-vmmob/pool.h"
 
-#include "hash.h"
 #include "jhash.h"
 #include "openvswitch/hmap.h"
 #include "openvswitch/list.h"
 #include "packets.h"
 #include "util.h"
+#include "vmmob-hash.h"
 
 /* An address that is not free. */
 struct pool_addr {
@@ -146,7 +146,8 @@ pool_take_this(struct pool *pool, const struct vmmob_key *key,
         pa->addr = *moa;
         pa->owner = *key;
         ovs_list_init(&pa->resting);
-        hmap_insert(&pool->addrs, &pa->node, hash_bytes(moa, sizeof *moa, 0));
+        hmap_insert(&pool->addrs, &pa->node,
+                    vmmob_hash_bytes(moa, sizeof *moa, 0));
         return true;
     } else if (!ovs_list_is_empty(&pa->resting)
                && vmmob_key_equals(&pa->owner, key)) {
@@ -240,7 +241,7 @@ pool_find(const struct pool *pool, const struct in6_addr *addr)
 {
     struct pool_addr *pa;
 
-    HMAP_FOR_EACH_WITH_HASH (pa, node, hash_bytes(addr, sizeof *addr, 0),
+    HMAP_FOR_EACH_WITH_HASH (pa, node, vmmob_hash_bytes(addr, sizeof *addr, 0),
                              &pool->addrs) {
         if (ipv6_addr_equals(&pa->addr, addr)) {
             return pa;

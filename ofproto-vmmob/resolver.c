@@ -4,14 +4,14 @@
 
 #include "ofproto-vmmob/resolver.h"
 
-#include "hash.h"
 #include "packets.h"
 #include "util.h"
+#include "vmmob-hash.h"
 
 static uint32_t
 hash_addr(const struct in6_addr *addr)
 {
-    return hash_bytes(addr, sizeof *addr, 0);
+    return vmmob_hash_bytes(addr, sizeof *addr, 0);
 }
 
 /* Initializes 'resolver', in which nothing waits. */

@@ -16,6 +16,7 @@
 #include "openvswitch/vlog.h"
 #include "packets.h"
 #include "util.h"
+#include "vmmob-hash.h"
 #include "vmmob-prefix-set.h"
 
 VLOG_DEFINE_THIS_MODULE(vmmob_rules);
@@ -386,7 +387,8 @@ find_ofs_pools(const struct rules *rules, uint64_t ofs)
 {
     struct ofs_pools *op;
 
-    HMAP_FOR_EACH_WITH_HASH (op, node, hash_uint64(ofs), &rules->ofss) {
+    HMAP_FOR_EACH_WITH_HASH (op, node, vmmob_hash_uint64(ofs, 0),
+                             &rules->ofss) {
         if (op->ofs == ofs) {
             return op;
         }
@@ -433,7 +435,7 @@ rules_update_ofs(struct rules *rules, const struct rules_context *ctx,
                 vmmob_prefix_set_add(&rules->refused, pool);
             }
         }
-        hmap_insert(&rules->ofss, &new->node, hash_uint64(id));
+        hmap_insert(&rules->ofss, &new->node, vmmob_hash_uint64(id, 0));
     }
     /* Last, so that for those that stay nothing changes. */
     for (size_t i = 0; old && i < old->n; i++) {
@@ -1413,8 +1415,8 @@ owner_hash(const struct owner *owner)
     switch (owner->type) {
     case OWNER_POOL:
     case OWNER_REFUSED:
-        return hash_bytes(&owner->pool.addr, sizeof owner->pool.addr,
-                          owner->pool.plen ^ owner->type << 8);
+        return vmmob_hash_bytes(&owner->pool.addr, sizeof owner->pool.addr,
+                                owner->pool.plen ^ owner->type << 8);
     case OWNER_VMN:
         return vmmob_key_hash(&owner->vmn, owner->type);
     case OWNER_PORT:

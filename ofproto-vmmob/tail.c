@@ -6,9 +6,9 @@
 
 #include <limits.h>
 
-#include "hash.h"
 #include "util.h"
 #include "vmmob-binding.h"
+#include "vmmob-hash.h"
 
 /* The packets for a VMN at an OFS. */
 struct tail_queue {
@@ -128,7 +128,7 @@ tail_next_event(const struct tail *tail)
 static uint32_t
 hash_queue(uint64_t ofs, const struct vmmob_key *key)
 {
-    return hash_uint64_basis(ofs, vmmob_key_hash(key, 0));
+    return vmmob_hash_uint64(ofs, vmmob_key_hash(key, 0));
 }
 
 static struct tail_queue *

@@ -68,6 +68,7 @@
 #include "svec.h"
 #include "timeval.h"
 #include "util.h"
+#include "vmmob-hash.h"
 #include "vmmob-msg.h"
 #include "vmmob-table.h"
 #include "utilities/vmmobd-agent.h"
@@ -1643,9 +1644,13 @@ quiet(void)
 static void
 run_schedule(void)
 {
+    /* The order of what is in a table is by seed, too. */
+    const struct vmmob_hash_key key = { { seed, 0 } };
     int n_steps, faults;
 
     step = 0;
+    vmmob_hash_set_key(&key);
+    vmmob_hash_everywhere = true;
     sim_start(seed);
     world_create();
     n_steps = sim_range(5, 40);

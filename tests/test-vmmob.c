@@ -13,6 +13,7 @@
 #undef NDEBUG
 #include "vmmob-binding.h"
 #include "vmmob-csum.h"
+#include "vmmob-hash.h"
 #include "vmmob-msg.h"
 #include "vmmob-prefix-set.h"
 #include "vmmob-reply.h"
@@ -26,6 +27,7 @@
 #include "csum.h"
 #include "dp-packet.h"
 #include "flow.h"
+#include "hash.h"
 #include "jsonrpc.h"
 #include "ofproto-vmmob/damping.h"
 #include "ofproto-vmmob/fairq.h"
@@ -45,6 +47,7 @@
 #include "util.h"
 #include "uuid.h"
 #include "utilities/vmmobd-limits.h"
+#include "utilities/vmmobd-rowset.h"
 
 /* Number of failures so far. */
 static unsigned int n_failures;
@@ -3637,6 +3640,219 @@ test_reply(struct ovs_cmdl_context *ctx OVS_UNUSED)
     }
 }
 
+/* Hashes. */
+
+#define N_COLLIDING 30000
+
+/* More nodes than this in one bucket of a table of N_COLLIDING do not happen
+ * by chance. */
+#define MAX_CHAIN 20
+
+/* Fails if too many of the nodes of 'hmap' are in one bucket. */
+static void
+check_chains(const char *what, const struct hmap *hmap)
+{
+    size_t longest = 0;
+
+    ovs_assert(hmap_count(hmap) >= N_COLLIDING);
+    for (size_t i = 0; i <= hmap->mask; i++) {
+        size_t n = 0;
+
+        for (const struct hmap_node *node = hmap->buckets[i]; node;
+             node = node->next) {
+            n++;
+        }
+        longest = MAX(longest, n);
+    }
+    if (longest > MAX_CHAIN) {
+        fail("%s: %"PRIuSIZE" of %"PRIuSIZE" in one bucket", what, longest,
+             hmap_count(hmap));
+    }
+}
+
+/* The first half of mhash_add__(), and back. */
+static uint32_t
+mhash_mix(uint32_t data)
+{
+    return hash_rot(data * 0xcc9e2d51, 15) * 0x1b873593;
+}
+
+static uint32_t
+mhash_unmix(uint32_t mixed)
+{
+    return hash_rot(mixed * 0x56ed309b, 17) * 0xdee13bb1;
+}
+
+/* Returns the MAC address number 'i' of many that have the same hash, if it is
+ * hash_uint64_basis() of the address with 'basis', and hash_add() is
+ * mhash_add(). */
+static struct eth_addr
+colliding_mac(uint32_t i, uint32_t basis)
+{
+    /* The state after the lower half of the address such that the upper half
+     * leads to the same state always. */
+    uint32_t high = (i << 1 & 0xfe00) | (i & 0xff);
+    uint32_t state = 0x12345678 ^ mhash_mix(high);
+    uint32_t low = (state - 0xe6546b64) * 0xcccccccd;
+    struct eth_addr mac;
+
+    low = mhash_unmix(basis ^ hash_rot(low, 19));
+    eth_addr_from_uint64((uint64_t) high << 32 | low, &mac);
+    return mac;
+}
+
+/* Returns true if the bytes of 'x' can stand in a JSON string as they are. */
+static bool
+is_plain(uint32_t x)
+{
+    for (int i = 0; i < 4; i++, x >>= 8) {
+        uint8_t c = x;
+
+        if (c < 0x20 || c == '"' || c == '\\') {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Puts 'bits' into 's', as text of 8 bytes for each that has one hash with any
+ * other such text, whatever the basis is, if hash_add() is mhash_add(): the
+ * second half of 8 bytes undoes the difference that the first one makes. */
+static void
+colliding_name(uint32_t bits, char s[8 * 15 + 1])
+{
+    static uint32_t halves[2][2];
+
+    /* Differences that are left of one bit are moved by the rotation and the
+     * multiplication to the highest bit, and there they stay. */
+    for (uint32_t j = 0; j < 2 && !halves[j][0]; j++) {
+        uint32_t difference = j ? 1u << 31 : 1 << 18;
+        uint32_t x = 0, y;
+
+        do {
+            x = x * 1664525 + 1013904223;
+            y = mhash_unmix(mhash_mix(x) ^ difference);
+        } while (!is_plain(x) || !is_plain(y));
+        halves[j][0] = x;
+        halves[j][1] = y;
+    }
+    for (int j = 0; j < 15; j++) {
+        memcpy(s + 8 * j, &halves[0][bits >> j & 1], 4);
+        memcpy(s + 8 * j + 4, &halves[1][bits >> j & 1], 4);
+    }
+    s[8 * 15] = '\0';
+}
+
+/* Takes the hash functions for what strangers choose: vectors, and tables full
+ * of what has one hash in hash.h. */
+static void
+test_hash(struct ovs_cmdl_context *ctx OVS_UNUSED)
+{
+    /* From the paper's appendix, and two of those that its authors publish
+     * with their program.  The input of n bytes is 0, 1, ... n - 1, the key
+     * likewise. */
+    static const struct {
+        size_t n;
+        uint64_t hash;
+    } vectors[] = {
+        { 0, UINT64_C(0x726fdb47dd0e0e31) },
+        { 8, UINT64_C(0x93f5f5799a932462) },
+        { 15, UINT64_C(0xa129ca6149be45e5) },
+    };
+    const struct vmmob_hash_key key = {
+        { UINT64_C(0x0706050403020100), UINT64_C(0x0f0e0d0c0b0a0908) }
+    };
+    uint8_t input[15];
+
+    for (size_t i = 0; i < sizeof input; i++) {
+        input[i] = i;
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(vectors); i++) {
+        uint64_t hash = vmmob_siphash(&key, input, vectors[i].n);
+
+        if (hash != vectors[i].hash) {
+            fail("SipHash of %"PRIuSIZE" bytes: %016"PRIx64, vectors[i].n,
+                 hash);
+        }
+    }
+
+    /* They do collide, and for names no basis helps, so that the rest of this
+     * test shows something.  (Open vSwitch has other functions for CPUs with
+     * an instruction for CRC-32, which is linear.) */
+#if !(defined(__SSE4_2__) && defined(__x86_64__)) \
+    && !(defined(__ARM_FEATURE_CRC32) && defined(__aarch64__))
+    for (uint32_t i = 0; i < N_COLLIDING; i++) {
+        char a[8 * 15 + 1], b[8 * 15 + 1];
+
+        uint64_t mac_a = eth_addr_to_uint64(colliding_mac(0, 7));
+        uint64_t mac_b = eth_addr_to_uint64(colliding_mac(i, 7));
+
+        ovs_assert(hash_uint64_basis(mac_a, 7) == hash_uint64_basis(mac_b, 7));
+        colliding_name(0, a);
+        colliding_name(i, b);
+        ovs_assert(hash_string(a, i * i) == hash_string(b, i * i));
+    }
+#endif
+
+    /* What peers choose: keys, ids, names of rows, and, for these, what
+     * vmmob_key_hash() once was. */
+    struct vmmob_table *table = vmmob_table_create();
+    for (uint32_t i = 0; i < N_COLLIDING; i++) {
+        struct vmmob_ofs ofs;
+        struct vmmob_vmn vmn;
+
+        vmmob_ofs_init(&ofs, eth_addr_to_uint64(colliding_mac(i, 0)));
+        numbered_vmn(&vmn, i, 1, false);
+        vmn.key.tenant = 0;
+        vmn.key.mac = colliding_mac(i, hash_int(0, 0));
+        vmmob_table_put_vmn(table, &vmn);
+        vmmob_vmn_destroy(&vmn);
+        vmmob_table_put_ofs(table, &ofs);
+        vmmob_ofs_destroy(&ofs);
+    }
+    check_chains("VMNs", vmmob_table_entries(table));
+    check_chains("OFSs", vmmob_table_ofs_entries(table));
+    vmmob_table_destroy(table);
+
+    struct rowset set = ROWSET_INITIALIZER(&set);
+    for (uint32_t i = 0; i < N_COLLIDING; i++) {
+        uint32_t basis = hash_int(0, hash_uint64_basis(1, false));
+        struct vmmob_key vmn = { .mac = colliding_mac(i, basis) };
+        struct row_name name = row_name_of_vmn(&vmn, 1);
+
+        rowset_add(&set, &name);
+    }
+    check_chains("names of rows", &set.nodes);
+    rowset_destroy(&set);
+
+    /* What Open vSwitch keeps of them: members of objects, UUIDs. */
+    vmmob_hash_everywhere = true;
+    struct ds text = DS_EMPTY_INITIALIZER;
+    for (uint32_t i = 0; i < N_COLLIDING; i++) {
+        char name[8 * 15 + 1];
+
+        colliding_name(i, name);
+        ds_put_format(&text, "%s\"%s\":0", i ? "," : "{", name);
+    }
+    ds_put_char(&text, '}');
+    struct json *json = json_from_string(ds_cstr(&text));
+    ovs_assert(json->type == JSON_OBJECT);
+    check_chains("members", &json->object->map);
+    json_destroy(json);
+    ds_destroy(&text);
+
+    struct hmap uuids = HMAP_INITIALIZER(&uuids);
+    struct hmap_node *nodes = xmalloc(N_COLLIDING * sizeof *nodes);
+    for (uint32_t i = 0; i < N_COLLIDING; i++) {
+        struct uuid uuid = { .parts = { 0x11111111, i } };
+
+        hmap_insert(&uuids, &nodes[i], uuid_hash(&uuid));
+    }
+    check_chains("UUIDs", &uuids);
+    hmap_destroy(&uuids);
+    free(nodes);
+}
+
 static const struct ovs_cmdl_command commands[] = {
     { "compare", NULL, 0, 0, test_compare, OVS_RO },
     { "pairs", NULL, 0, 0, test_pairs, OVS_RO },
@@ -3660,6 +3876,7 @@ static const struct ovs_cmdl_command commands[] = {
     { "resolver", "SEED N", 2, 2, test_resolver, OVS_RO },
     { "moves", "N", 1, 1, test_moves, OVS_RO },
     { "reply", NULL, 0, 0, test_reply, OVS_RO },
+    { "hash", NULL, 0, 0, test_hash, OVS_RO },
     { NULL, NULL, 0, 0, NULL, OVS_RO },
 };
 

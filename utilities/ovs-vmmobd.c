@@ -28,6 +28,7 @@
 #include "stream.h"
 #include "unixctl.h"
 #include "util.h"
+#include "vmmob-hash.h"
 #include "vmmobd-agent.h"
 #include "vmmobd-show.h"
 
@@ -53,6 +54,7 @@ main(int argc, char *argv[])
     struct agent *agent;
     bool exiting = false;
 
+    vmmob_hash_everywhere = true;
     ovs_cmdl_proctitle_init(argc, argv);
     set_program_name(argv[0]);
     ovsthread_id_init();

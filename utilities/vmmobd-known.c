@@ -7,9 +7,9 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-#include "hash.h"
 #include "openvswitch/vlog.h"
 #include "util.h"
+#include "vmmob-hash.h"
 #include "vmmob-table.h"
 #include "vmmobd-rowset.h"
 #include "vmmobd-sitedb.h"
@@ -134,7 +134,7 @@ update_owner(struct known *known, struct sitedb **dbs, size_t n, uint64_t ofs)
     if (!owner) {
         owner = xmalloc(sizeof *owner);
         owner->ofs = ofs;
-        hmap_insert(&known->owners, &owner->node, hash_uint64(ofs));
+        hmap_insert(&known->owners, &owner->node, vmmob_hash_uint64(ofs, 0));
     }
     owner->db = db;
     return true;
@@ -177,7 +177,8 @@ find_owner(const struct known *known, uint64_t ofs)
 {
     struct known_owner *owner;
 
-    HMAP_FOR_EACH_WITH_HASH (owner, node, hash_uint64(ofs), &known->owners) {
+    HMAP_FOR_EACH_WITH_HASH (owner, node, vmmob_hash_uint64(ofs, 0),
+                             &known->owners) {
         if (owner->ofs == ofs) {
             return owner;
         }

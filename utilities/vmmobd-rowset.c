@@ -6,8 +6,8 @@
 
 #include <stdlib.h>
 
-#include "hash.h"
 #include "util.h"
+#include "vmmob-hash.h"
 
 static struct rowset_node *find(const struct rowset *,
                                 const struct row_name *);
@@ -29,7 +29,7 @@ row_name_of_ofs(uint64_t id)
 uint32_t
 row_name_hash(const struct row_name *name)
 {
-    return vmmob_key_hash(&name->key, hash_uint64_basis(name->ofs,
+    return vmmob_key_hash(&name->key, vmmob_hash_uint64(name->ofs,
                                                         name->is_ofs));
 }
 

@@ -9,13 +9,13 @@
 #include <string.h>
 
 #include "coverage.h"
-#include "hash.h"
 #include "openvswitch/poll-loop.h"
 #include "openvswitch/vlog.h"
 #include "ovsdb-idl.h"
 #include "timeval.h"
 #include "util.h"
 #include "utilities/vmmob-idl.h"
+#include "vmmob-hash.h"
 #include "vmmob-table.h"
 #include "vmmobd-record.h"
 
@@ -286,7 +286,7 @@ sitedb_add_vmns_of(const struct sitedb *db, uint64_t ofs, struct rowset *set)
 {
     const struct sitedb_row *row;
 
-    HINDEX_FOR_EACH_WITH_HASH (row, ofs_node, hash_uint64(ofs),
+    HINDEX_FOR_EACH_WITH_HASH (row, ofs_node, vmmob_hash_uint64(ofs, 0),
                                &db->vmns_by_ofs) {
         if (row->name.ofs == ofs) {
             rowset_add(set, &row->name);
@@ -654,7 +654,7 @@ recheck_vmns_of(struct sitedb *db, uint64_t ofs, struct rowset *changed)
 {
     struct sitedb_row *row;
 
-    HINDEX_FOR_EACH_WITH_HASH_SAFE (row, ofs_node, hash_uint64(ofs),
+    HINDEX_FOR_EACH_WITH_HASH_SAFE (row, ofs_node, vmmob_hash_uint64(ofs, 0),
                                     &db->vmns_by_ofs) {
         if (row->name.ofs == ofs) {
             recheck_row(db, row, changed);
@@ -811,7 +811,7 @@ set_name(struct sitedb *db, struct sitedb_row *row,
     hmap_insert(&db->rows_by_name, &row->name_node, row_name_hash(name));
     if (!row->is_ofs) {
         hindex_insert(&db->vmns_by_ofs, &row->ofs_node,
-                      hash_uint64(name->ofs));
+                      vmmob_hash_uint64(name->ofs, 0));
     }
     return NULL;
 }
