@@ -114,6 +114,10 @@ void vmmob_msg_del_port(struct vmmob_msg *, const char *name);
 /* A sender should split an update of more rows than this. */
 #define VMMOB_MSG_MAX_ROWS 500
 
+/* What a receiver has jsonrpc_set_max_message() allow: ten times what so many
+ * rows take, all with as many addresses as can be. */
+#define VMMOB_MSG_MAX_SIZE (64 * 1024 * 1024)
+
 struct jsonrpc_msg *vmmob_msg_encode(const struct vmmob_msg *);
 char *vmmob_msg_decode(const struct jsonrpc_msg *, struct vmmob_msg *);
 

@@ -123,6 +123,7 @@ agent_run(struct agent *agent, struct handover *h, long long int now)
     }
 
     jsonrpc_run(agent->rpc);
+    jsonrpc_set_max_message(VMMOB_MSG_MAX_SIZE);
     for (int i = 0; i < MAX_BATCH; i++) {
         struct jsonrpc_msg *rpc_msg;
         struct vmmob_msg msg;

@@ -225,10 +225,10 @@ get_peer_problems(const struct sitedb *db, struct vmmob_problems *p)
     if (db->cut_until != LLONG_MIN) {
         vmmob_problems_add(
             p, VMMOB_PROBLEM_PEER_CUT_OFF,
-            xasprintf("peer %s has far more rows than it may have, and is not "
-                      "read for a while", db->name),
-            xstrdup("see what is wrong there; if that many are right, raise "
-                    "external_ids:vmmob-peer-max-vmns or "
+            xasprintf("peer %s sends far more than it may, and is not read "
+                      "for a while", db->name),
+            xstrdup("see what is wrong there; if it has that many VMNs or "
+                    "OFSs, raise external_ids:vmmob-peer-max-vmns or "
                     "vmmob-peer-max-ofss"));
     } else if (!db->live) {
         int error = ovsdb_idl_get_last_error(db->idl);

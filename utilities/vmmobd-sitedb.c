@@ -4,11 +4,13 @@
 
 #include "vmmobd-sitedb.h"
 
+#include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "coverage.h"
+#include "jsonrpc.h"
 #include "openvswitch/poll-loop.h"
 #include "openvswitch/vlog.h"
 #include "ovsdb-idl.h"
@@ -23,6 +25,14 @@
  * there. */
 #define SITEDB_SLACK 1000
 
+/* What a row takes in a message, as jsonrpc_set_max_message() counts, with the
+ * addresses that a VMN usually has and some more, and what all else takes. */
+#define SITEDB_ROW_SIZE 4000
+#define SITEDB_MIN_MESSAGE (4 * 1024 * 1024)
+
+/* Rows of this site's own database that one message may have. */
+#define SITEDB_MAX_OWN_ROWS 1000000
+
 VLOG_DEFINE_THIS_MODULE(vmmobd_sitedb);
 
 COVERAGE_DEFINE(vmmobd_bad_row);
@@ -33,6 +43,7 @@ COVERAGE_DEFINE(vmmobd_db_stale);
 static struct ovsdb_idl *create_idl(const char *remote, bool own);
 static void start_idl(struct sitedb *, const char *remote);
 static void remove_all_rows(struct sitedb *, struct rowset *changed);
+static size_t max_rows(const struct sitedb *, bool is_ofs);
 static bool is_flood(const struct sitedb *);
 static void cut_off(struct sitedb *, struct rowset *changed);
 static void update_live(struct sitedb *, struct rowset *changed);
@@ -171,7 +182,11 @@ sitedb_run(struct sitedb *db, struct rowset *changed)
         db->cut_until = LLONG_MIN;
         ovsdb_idl_set_remote(db->idl, db->remote, true);
     }
+    jsonrpc_set_max_message(SITEDB_MIN_MESSAGE
+                            + (max_rows(db, false) + max_rows(db, true))
+                              * SITEDB_ROW_SIZE);
     ovsdb_idl_run(db->idl);
+    jsonrpc_set_max_message(0);
     update_live(db, changed);
 
     seqno = ovsdb_idl_get_seqno(db->idl);
@@ -181,6 +196,20 @@ sitedb_run(struct sitedb *db, struct rowset *changed)
     }
     ovsdb_idl_track_clear(db->idl);
     if (is_flood(db)) {
+        VLOG_WARN("%s: %"PRIuSIZE" OFSs and %"PRIuSIZE" VMNs are far more "
+                  "than the limits of %"PRIuSIZE" and %"PRIuSIZE", not "
+                  "reading this database for %d s", db->name,
+                  hmap_count(&db->rows_by_uuid[true]),
+                  hmap_count(&db->rows_by_uuid[false]),
+                  db->limits.max_rows[true], db->limits.max_rows[false],
+                  SITEDB_CUT_MSEC / 1000);
+        cut_off(db, changed);
+    } else if (!db->own && db->cut_until == LLONG_MIN
+               && ovsdb_idl_get_last_error(db->idl) == EMSGSIZE) {
+        VLOG_WARN("%s: a message is far larger than the limits of %"PRIuSIZE" "
+                  "OFSs and %"PRIuSIZE" VMNs need, not reading this database "
+                  "for %d s", db->name, db->limits.max_rows[true],
+                  db->limits.max_rows[false], SITEDB_CUT_MSEC / 1000);
         cut_off(db, changed);
     }
 }
@@ -245,7 +274,7 @@ sitedb_state_to_string(const struct sitedb *db)
 {
     enum sitedb_state state = sitedb_get_state(db);
 
-    return (state == SITEDB_CUT_OFF ? "cut off, too many rows"
+    return (state == SITEDB_CUT_OFF ? "cut off, too much"
             : sitedb_state_to_word(state));
 }
 
@@ -364,13 +393,20 @@ remove_all_rows(struct sitedb *db, struct rowset *changed)
     }
 }
 
-/* Returns true if 'db' has far more rows than it can have a use for. */
+/* Returns how many rows 'db' can have a use for in a table, and many more. */
+static size_t
+max_rows(const struct sitedb *db, bool is_ofs)
+{
+    return (db->own ? SITEDB_MAX_OWN_ROWS
+            : 2 * db->limits.max_rows[is_ofs] + SITEDB_SLACK);
+}
+
 static bool
 is_flood(const struct sitedb *db)
 {
     for (int is_ofs = 0; is_ofs < 2; is_ofs++) {
         if (!db->own && (hmap_count(&db->rows_by_uuid[is_ofs])
-                         > 2 * db->limits.max_rows[is_ofs] + SITEDB_SLACK)) {
+                         > max_rows(db, is_ofs))) {
             return true;
         }
     }
@@ -382,13 +418,6 @@ static void
 cut_off(struct sitedb *db, struct rowset *changed)
 {
     COVERAGE_INC(vmmobd_cut_off);
-    VLOG_WARN("%s: %"PRIuSIZE" OFSs and %"PRIuSIZE" VMNs are far more than "
-              "the limits of %"PRIuSIZE" and %"PRIuSIZE", not reading this "
-              "database for %d s", db->name,
-              hmap_count(&db->rows_by_uuid[true]),
-              hmap_count(&db->rows_by_uuid[false]),
-              db->limits.max_rows[true], db->limits.max_rows[false],
-              SITEDB_CUT_MSEC / 1000);
     remove_all_rows(db, changed);
     ovsdb_idl_destroy(db->idl);
     start_idl(db, NULL);
