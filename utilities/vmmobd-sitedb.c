@@ -14,6 +14,7 @@
 #include "openvswitch/poll-loop.h"
 #include "openvswitch/vlog.h"
 #include "ovsdb-idl.h"
+#include "smap.h"
 #include "timeval.h"
 #include "util.h"
 #include "utilities/vmmob-idl.h"
@@ -44,8 +45,9 @@ static struct ovsdb_idl *create_idl(const char *remote, bool own);
 static void start_idl(struct sitedb *, const char *remote);
 static void remove_all_rows(struct sitedb *, struct rowset *changed);
 static size_t max_rows(const struct sitedb *, bool is_ofs);
+static size_t max_size(const struct sitedb *);
 static bool is_flood(const struct sitedb *);
-static void cut_off(struct sitedb *, struct rowset *changed);
+static void cut_off(struct sitedb *, const char *why, struct rowset *changed);
 static void update_live(struct sitedb *, struct rowset *changed);
 
 static void process_changes(struct sitedb *, struct rowset *changed);
@@ -78,6 +80,7 @@ static char *set_name(struct sitedb *, struct sitedb_row *,
                       const struct row_name *, struct rowset *changed);
 static void clear_name(struct sitedb *, struct sitedb_row *,
                        struct rowset *changed);
+static void set_size(struct sitedb *, struct sitedb_row *, size_t size);
 static void set_error(struct sitedb *, struct sitedb_row *, char *error);
 static void remove_from_table(struct sitedb *, struct sitedb_row *,
                               struct rowset *changed);
@@ -182,9 +185,7 @@ sitedb_run(struct sitedb *db, struct rowset *changed)
         db->cut_until = LLONG_MIN;
         ovsdb_idl_set_remote(db->idl, db->remote, true);
     }
-    jsonrpc_set_max_message(SITEDB_MIN_MESSAGE
-                            + (max_rows(db, false) + max_rows(db, true))
-                              * SITEDB_ROW_SIZE);
+    jsonrpc_set_max_message(max_size(db));
     ovsdb_idl_run(db->idl);
     jsonrpc_set_max_message(0);
     update_live(db, changed);
@@ -196,21 +197,16 @@ sitedb_run(struct sitedb *db, struct rowset *changed)
     }
     ovsdb_idl_track_clear(db->idl);
     if (is_flood(db)) {
-        VLOG_WARN("%s: %"PRIuSIZE" OFSs and %"PRIuSIZE" VMNs are far more "
-                  "than the limits of %"PRIuSIZE" and %"PRIuSIZE", not "
-                  "reading this database for %d s", db->name,
-                  hmap_count(&db->rows_by_uuid[true]),
-                  hmap_count(&db->rows_by_uuid[false]),
-                  db->limits.max_rows[true], db->limits.max_rows[false],
-                  SITEDB_CUT_MSEC / 1000);
-        cut_off(db, changed);
+        char *why = xasprintf("%"PRIuSIZE" OFSs and %"PRIuSIZE" VMNs, with "
+                              "%"PRIuSIZE" bytes, are",
+                              hmap_count(&db->rows_by_uuid[true]),
+                              hmap_count(&db->rows_by_uuid[false]),
+                              db->size);
+        cut_off(db, why, changed);
+        free(why);
     } else if (!db->own && db->cut_until == LLONG_MIN
                && ovsdb_idl_get_last_error(db->idl) == EMSGSIZE) {
-        VLOG_WARN("%s: a message is far larger than the limits of %"PRIuSIZE" "
-                  "OFSs and %"PRIuSIZE" VMNs need, not reading this database "
-                  "for %d s", db->name, db->limits.max_rows[true],
-                  db->limits.max_rows[false], SITEDB_CUT_MSEC / 1000);
-        cut_off(db, changed);
+        cut_off(db, "a message is", changed);
     }
 }
 
@@ -401,6 +397,14 @@ max_rows(const struct sitedb *db, bool is_ofs)
             : 2 * db->limits.max_rows[is_ofs] + SITEDB_SLACK);
 }
 
+/* Returns how much memory they can take, likewise. */
+static size_t
+max_size(const struct sitedb *db)
+{
+    return (SITEDB_MIN_MESSAGE
+            + (max_rows(db, false) + max_rows(db, true)) * SITEDB_ROW_SIZE);
+}
+
 static bool
 is_flood(const struct sitedb *db)
 {
@@ -410,14 +414,18 @@ is_flood(const struct sitedb *db)
             return true;
         }
     }
-    return false;
+    return !db->own && db->size > max_size(db);
 }
 
 /* Forgets 'db' and lets it alone for a while. */
 static void
-cut_off(struct sitedb *db, struct rowset *changed)
+cut_off(struct sitedb *db, const char *why, struct rowset *changed)
 {
     COVERAGE_INC(vmmobd_cut_off);
+    VLOG_WARN("%s: %s far more than the limits of %"PRIuSIZE" and %"PRIuSIZE" "
+              "need, not reading this database for %d s", db->name, why,
+              db->limits.max_rows[true], db->limits.max_rows[false],
+              SITEDB_CUT_MSEC / 1000);
     remove_all_rows(db, changed);
     ovsdb_idl_destroy(db->idl);
     start_idl(db, NULL);
@@ -555,10 +563,19 @@ update_vmn(struct sitedb *db, const struct vmmobrec_vmn *idl_row,
            struct rowset *changed)
 {
     struct sitedb_row *row = get_row(db, &idl_row->header_.uuid, false);
+    const struct smap_node *address;
     bool surplus = false;
     struct row_name name;
     struct vmmob_vmn vmn;
+    size_t size;
     char *error;
+
+    size = (strlen(idl_row->mac) + strlen(idl_row->ofs)
+            + strlen(idl_row->system_id) + strlen(idl_row->state));
+    SMAP_FOR_EACH (address, &idl_row->addresses) {
+        size += strlen(address->key) + strlen(address->value);
+    }
+    set_size(db, row, size);
 
     error = vmn_name_from_row(idl_row, &name);
     error = error ? error : set_name(db, row, &name, changed);
@@ -604,7 +621,17 @@ update_ofs(struct sitedb *db, const struct vmmobrec_ofs *idl_row,
     struct vmmob_ofs ofs;
     bool surplus = false;
     bool concerns_vmns;
+    size_t size;
     char *error;
+
+    size = (strlen(idl_row->datapath_id) + strlen(idl_row->system_id)
+            + strlen(idl_row->site) + strlen(idl_row->uplink_prefix)
+            + strlen(idl_row->uplink_mac) + strlen(idl_row->gateway)
+            + strlen(idl_row->gateway_mac));
+    for (size_t i = 0; i < idl_row->n_pools; i++) {
+        size += strlen(idl_row->pools[i]);
+    }
+    set_size(db, row, size);
 
     error = ofs_name_from_row(idl_row, &name);
     error = error ? error : set_name(db, row, &name, changed);
@@ -858,6 +885,13 @@ clear_name(struct sitedb *db, struct sitedb_row *row, struct rowset *changed)
     }
 }
 
+static void
+set_size(struct sitedb *db, struct sitedb_row *row, size_t size)
+{
+    db->size += size - row->size;
+    row->size = size;
+}
+
 /* Makes 'error', which may be null, the error of 'row'.  Takes ownership of
  * 'error'. */
 static void
@@ -910,6 +944,7 @@ remove_row(struct sitedb *db, struct sitedb_row *row, struct rowset *changed)
         clear_name(db, row, changed);
         set_error(db, row, NULL);
         hmap_remove(&db->rows_by_uuid[row->is_ofs], &row->uuid_node);
+        db->size -= row->size;
         free(row);
     }
 }

@@ -65,6 +65,7 @@ struct sitedb {
      * OFS table. */
     struct hmap rows_by_uuid[2];    /* All. */
     struct hmap rows_by_name;   /* Those that have a name. */
+    size_t size;                /* Bytes of text in all of them. */
     size_t n_bad;               /* Those that are not in 'table'. */
     struct hindex vmns_by_ofs;  /* VMN rows that have a name, by its 'ofs'. */
     size_t n_used[2];           /* Rows in 'table'. */
@@ -98,6 +99,7 @@ struct sitedb_row {
     bool is_surplus;            /* In 'surplus'? */
     struct ovs_list surplus_node;
     char *error;                /* Why it cannot be used, NULL if it can. */
+    size_t size;                /* Bytes of text in it. */
 };
 
 struct sitedb *sitedb_create(const char *remote, const struct own_ofss *);
