@@ -11,6 +11,8 @@
 #include "unaligned.h"
 
 static struct ip_header *find_embedded(const struct dp_packet *);
+static ovs_be16 *find_embedded_csum(const struct dp_packet *,
+                                    const struct ip_header *);
 
 /* Parses 'flow', as flow_extract() makes it from a frame, into '*frame'. */
 void
@@ -120,8 +122,9 @@ frame_get_embedded(const struct dp_packet *packet, struct in6_addr *ip_src,
     return inner != NULL;
 }
 
-/* Sets those addresses.  The checksum of the packet inside stays as its sender
- * would have made it, and ICMP's stays right. */
+/* Sets those addresses.  The checksums of the packet inside, of IP and, as far
+ * as they are quoted, of TCP and UDP, become what they are with these
+ * addresses, and ICMP's stays right. */
 void
 frame_set_embedded(struct dp_packet *packet, const struct in6_addr *ip_src,
                    const struct in6_addr *ip_dst)
@@ -146,6 +149,18 @@ frame_set_embedded(struct dp_packet *packet, const struct in6_addr *ip_src,
     put_16aligned_be32(&inner->ip_src, src);
     put_16aligned_be32(&inner->ip_dst, dst);
 
+    ovs_be16 *l4_csum = find_embedded_csum(packet, inner);
+    if (l4_csum) {
+        ovs_be16 old_l4_csum = *l4_csum;
+
+        *l4_csum = recalc_csum32(*l4_csum, old_src, src);
+        *l4_csum = recalc_csum32(*l4_csum, old_dst, dst);
+        if (!*l4_csum && inner->ip_proto == IPPROTO_UDP) {
+            *l4_csum = OVS_BE16_MAX;
+        }
+        icmp->icmp_csum = recalc_csum16(icmp->icmp_csum, old_l4_csum,
+                                        *l4_csum);
+    }
     icmp->icmp_csum = recalc_csum16(icmp->icmp_csum, old_csum,
                                     inner->ip_csum);
     icmp->icmp_csum = recalc_csum32(icmp->icmp_csum, old_src, src);
@@ -164,4 +179,36 @@ find_embedded(const struct dp_packet *packet)
     struct ip_header *inner = ALIGNED_CAST(
         struct ip_header *, CONST_CAST(char *, l4) + ICMP_HEADER_LEN);
     return IP_VER(inner->ip_ihl_ver) == 4 ? inner : NULL;
+}
+
+/* Returns the checksum in 'inner', inside 'packet', that the addresses of
+ * 'inner' are part of and the datapath updates when it changes one.  (It does
+ * not update those of UDP-Lite and DCCP.)  Returns NULL if there is none: the
+ * packet is a later fragment, that part is not quoted, or it is UDP without a
+ * checksum. */
+static ovs_be16 *
+find_embedded_csum(const struct dp_packet *packet,
+                   const struct ip_header *inner)
+{
+    const char *l4 = (const char *) inner + IP_IHL(inner->ip_ihl_ver) * 4;
+    const char *end = ((const char *) dp_packet_l4(packet)
+                       + dp_packet_l4_size(packet));
+    size_t ofs;
+
+    if (IP_IHL(inner->ip_ihl_ver) < 5
+        || inner->ip_frag_off & htons(IP_FRAG_OFF_MASK)) {
+        return NULL;
+    } else if (inner->ip_proto == IPPROTO_TCP) {
+        ofs = offsetof(struct tcp_header, tcp_csum);
+    } else if (inner->ip_proto == IPPROTO_UDP) {
+        ofs = offsetof(struct udp_header, udp_csum);
+    } else {
+        return NULL;
+    }
+    if (end - l4 < (ptrdiff_t) (ofs + sizeof(ovs_be16))) {
+        return NULL;
+    }
+
+    ovs_be16 *csum = ALIGNED_CAST(ovs_be16 *, CONST_CAST(char *, l4) + ofs);
+    return *csum || inner->ip_proto == IPPROTO_TCP ? csum : NULL;
 }

@@ -32,6 +32,7 @@
 #include "ofproto-vmmob/damping.h"
 #include "ofproto-vmmob/fairq.h"
 #include "ofproto-vmmob/flow-index.h"
+#include "ofproto-vmmob/frame.h"
 #include "ofproto-vmmob/moves.h"
 #include "ofproto-vmmob/resolver.h"
 #include "ofproto-vmmob/tail.h"
@@ -2420,6 +2421,159 @@ test_csum(struct ovs_cmdl_context *ctx)
     }
 }
 
+/* The checksums in a packet that an ICMP error quotes are what its sender
+ * would have made of it with the new addresses, of whatever protocol it is,
+ * and however little of it is quoted. */
+
+/* What test_embedded() quotes. */
+struct quoted {
+    uint8_t proto;
+    size_t n_options;           /* Of IP, in units of 4 bytes. */
+    uint16_t frag;              /* As in IP's header. */
+    bool zero;                  /* No checksum, or of UDP none of 0. */
+    size_t size;                /* Of the IP packet as it was sent. */
+};
+
+static const struct {
+    uint8_t proto;
+    size_t header_len;
+    size_t csum_ofs;
+    bool follows;               /* The checksum follows the addresses. */
+} quoted_protos[] = {
+    { IPPROTO_TCP, TCP_HEADER_LEN, 16, true },
+    { IPPROTO_UDP, UDP_HEADER_LEN, 6, true },
+    { IPPROTO_UDPLITE, 8, 6, false },
+    { IPPROTO_DCCP, 16, 6, false },
+    { IPPROTO_ICMP, ICMP_HEADER_LEN, 2, false },
+    { IPPROTO_SCTP, SCTP_HEADER_LEN, 8, false },
+};
+
+/* Puts the checksums into the packet of 'q' in 'data', whose addresses have
+ * been set. */
+static void
+finish_quoted(const struct quoted *q, size_t proto, uint8_t *data)
+{
+    size_t l4_ofs = IP_HEADER_LEN + 4 * q->n_options;
+    uint8_t *l4_csum = data + l4_ofs + quoted_protos[proto].csum_ofs;
+    ovs_be16 sum;
+
+    memset(data + 10, 0, 2);
+    sum = csum(data, l4_ofs);
+    memcpy(data + 10, &sum, 2);
+    if (quoted_protos[proto].follows && !(q->frag & IP_FRAG_OFF_MASK)
+        && !q->zero) {
+        size_t l4_len = q->size - l4_ofs;
+        uint32_t pseudo = csum_continue(0, data + 12, 8);
+
+        pseudo = csum_add16(pseudo, htons(q->proto));
+        pseudo = csum_add16(pseudo, htons(l4_len));
+        memset(l4_csum, 0, 2);
+        sum = csum_finish(csum_continue(pseudo, data + l4_ofs, l4_len));
+        if (!sum && q->proto == IPPROTO_UDP) {
+            sum = OVS_BE16_MAX;
+        }
+        memcpy(l4_csum, &sum, 2);
+    }
+}
+
+/* Returns an ICMP error that quotes 'cut' bytes of 'data'. */
+static struct dp_packet *
+compose_error(const uint8_t *data, size_t cut)
+{
+    struct dp_packet *packet = dp_packet_new(0);
+    size_t size = IP_HEADER_LEN + ICMP_HEADER_LEN + cut;
+    struct ip_header *ip = eth_compose(packet, eth_addr_zero, eth_addr_zero,
+                                       ETH_TYPE_IP, size);
+
+    memset(ip, 0, size);
+    ip->ip_ihl_ver = IP_IHL_VER(5, 4);
+    ip->ip_tot_len = htons(size);
+    ip->ip_proto = IPPROTO_ICMP;
+    ip->ip_csum = csum(ip, IP_HEADER_LEN);
+
+    struct icmp_header *icmp = (struct icmp_header *) (ip + 1);
+    icmp->icmp_type = ICMP4_TIME_EXCEEDED;
+    memcpy(icmp + 1, data, cut);
+    icmp->icmp_csum = csum(icmp, ICMP_HEADER_LEN + cut);
+
+    struct flow flow;
+    flow_extract(packet, &flow);
+    return packet;
+}
+
+static void
+check_quoted(const struct quoted *q, size_t proto)
+{
+    const ovs_be32 addrs[] = { random_uint32(), random_uint32() };
+    struct in6_addr src = in6_addr_mapped_ipv4(addrs[0]);
+    struct in6_addr dst = in6_addr_mapped_ipv4(addrs[1]);
+    uint8_t data[128], expected[128];
+
+    random_bytes(data, sizeof data);
+    data[0] = IP_IHL_VER(5 + q->n_options, 4);
+    data[2] = q->size >> 8;
+    data[3] = q->size;
+    data[6] = q->frag >> 8;
+    data[7] = q->frag;
+    data[9] = q->proto;
+    if (q->zero) {
+        memset(data + IP_HEADER_LEN + 4 * q->n_options
+               + quoted_protos[proto].csum_ofs, 0, 2);
+    }
+    finish_quoted(q, proto, data);
+    memcpy(expected, data, sizeof data);
+    memcpy(expected + 12, addrs, sizeof addrs);
+    finish_quoted(q, proto, expected);
+
+    for (size_t cut = 0; cut <= q->size; cut++) {
+        struct dp_packet *packet = compose_error(data, cut);
+        const struct icmp_header *icmp = dp_packet_l4(packet);
+        /* Half a checksum stays: it depends on the other half. */
+        size_t n = cut - (cut == (IP_HEADER_LEN + 4 * q->n_options
+                                  + quoted_protos[proto].csum_ofs + 1));
+
+        frame_set_embedded(packet, &src, &dst);
+        if (memcmp(icmp + 1, n < IP_HEADER_LEN ? data : expected, n)
+            || memcmp((const uint8_t *) (icmp + 1) + n, data + n, cut - n)) {
+            fail("protocol %d, %"PRIuSIZE" bytes quoted: not what was sent",
+                 q->proto, cut);
+        }
+        if (csum(icmp, ICMP_HEADER_LEN + cut)) {
+            fail("protocol %d, %"PRIuSIZE" bytes quoted: wrong ICMP checksum",
+                 q->proto, cut);
+        }
+        dp_packet_delete(packet);
+    }
+}
+
+static void
+test_embedded(struct ovs_cmdl_context *ctx)
+{
+    static const uint16_t frags[] = { 0, IP_DONT_FRAGMENT, IP_MORE_FRAGMENTS,
+                                      IP_MORE_FRAGMENTS | 185, 1 };
+    uint32_t seed = atoi(ctx->argv[1]);
+    uint32_t n = atoi(ctx->argv[2]);
+
+    for (uint32_t i = 0; i < n; i++) {
+        start_case(seed, i);
+        for (size_t j = 0; j < ARRAY_SIZE(quoted_protos); j++) {
+            for (size_t k = 0; k < ARRAY_SIZE(frags); k++) {
+                struct quoted q = {
+                    .proto = quoted_protos[j].proto,
+                    .n_options = random_range(11),
+                    .frag = frags[k],
+                    .zero = (quoted_protos[j].proto == IPPROTO_UDP
+                             && !random_range(4)),
+                };
+
+                q.size = (IP_HEADER_LEN + 4 * q.n_options
+                          + quoted_protos[j].header_len + random_range(24));
+                check_quoted(&q, j);
+            }
+        }
+    }
+}
+
 /* What an OFS makes of what others write: the same, in whatever order their
  * messages come, and how often. */
 
@@ -3860,6 +4014,7 @@ static const struct ovs_cmdl_command commands[] = {
     { "text", NULL, 0, 0, test_text, OVS_RO },
     { "table", "SEED N", 2, 2, test_table, OVS_RO },
     { "csum", "SEED N", 2, 2, test_csum, OVS_RO },
+    { "embedded", "SEED N", 2, 2, test_embedded, OVS_RO },
     { "encode", NULL, 0, 0, test_encode, OVS_RO },
     { "codec", "SEED N", 2, 2, test_codec, OVS_RO },
     { "malformed", NULL, 0, 0, test_malformed, OVS_RO },

@@ -6,7 +6,7 @@
     rarp MAC [dst=MAC] [sha=MAC] [op=N]
     other MAC MAC
     tcp|udp|icmp|igmp MAC MAC SRC DST [ttl=N] [data=HEX] [frag=OFFSET,MORE]
-    unreachable MAC MAC SRC DST about=FRAME [mtu=N]
+    unreachable MAC MAC SRC DST about=FRAME [mtu=N] [quote=BYTES]
                                     Print a frame whose checksums are right;
                                     vlan=VID[,VID]... gives it VLAN tags.
     show                            Tell for each line of standard input what
@@ -108,7 +108,8 @@ def make_untagged(kind, args, opts):
     eth_src, eth_dst, src, dst = args
     src, dst = socket.inet_aton(src), socket.inet_aton(dst)
     if kind == "unreachable":
-        about = bytes.fromhex(opts["about"])[14:14 + 28]
+        quote = int(opts.get("quote", 28))
+        about = bytes.fromhex(opts["about"])[14:14 + quote]
         l4 = struct.pack("!BBHHH", 3, 4, 0, 0, int(opts.get("mtu", 1400)))
         l4 += about
         l4 = l4[:2] + struct.pack("!H", csum(l4)) + l4[4:]
@@ -142,6 +143,12 @@ def show_ip(b):
             ok = ok and csum(inner) == 0
             s += " about %s > %s" % (ip_str(inner[12:16]),
                                      ip_str(inner[16:20]))
+            whole = l4[8:]
+            if whole[9:10] in (b"\x06", b"\x11") and len(whole) == \
+                    struct.unpack("!H", whole[2:4])[0]:
+                ok = ok and csum(pseudo(whole[12:16], whole[16:20], whole[9],
+                                        whole[20:]) + whole[20:]) == 0
+                s += " whole"
     else:
         s += " proto %d" % proto
     return s + (" ok" if ok else " bad")

@@ -92,7 +92,33 @@ check_embedded(const struct dp_packet *packet)
         ovs_assert(csum(before + inner, IP_HEADER_LEN) % 0xffff
                    == csum(after + inner, IP_HEADER_LEN) % 0xffff);
 
+        /* Likewise that of UDP and TCP, if it is there. */
+        size_t l4_ofs = (before[inner] & 15) * 4;
+        size_t csum_ofs = l4_ofs + (before[inner + 9] == IPPROTO_UDP ? 6 : 16);
+        bool has_csum = (l4_ofs >= IP_HEADER_LEN
+                         && (before[inner + 9] == IPPROTO_UDP
+                             || before[inner + 9] == IPPROTO_TCP)
+                         && !(before[inner + 6] & 0x1f) && !before[inner + 7]
+                         && ICMP_HEADER_LEN + csum_ofs + 2 <= icmp_size
+                         && (before[inner + 9] == IPPROTO_TCP
+                             || before[inner + csum_ofs]
+                             || before[inner + csum_ofs + 1]));
+        if (has_csum) {
+            uint32_t sums[2];
+
+            for (int i = 0; i < 2; i++) {
+                const uint8_t *p = (i ? after : before) + inner;
+
+                sums[i] = csum_finish(csum_continue(
+                    csum_continue(0, p + 12, 8), p + csum_ofs, 2));
+            }
+            ovs_assert(sums[0] % 0xffff == sums[1] % 0xffff);
+        }
+
         frame_set_embedded(copy, &src, &dst);
+        if (has_csum) {
+            memcpy(after + inner + csum_ofs, before + inner + csum_ofs, 2);
+        }
         memcpy(after + icmp + 2, before + icmp + 2, 2);
         memcpy(after + inner + 10, before + inner + 10, 2);
     }
