@@ -9,8 +9,9 @@
  * A binding says where a VMN (virtual mobile node, a VM that may migrate) is
  * now: which OFS (a bridge, known by its datapath id) it is attached to, and
  * which mobile address (MoA) stands there for each of its home addresses
- * (HoA).  The terms are those of ../shared/paper.md, the two records those of
- * section 2 of ../shared/design.md.
+ * (HoA).  The terms are those of the paper "Wide-area live migration with IP
+ * mobility by OpenFlow"; "One author for each row" in Documentation/design.rst
+ * has the reasons for the two records.
  *
  * A VMN record is written by one author only, the OFS named in it.  While a
  * VMN moves there are records of more than one OFS for it; vmmob_vmn_compare()

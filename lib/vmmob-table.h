@@ -10,8 +10,8 @@
  * the union of the rows for its key, and the one that is in force (its
  * "binding") is the greatest by vmmob_vmn_compare().  So the outcome depends
  * only on which rows there are, not on the order in which they came.  There
- * are no tombstones: a row is there or it is not (section 2 of
- * ../shared/design.md).
+ * are no tombstones: a row is there or it is not ("One author for each row" in
+ * Documentation/design.rst).
  *
  * Pure data, like lib/vmmob-binding.h; not thread-safe. */
 

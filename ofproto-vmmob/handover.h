@@ -6,9 +6,9 @@
 /* Handover
  * ========
  *
- * What a switch decides when a VMN appears, moves or leaves: the "what
- * happens" of ../shared/paper.md, with sections 2 and 4 of
- * ../shared/design.md for what the paper leaves open.
+ * What a switch decides when a VMN appears, moves or leaves: detection and
+ * migration in the paper "Wide-area live migration with IP mobility by
+ * OpenFlow".  Documentation/design.rst has what the paper leaves open.
  *
  * This is the core of the module.  It knows neither packets nor OpenFlow nor
  * sockets nor the clock: it is told what was seen, what other authors say and

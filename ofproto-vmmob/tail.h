@@ -4,8 +4,8 @@
 #define VMMOB_TAIL_H 1
 
 /* The latest packets for each of a number of VMNs that are expected, to be
- * delivered when they arrive (section 4 of ../shared/design.md: what was sent
- * to a paused VM is to be late instead of lost).
+ * delivered when they arrive: what was sent to a paused VM is to be late
+ * instead of lost ("A move" in Documentation/design.rst).
  *
  * Bounded: a packet goes when it is too old, when there are newer ones enough
  * for its VMN, or when it is the oldest of all and there is no room.  The
