@@ -29,6 +29,7 @@ struct flow;
 struct flow_wildcards;
 struct flow_index_entry;
 struct in6_addr;
+struct udpif;
 
 /* Names a datapath flow, as in struct dpif_flow. */
 struct flow_index_id {
@@ -49,5 +50,9 @@ size_t flow_index_find(const void *owner, const struct in6_addr *,
                        struct flow_index_id *, size_t max, size_t max_vague,
                        bool *complete);
 size_t flow_index_count(void);
+
+/* In Open vSwitch's ofproto/ofproto-dpif-upcall.c. */
+bool udpif_refresh_flow(struct udpif *, const ovs_u128 *ufid,
+                        unsigned int pmd_id);
 
 #endif /* ofproto-vmmob/flow-index.h */

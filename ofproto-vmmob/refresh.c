@@ -6,7 +6,6 @@
 
 #include "coverage.h"
 #include "ofproto/ofproto-dpif.h"
-#include "ofproto/ofproto-dpif-upcall.h"
 #include "ofproto-vmmob/bridge.h"
 #include "ofproto-vmmob/flow-index.h"
 #include "ofproto-vmmob/module.h"

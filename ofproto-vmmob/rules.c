@@ -140,8 +140,8 @@ struct rule_set {
     unsigned long long int n_copied;
 };
 
-/* The pools of another OFS that are in 'pools' of its struct rules, first those
- * that are in 'refused', too. */
+/* The pools of another OFS that are in 'pools' of its struct rules, first
+ * those that are in 'refused', too. */
 struct ofs_pools {
     struct hmap_node node;      /* In 'ofss' of its struct rules. */
     uint64_t ofs;
