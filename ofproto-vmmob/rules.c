@@ -31,6 +31,8 @@ COVERAGE_DEFINE(vmmob_flow_mod_failed);
  *    210 uplink, ARP request for the pool        punt
  *    205 uplink, ARP from the gateway            punt, user
  *    200 uplink, ICMP error to the pool          punt
+ *        uplink, ICMP redirect, source quench
+ *          to the pool                           drop
  *    195 uplink, IP to the MoA of a VMN, which is
  *          attached here                         (copy), rewrite destination,
  *                                                to 251
@@ -63,6 +65,7 @@ COVERAGE_DEFINE(vmmob_flow_mod_failed);
  *    110 VMN without MoA                         drop
  *    100 HoA of a remote VMN                     rewrite both, to the uplink
  *     50 home                                    punt
+ *     10 UDP-Lite, DCCP                          drop
  *      0                                         rewrite source, to the uplink
  *
  *  251: a packet for a VMN here, by source; the port is in reg1.
@@ -71,9 +74,16 @@ COVERAGE_DEFINE(vmmob_flow_mod_failed);
  *    100 MoA of a VMN here, or of a remote one   rewrite source, output
  *     50 pools of other OFSs, those that are next
  *          to each other as one              punt
+ *     10 UDP-Lite, DCCP, once all of the other
+ *          sites is known                        drop
  *      0                                         output, or while not all of
  *                                                the other sites is known,
  *                                                punt
+ *
+ * No datapath updates the checksum of UDP-Lite and DCCP, which covers
+ * addresses, when it changes one.  Between VMNs, it is right again once both
+ * are changed back; what goes to or comes from anybody else would have a wrong
+ * one.
  *
  * "Forged" sets reg3 and goes on in 251, where such packets are counted for
  * each port.  A port that nothing is known of has no rules 164 to 161.  "Copy"
@@ -989,12 +999,20 @@ base_rules(const struct rules_context *ctx, struct rule_list *list)
                                                         ctx->ofs->id);
     const struct vmmob_prefix gateway = host(&s->gateway);
     const struct vmmob_prefix home_gateway = host(&s->home_gateway);
+    static const uint8_t stale_csum[] = { IPPROTO_UDPLITE, IPPROTO_DCCP };
     struct ofpbuf *a;
     struct match m;
 
     for (size_t i = 0; i < s->n_pools; i++) {
         static const uint8_t icmp_errors[] = {
             ICMP4_DST_UNREACH, ICMP4_TIME_EXCEEDED, ICMP4_PARAM_PROB,
+        };
+        /* They quote packets, too.  A VMN's first hop is its home gateway and
+         * not a router of the uplink's network, so it must not believe that
+         * one's redirect (RFC 1122, 3.2.2.2), and nobody believes a source
+         * quench (RFC 6633). */
+        static const uint8_t icmp_useless[] = {
+            ICMP4_SOURCEQUENCH, ICMP4_REDIRECT,
         };
 
         match_type(&m, ETH_TYPE_ARP);
@@ -1010,6 +1028,10 @@ base_rules(const struct rules_context *ctx, struct rule_list *list)
             match_set_icmp_type(&m, icmp_errors[j]);
             match_destination(&m, &s->pools[i]);
             put_punt(add(list, VMMOB_TABLE_ENTRY, 200, &m));
+        }
+        for (size_t j = 0; j < ARRAY_SIZE(icmp_useless); j++) {
+            match_set_icmp_type(&m, icmp_useless[j]);
+            add(list, VMMOB_TABLE_ENTRY, 200, &m);
         }
 
         match_type(&m, ETH_TYPE_IP);
@@ -1095,6 +1117,15 @@ base_rules(const struct rules_context *ctx, struct rule_list *list)
         put_set_eth(a, MFF_ETH_SRC, self->mac);
         put_set_eth(a, MFF_ETH_DST, self->gateway_mac);
         put_output(a, ctx->uplink);
+    }
+
+    for (size_t i = 0; i < ARRAY_SIZE(stale_csum); i++) {
+        match_type(&m, ETH_TYPE_IP);
+        match_set_nw_proto(&m, stale_csum[i]);
+        add(list, VMMOB_TABLE_DESTINATION, 10, &m);
+        if (!handover_is_blind(ctx->h, ctx->ofs)) {
+            add(list, VMMOB_TABLE_SOURCE, 10, &m);
+        }
     }
 
     match_type(&m, ETH_TYPE_IP);

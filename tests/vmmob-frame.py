@@ -6,7 +6,9 @@
     rarp MAC [dst=MAC] [sha=MAC] [op=N]
     other MAC MAC
     tcp|udp|icmp|igmp MAC MAC SRC DST [ttl=N] [data=HEX] [frag=OFFSET,MORE]
+    udplite|dccp MAC MAC SRC DST
     unreachable MAC MAC SRC DST about=FRAME [mtu=N] [quote=BYTES]
+                [type=N]
                                     Print a frame whose checksums are right;
                                     vlan=VID[,VID]... gives it VLAN tags.
     show                            Tell for each line of standard input what
@@ -19,7 +21,8 @@ import struct
 import sys
 
 BROADCAST = "ff:ff:ff:ff:ff:ff"
-PROTOS = {"icmp": 1, "igmp": 2, "tcp": 6, "udp": 17}
+PROTOS = {"icmp": 1, "igmp": 2, "tcp": 6, "udp": 17, "dccp": 33,
+          "udplite": 136}
 
 
 def mac(s):
@@ -54,6 +57,12 @@ def make_l4(proto, src, dst, data):
         at = 16
     elif proto == "udp":
         l4 = struct.pack("!HHHH", 1000, 2000, 8 + len(data), 0) + data
+        at = 6
+    elif proto == "udplite":
+        l4 = struct.pack("!HHHH", 1000, 2000, 0, 0) + data
+        at = 6
+    elif proto == "dccp":
+        l4 = struct.pack("!HHBBHBBHI", 1000, 2000, 4, 0, 0, 4, 0, 0, 1) + data
         at = 6
     elif proto == "icmp":
         l4 = struct.pack("!BBHHH", 8, 0, 0, 1, 1) + data
@@ -110,7 +119,7 @@ def make_untagged(kind, args, opts):
     if kind == "unreachable":
         quote = int(opts.get("quote", 28))
         about = bytes.fromhex(opts["about"])[14:14 + quote]
-        l4 = struct.pack("!BBHHH", 3, 4, 0, 0, int(opts.get("mtu", 1400)))
+        l4 = struct.pack("!BBHHH", int(opts.get("type", 3)), 4, 0, 0, int(opts.get("mtu", 1400)))
         l4 += about
         l4 = l4[:2] + struct.pack("!H", csum(l4)) + l4[4:]
         return make_ip(eth_src, eth_dst, src, dst, 1, l4, opts)
@@ -131,9 +140,10 @@ def show_ip(b):
     s = "%s > %s ttl %d" % (ip_str(src), ip_str(dst), ttl)
     if more or offset:
         s += " fragment %d,%d %s" % (offset, more, l4.hex())
-    elif proto in (6, 17):
+    elif proto in (6, 17, 33, 136):
         ports = struct.unpack("!HH", l4[:4])
-        s += " %s %d > %d" % ("tcp" if proto == 6 else "udp", *ports)
+        name, = (name for name in PROTOS if PROTOS[name] == proto)
+        s += " %s %d > %d" % (name, *ports)
         ok = ok and csum(pseudo(src, dst, proto, l4) + l4) == 0
     elif proto == 1:
         s += " icmp %d,%d" % (l4[0], l4[1])
