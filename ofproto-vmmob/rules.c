@@ -58,7 +58,8 @@ COVERAGE_DEFINE(vmmob_flow_mod_failed);
  *      0                                         user
  *
  *  253: a packet of a VMN here, by destination.
- *    130 ping to the home gateway                answer
+ *    130 ping to the home gateway, or a
+ *          fragment of one                       answer
  *    125 anything else to it                     drop
  *    121 HoA of a VMN here, from one without MoA output
  *    120 HoA of a VMN here                       (copy), output
@@ -991,6 +992,23 @@ forged_rules(const struct vmmob_settings *s, const struct vmmob_ofs *self,
     add(list, VMMOB_TABLE_SOURCE, 110, &m);
 }
 
+/* Appends to 'ofpacts' what makes a ping of the home gateway, or a fragment of
+ * one, the answer and sends it back.  Only a first fragment has a type, and a
+ * checksum that changes with it. */
+static void
+put_echo_reply(const struct vmmob_settings *s, struct ofpbuf *ofpacts)
+{
+    const uint8_t echo_reply = ICMP4_ECHO_REPLY;
+
+    put_move(ofpacts, MFF_IPV4_SRC, MFF_IPV4_DST);
+    put_set_ip(ofpacts, MFF_IPV4_SRC, &s->home_gateway);
+    put_move(ofpacts, MFF_ETH_SRC, MFF_ETH_DST);
+    put_set_eth(ofpacts, MFF_ETH_SRC, rules_gateway_mac);
+    ofpact_put_set_field(ofpacts, mf_from_id(MFF_ICMPV4_TYPE), &echo_reply,
+                         NULL);
+    put_output(ofpacts, OFPP_IN_PORT);
+}
+
 static void
 base_rules(const struct rules_context *ctx, struct rule_list *list)
 {
@@ -1087,16 +1105,17 @@ base_rules(const struct rules_context *ctx, struct rule_list *list)
 
     match_type(&m, ETH_TYPE_IP);
     match_set_nw_proto(&m, IPPROTO_ICMP);
-    match_set_icmp_type(&m, ICMP4_ECHO_REQUEST);
     match_destination(&m, &home_gateway);
-    a = add(list, VMMOB_TABLE_DESTINATION, 130, &m);
-    put_move(a, MFF_IPV4_SRC, MFF_IPV4_DST);
-    put_set_ip(a, MFF_IPV4_SRC, &s->home_gateway);
-    put_move(a, MFF_ETH_SRC, MFF_ETH_DST);
-    put_set_eth(a, MFF_ETH_SRC, rules_gateway_mac);
-    uint8_t echo_reply = ICMP4_ECHO_REPLY;
-    ofpact_put_set_field(a, mf_from_id(MFF_ICMPV4_TYPE), &echo_reply, NULL);
-    put_output(a, OFPP_IN_PORT);
+    match_set_icmp_type(&m, ICMP4_ECHO_REQUEST);
+    put_echo_reply(s, add(list, VMMOB_TABLE_DESTINATION, 130, &m));
+
+    /* No fragment matches a type.  They are of a ping: nothing else that is
+     * ICMP is so large. */
+    match_type(&m, ETH_TYPE_IP);
+    match_set_nw_proto(&m, IPPROTO_ICMP);
+    match_destination(&m, &home_gateway);
+    match_set_nw_frag_masked(&m, FLOW_NW_FRAG_ANY, FLOW_NW_FRAG_ANY);
+    put_echo_reply(s, add(list, VMMOB_TABLE_DESTINATION, 130, &m));
 
     match_type(&m, ETH_TYPE_IP);
     match_destination(&m, &home_gateway);
