@@ -142,12 +142,19 @@ vmmob_bridge_configure(struct vmmob_bridge *b, const struct smap *other_config,
         b->next_ask = LLONG_MAX;
         b->n_punted = b->n_answered = b->n_bad = b->n_unresolved = 0;
         b->past_forged = b->past_blocked = b->past_refused = 0;
+        b->n_forged_reported = 0;
 
         ovs_mutex_lock(&ofproto_mutex);
         for (int i = VMMOB_TABLE_SOURCE; i <= VMMOB_TABLE_DESTINATION; i++) {
             b->ofproto->up.tables[i].flags = OFTABLE_HIDDEN | OFTABLE_READONLY;
         }
         ovs_mutex_unlock(&ofproto_mutex);
+    }
+
+    if (!enable && b->uplink != uplink) {
+        b->past_forged += rules_count_forged(b->rules, b->uplink);
+        b->n_forged_reported = 0;
+        rules_update_forged(b->rules, b->uplink, false);
     }
 
     gateway_configure(b, &settings, now);
@@ -175,6 +182,8 @@ vmmob_bridge_configure(struct vmmob_bridge *b, const struct smap *other_config,
         handover_touch(b->handover, b->ofs);
     }
     vm_ports_find(b, &b->ofs->settings, now);
+    /* After that: its number may have been that of a VM port. */
+    rules_update_forged(b->rules, b->uplink, true);
     /* What this OFS wrote in an earlier life is to be told. */
     return enable;
 }
@@ -238,6 +247,23 @@ vmmob_bridge_find_lost(struct vmmob_bridge *b, long long int now)
     b->next_ask = b->n_lost ? now : LLONG_MAX;
 }
 
+/* Logs how many forged frames the uplink of 'b' has sent. */
+static void
+report_forged(struct vmmob_bridge *b)
+    OVS_REQUIRES(vmmob_mutex)
+{
+    static struct vlog_rate_limit forged_rl = VLOG_RATE_LIMIT_INIT(5, 20);
+    unsigned long long int n = rules_count_forged(b->rules, b->uplink);
+
+    if (n > b->n_forged_reported) {
+        VLOG_WARN_RL(&forged_rl, "bridge %s: dropped %llu frames from the "
+                     "uplink from or for a home address, or with tag after "
+                     "tag: nobody there has a home address", b->name,
+                     n - b->n_forged_reported);
+        b->n_forged_reported = n;
+    }
+}
+
 /* Does what is due at 'b', which must be enabled, at 'now'. */
 void
 vmmob_bridge_run(struct vmmob_bridge *b, long long int now)
@@ -258,6 +284,7 @@ vmmob_bridge_run(struct vmmob_bridge *b, long long int now)
     }
     if (now >= b->next_report) {
         vm_ports_report_forged(b);
+        report_forged(b);
         b->next_report = now + REPORT_MS;
     }
     if (now >= b->next_sweep) {

@@ -71,6 +71,10 @@ struct vmmob_bridge {
 
     /* Statistics of ports that are gone, since then. */
     unsigned long long int past_forged, past_blocked, past_refused;
+
+    unsigned long long int n_forged_reported;   /* How many frames from the
+                                                 * uplink were logged as
+                                                 * forged. */
 };
 
 /* Returns what the rules of 'b', which must be enabled, depend on. */

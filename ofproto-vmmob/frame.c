@@ -25,7 +25,8 @@ frame_parse(const struct flow *flow, struct frame *frame)
         .multicast = eth_addr_is_multicast(flow->dl_dst),
     };
     if (eth_addr_is_multicast(flow->dl_src)
-        || eth_addr_is_zero(flow->dl_src)) {
+        || eth_addr_is_zero(flow->dl_src)
+        || flow->vlans[0].tci & htons(VLAN_CFI)) {
         return;
     }
 

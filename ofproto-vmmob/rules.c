@@ -28,6 +28,11 @@ COVERAGE_DEFINE(vmmob_flow_mod_failed);
  *
  *  252: where packets start.
  *    250 port whose guest floods                 drop
+ *    245 VLAN tag with ID 0                      without it, from the start
+ *    240 uplink, IP or ARP from home, ARP for
+ *          home, tag after tag                   forged
+ *        uplink, ARP that cannot be read         punt
+ *    230 uplink, VLAN tag                        user
  *    210 uplink, ARP request for the pool        punt
  *    205 uplink, ARP from the gateway            punt, user
  *    200 uplink, ICMP error to the pool          punt
@@ -40,8 +45,10 @@ COVERAGE_DEFINE(vmmob_flow_mod_failed);
  *          not here any more                     redirect to its MoA there
  *    190 uplink, IP to the pool                  drop
  *    180 uplink                                  user
- *    170 IP multicast of a VMN here, from home   user
- *    165 IP of a VMN here, from home             source MoA to reg0, to 253
+ *    170 IP multicast of a VMN here, from home,
+ *          no VLAN tag                           user
+ *    165 IP of a VMN here, from home, no VLAN
+ *          tag                                   source MoA to reg0, to 253
  *    164 ARP, RARP of the guest at its port      what is below, see PASS_PORT
  *    163 other ARP, RARP at that port            drop
  *    162 MAC address of the guest at its port    what is below, see PASS_PORT
@@ -51,6 +58,7 @@ COVERAGE_DEFINE(vmmob_flow_mod_failed);
  *          from the MAC address of the bridge or
  *          the home gateway, tag after tag       forged
  *        ARP that cannot be read                 punt
+ *    155 VLAN tag                                user
  *    150 ARP from or for home                    punt
  *    140 other ARP, RARP                         punt, user
  *    110 other IP multicast from home            punt, user
@@ -926,8 +934,9 @@ add(struct rule_list *list, uint8_t table_id, int priority,
 
 /* What is wanted. */
 
-/* Priority of rules against forged packets from VM ports.  They say nothing of
- * the port: what the uplink sends meets others before. */
+/* Priorities of rules against forged packets.  Those from VM ports say nothing
+ * of the port: what the uplink sends meets others before. */
+#define PRIORITY_FORGED_UPLINK 240
 #define PRIORITY_FORGED 160
 
 /* Nobody behind a VM port has an address in 'prefix'. */
@@ -945,15 +954,66 @@ refuse_source(const struct vmmob_prefix *prefix, struct rule_list *list)
     }
 }
 
-/* Who is behind a VM port is not in the network of the uplink, and neither the
- * bridge 'self' nor the home gateway. */
+/* Hosts may read what Open vSwitch does not: an ARP with another hardware
+ * type, which the module counts, and what follows more VLAN tags than it looks
+ * at.  'in' is a match for where it comes from. */
 static void
-forged_rules(const struct vmmob_settings *s, const struct vmmob_ofs *self,
-             struct rule_list *list)
+refuse_unread(const struct match *in, int priority, struct rule_list *list)
 {
     static const uint16_t tags[] = {
         ETH_TYPE_VLAN_8021Q, ETH_TYPE_VLAN_8021AD,
     };
+    struct match m = *in;
+
+    match_set_dl_type(&m, htons(ETH_TYPE_ARP));
+    match_set_nw_proto(&m, 0);
+    match_set_nw_src(&m, 0);
+    match_set_nw_dst(&m, 0);
+    put_punt(add(list, VMMOB_TABLE_ENTRY, priority, &m));
+
+    for (size_t i = 0; i < ARRAY_SIZE(tags); i++) {
+        m = *in;
+        match_set_dl_type(&m, htons(tags[i]));
+        put_forged(add(list, VMMOB_TABLE_ENTRY, priority, &m));
+    }
+}
+
+/* Nobody behind the uplink has a home address, and nobody there is to hear of
+ * one.  'tag' is a match for what has a VLAN tag; that is no business of
+ * ours. */
+static void
+uplink_rules(const struct vmmob_settings *s, ofp_port_t uplink,
+             const struct match *tag, struct rule_list *list)
+{
+    static const uint16_t types[] = { ETH_TYPE_IP, ETH_TYPE_ARP };
+    struct match m;
+
+    for (size_t i = 0; i < ARRAY_SIZE(types); i++) {
+        match_type(&m, types[i]);
+        match_set_in_port(&m, uplink);
+        match_source(&m, &s->home);
+        put_forged(add(list, VMMOB_TABLE_ENTRY, PRIORITY_FORGED_UPLINK, &m));
+    }
+    match_type(&m, ETH_TYPE_ARP);
+    match_set_in_port(&m, uplink);
+    match_destination(&m, &s->home);
+    put_forged(add(list, VMMOB_TABLE_ENTRY, PRIORITY_FORGED_UPLINK, &m));
+
+    match_init_catchall(&m);
+    match_set_in_port(&m, uplink);
+    refuse_unread(&m, PRIORITY_FORGED_UPLINK, list);
+
+    m = *tag;
+    match_set_in_port(&m, uplink);
+    put_resubmit(add(list, VMMOB_TABLE_ENTRY, 230, &m), 0);
+}
+
+/* Who is behind a VM port is not in the network of the uplink, and neither the
+ * bridge 'self' nor the home gateway.  'tag' is as for uplink_rules(). */
+static void
+vm_port_rules(const struct vmmob_settings *s, const struct vmmob_ofs *self,
+              const struct match *tag, struct rule_list *list)
+{
     const struct eth_addr macs[] = { self->mac, rules_gateway_mac };
     struct match m;
 
@@ -966,19 +1026,8 @@ forged_rules(const struct vmmob_settings *s, const struct vmmob_ofs *self,
     match_destination(&m, &s->network);
     put_forged(add(list, VMMOB_TABLE_ENTRY, PRIORITY_FORGED, &m));
 
-    /* Hosts may read what Open vSwitch does not: an ARP with another hardware
-     * type, which the module counts, and what follows more VLAN tags than it
-     * looks at. */
-    match_type(&m, ETH_TYPE_ARP);
-    match_set_nw_proto(&m, 0);
-    match_set_nw_src(&m, 0);
-    match_set_nw_dst(&m, 0);
-    put_punt(add(list, VMMOB_TABLE_ENTRY, PRIORITY_FORGED, &m));
-
-    for (size_t i = 0; i < ARRAY_SIZE(tags); i++) {
-        match_type(&m, tags[i]);
-        put_forged(add(list, VMMOB_TABLE_ENTRY, PRIORITY_FORGED, &m));
-    }
+    match_init_catchall(&m);
+    refuse_unread(&m, PRIORITY_FORGED, list);
 
     /* The switch would learn that what is for them goes there. */
     for (size_t i = 0; i < ARRAY_SIZE(macs); i++) {
@@ -987,9 +1036,7 @@ forged_rules(const struct vmmob_settings *s, const struct vmmob_ofs *self,
         put_forged(add(list, VMMOB_TABLE_ENTRY, PRIORITY_FORGED, &m));
     }
 
-    match_init_catchall(&m);
-    match_set_reg(&m, 3, 1);
-    add(list, VMMOB_TABLE_SOURCE, 110, &m);
+    put_resubmit(add(list, VMMOB_TABLE_ENTRY, 155, tag), 0);
 }
 
 /* Appends to 'ofpacts' what makes a ping of the home gateway, or a fragment of
@@ -1020,6 +1067,23 @@ base_rules(const struct rules_context *ctx, struct rule_list *list)
     static const uint8_t stale_csum[] = { IPPROTO_UDPLITE, IPPROTO_DCCP };
     struct ofpbuf *a;
     struct match m;
+
+    /* A tag with VLAN ID 0 is none. */
+    match_init_catchall(&m);
+    match_set_dl_tci_masked(&m, htons(VLAN_CFI),
+                            htons(VLAN_CFI | VLAN_VID_MASK));
+    a = add(list, VMMOB_TABLE_ENTRY, 245, &m);
+    ofpact_put_STRIP_VLAN(a);
+    put_resubmit(a, VMMOB_TABLE_ENTRY);
+
+    match_init_catchall(&m);
+    match_set_dl_tci_masked(&m, htons(VLAN_CFI), htons(VLAN_CFI));
+    uplink_rules(s, ctx->uplink, &m, list);
+    vm_port_rules(s, self, &m, list);
+
+    match_init_catchall(&m);
+    match_set_reg(&m, 3, 1);
+    add(list, VMMOB_TABLE_SOURCE, 110, &m);
 
     for (size_t i = 0; i < s->n_pools; i++) {
         static const uint8_t icmp_errors[] = {
@@ -1068,8 +1132,6 @@ base_rules(const struct rules_context *ctx, struct rule_list *list)
     match_init_catchall(&m);
     match_set_in_port(&m, ctx->uplink);
     put_resubmit(add(list, VMMOB_TABLE_ENTRY, 180, &m), 0);
-
-    forged_rules(s, self, list);
 
     match_type(&m, ETH_TYPE_ARP);
     match_source(&m, &s->home);
@@ -1271,6 +1333,7 @@ local_rules(const struct rules_context *ctx, const struct handover_vmn *vmn,
 
             match_type(&m, ETH_TYPE_IP);
             match_set_in_port(&m, vmn->port);
+            match_set_dl_tci_masked(&m, htons(0), htons(VLAN_CFI));
             match_set_dl_src(&m, key->mac);
             match_source(&m, &hoa);
             a = add(list, VMMOB_TABLE_ENTRY, 165, &m);

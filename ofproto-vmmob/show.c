@@ -55,6 +55,7 @@ struct bridge_shot {
     struct eth_addr mac;
     ofp_port_t uplink;
     struct fairq_stats uplink_punts;
+    unsigned long long int n_uplink_forged;    /* Dropped by flows. */
     struct eth_addr gateway_mac;    /* All zeros if not known. */
     const char *gateway_status;
     bool waiting;               /* For ovs-vmmobd to tell what is known. */
@@ -225,6 +226,7 @@ take_bridge(struct bridge_shot *shot, const struct vmmob *vmmob,
     shot->mac = b->mac;
     shot->uplink = b->uplink;
     vmmob_get_punt_stats(b, b->uplink, &shot->uplink_punts);
+    shot->n_uplink_forged = rules_count_forged(b->rules, b->uplink);
     shot->gateway_mac = b->gateway.mac;
     shot->gateway_status = gateway_status(b);
     shot->waiting = handover_is_waiting(ofs);
@@ -424,9 +426,11 @@ ports_to_text(const struct bridge_shot *b, struct ds *s)
         }
         ds_put_char(s, '\n');
     }
-    if (b->uplink_punts.n_limited + b->uplink_punts.n_overflow) {
-        ds_put_format(s, "  uplink: ignored: %llu over the rate\n",
-                      b->uplink_punts.n_limited + b->uplink_punts.n_overflow);
+    unsigned long long int n_limited = (b->uplink_punts.n_limited
+                                        + b->uplink_punts.n_overflow);
+    if (n_limited || b->n_uplink_forged) {
+        ds_put_format(s, "  uplink: ignored: %llu over the rate, %llu "
+                      "forged\n", n_limited, b->n_uplink_forged);
     }
 }
 
@@ -479,6 +483,7 @@ bridge_to_json(const struct bridge_shot *b)
     json_object_put_string(json, "uplink", settings->uplink);
     vmmob_json_put_integer(json, "uplink_port",
                            (OVS_FORCE uint32_t) b->uplink);
+    vmmob_json_put_integer(json, "uplink_forged", b->n_uplink_forged);
     json_object_put_string(json, "gateway_status", b->gateway_status);
     json_object_put(json, "waiting", json_boolean_create(b->waiting));
 

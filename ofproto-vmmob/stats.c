@@ -110,7 +110,8 @@ bridge_get_stats(const struct vmmob *vmmob, const struct vmmob_bridge *b,
     v[VMMOB_STAT_BAD] = b->n_bad;
     v[VMMOB_STAT_ANSWERED] = b->n_answered;
     v[VMMOB_STAT_UNRESOLVED] = b->n_unresolved;
-    v[VMMOB_STAT_FORGED] = b->past_forged;
+    v[VMMOB_STAT_FORGED] = (b->past_forged
+                            + rules_count_forged(b->rules, b->uplink));
     v[VMMOB_STAT_BLOCKED] = b->past_blocked;
     v[VMMOB_STAT_REFUSED] = b->past_refused;
     v[VMMOB_STAT_PORTS] = hmap_count(&b->vm_ports);
