@@ -86,7 +86,8 @@ agent_resync(struct agent *agent)
 {
     if (agent->rpc) {
         COVERAGE_INC(vmmob_agent_resync);
-        VLOG_INFO("disconnecting ovs-vmmobd, for it to tell everything again");
+        VLOG_INFO_RL(&rl, "disconnecting ovs-vmmobd, for it to tell "
+                     "everything again");
         disconnect(agent);
     }
 }
@@ -113,7 +114,8 @@ agent_run(struct agent *agent, struct handover *h, long long int now)
     if (agent->listener && !pstream_accept(agent->listener, &stream)) {
         if (agent->rpc) {
             COVERAGE_INC(vmmob_agent_replaced);
-            VLOG_INFO("another agent connected, dropping the one before");
+            VLOG_INFO_RL(&rl, "another agent connected, dropping the one "
+                         "before");
         }
         disconnect(agent);
         agent->rpc = jsonrpc_open(stream);

@@ -22,6 +22,9 @@ VLOG_DEFINE_THIS_MODULE(vmmob_bridge);
 COVERAGE_DEFINE(vmmob_copy_stopped);
 COVERAGE_DEFINE(vmmob_settings_rejected);
 
+/* For what others can cause. */
+static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 20);
+
 /* Forged frames are reported this often, in ms. */
 #define REPORT_MS 5000
 
@@ -426,10 +429,10 @@ bridge_limit_copies(struct vmmob_bridge *b)
                        &n_busy);
     for (size_t i = 0; i < n_busy; i++) {
         COVERAGE_INC(vmmob_copy_stopped);
-        VLOG_INFO("bridge %s: VMN "ETH_ADDR_FMT" has more than %"PRIuSIZE" "
-                  "packets a second, so there are no copies of them; see "
-                  "vmmob-copy-rate", b->name, ETH_ADDR_ARGS(busy[i].mac),
-                  rate);
+        VLOG_INFO_RL(&rl, "bridge %s: VMN "ETH_ADDR_FMT" has more than "
+                     "%"PRIuSIZE" packets a second, so there are no copies of "
+                     "them; see vmmob-copy-rate", b->name,
+                     ETH_ADDR_ARGS(busy[i].mac), rate);
         handover_stop_copies(b->handover, ofs, &busy[i]);
     }
     free(busy);

@@ -16,6 +16,9 @@ VLOG_DEFINE_THIS_MODULE(vmmob_gateway);
 
 COVERAGE_DEFINE(vmmob_gateway_retry);
 
+/* For what others can cause. */
+static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 20);
+
 /* The gateway is asked for its MAC address this often, in ms, ... */
 #define PROBE_SOON_MS 20        /* ...for so long after it was configured... */
 #define PROBE_SOON_FOR_MS 2000  /* ...(a switch that was just started may not
@@ -59,8 +62,8 @@ gateway_learn(struct vmmob_bridge *b, const struct eth_addr mac,
     if (eth_addr_equals(gw->mac, mac)) {
         return false;
     }
-    VLOG_INFO("bridge %s: the gateway's MAC address is "ETH_ADDR_FMT,
-              b->name, ETH_ADDR_ARGS(mac));
+    VLOG_INFO_RL(&rl, "bridge %s: the gateway's MAC address is "ETH_ADDR_FMT,
+                 b->name, ETH_ADDR_ARGS(mac));
     gw->mac = mac;
     gw->next_probe = now + PROBE_KNOWN_MS;
     return true;

@@ -1485,9 +1485,10 @@ vmn_prepare(struct handover *h, struct handover_ofs *ofs,
         }
         return false;
     }
-    VLOG_INFO("VMN "ETH_ADDR_FMT": expected here (OFS "VMMOB_OFS_ID_FMT
-              ", port %"PRIu32"), now at OFS "VMMOB_OFS_ID_FMT,
-              ETH_ADDR_ARGS(key->mac), ofs->id, port, binding->ofs);
+    VLOG_INFO_RL(&rl, "VMN "ETH_ADDR_FMT": expected here (OFS "
+                 VMMOB_OFS_ID_FMT", port %"PRIu32"), now at OFS "
+                 VMMOB_OFS_ID_FMT, ETH_ADDR_ARGS(key->mac), ofs->id, port,
+                 binding->ofs);
     vmn->row.seqno = binding->seqno;
     vmn->port = port;
     vmn_set_state(ofs, vmn, HANDOVER_PREPARED, now);
@@ -1645,9 +1646,9 @@ settle(struct handover *h, const struct vmmob_key *key, long long int now)
             key_set_add(&ofs->active, key);
         } else if (action == DETACH) {
             /* Perhaps it was here all the time. */
-            VLOG_INFO("VMN "ETH_ADDR_FMT": nobody else claims it any more, so "
-                      "it is back at OFS "VMMOB_OFS_ID_FMT,
-                      ETH_ADDR_ARGS(key->mac), ofs->id);
+            VLOG_INFO_RL(&rl, "VMN "ETH_ADDR_FMT": nobody else claims it any "
+                         "more, so it is back at OFS "VMMOB_OFS_ID_FMT,
+                         ETH_ADDR_ARGS(key->mac), ofs->id);
             vmn_set_state(ofs, vmn, HANDOVER_DETACHED, now);
         }
     }
@@ -1674,10 +1675,11 @@ claim_hoa(struct handover *h, struct handover_ofs *ofs,
         if (vmn && (vmn->state == HANDOVER_DETACHED
                     || vmn->state == HANDOVER_PREPARED)) {
             COVERAGE_INC(vmmob_hoa_takeover);
-            VLOG_INFO("VMN "ETH_ADDR_FMT": takes a home address over from "
-                      ETH_ADDR_FMT", which is %s",
-                      ETH_ADDR_ARGS(key->mac), ETH_ADDR_ARGS(owner->key.mac),
-                      handover_state_to_string(vmn->state));
+            VLOG_INFO_RL(&rl, "VMN "ETH_ADDR_FMT": takes a home address over "
+                         "from "ETH_ADDR_FMT", which is %s",
+                         ETH_ADDR_ARGS(key->mac),
+                         ETH_ADDR_ARGS(owner->key.mac),
+                         handover_state_to_string(vmn->state));
             vmn_give_back_hoa(h, owners_ofs, vmn, hoa, now);
             return true;
         }

@@ -23,6 +23,9 @@ VLOG_DEFINE_THIS_MODULE(vmmob_vm_port);
 COVERAGE_DEFINE(vmmob_flood);
 COVERAGE_DEFINE(vmmob_misplaced);
 
+/* For what others can cause. */
+static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 20);
+
 /* What the module looks at from an uplink, in packets a second and at once.
  * Correspondents of all VMNs share it. */
 #define UPLINK_RATE 10000
@@ -177,9 +180,9 @@ vm_ports_police(struct vmmob_bridge *b, const struct sset *names,
             port = vm_port_find(b, vmn->port);
             if (port && !vm_port_may_have(b, port, mac)) {
                 COVERAGE_INC(vmmob_misplaced);
-                VLOG_WARN("bridge %s: VMN "ETH_ADDR_FMT" is at port %s, where "
-                          "it must not be", b->name, ETH_ADDR_ARGS(mac),
-                          port->name);
+                VLOG_WARN_RL(&rl, "bridge %s: VMN "ETH_ADDR_FMT" is at port "
+                             "%s, where it must not be", b->name,
+                             ETH_ADDR_ARGS(mac), port->name);
                 handover_detach(b->handover, b->ofs, &vmn->row.key, now);
             }
         }
@@ -383,8 +386,8 @@ vm_ports_block_floods(struct vmmob_bridge *b, long long int now)
             rules_update_block(b->rules, port->number, true);
             port->blocked = true;
         } else if (port->blocked && (!rate || now >= port->blocked_until)) {
-            VLOG_INFO("bridge %s: port %s does not flood any more", b->name,
-                      port->name);
+            VLOG_INFO_RL(&flood_rl, "bridge %s: port %s does not flood any "
+                         "more", b->name, port->name);
             port->n_blocked = vmmob_count_blocked(b, port);
             rules_update_block(b->rules, port->number, false);
             port->blocked = false;

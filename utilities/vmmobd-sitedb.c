@@ -113,6 +113,7 @@ sitedb_create(const char *remote, const struct own_ofss *own_ofss)
     hmap_init(&db->rows_by_name);
     hindex_init(&db->vmns_by_ofs);
     db->rl = (struct vlog_rate_limit) VLOG_RATE_LIMIT_INIT(5, 5);
+    db->state_rl = (struct vlog_rate_limit) VLOG_RATE_LIMIT_INIT(5, 20);
     db->changed = LLONG_MIN;
     start_idl(db, remote);
     return db;
@@ -422,10 +423,10 @@ static void
 cut_off(struct sitedb *db, const char *why, struct rowset *changed)
 {
     COVERAGE_INC(vmmobd_cut_off);
-    VLOG_WARN("%s: %s far more than the limits of %"PRIuSIZE" and %"PRIuSIZE" "
-              "need, not reading this database for %d s", db->name, why,
-              db->limits.max_rows[true], db->limits.max_rows[false],
-              SITEDB_CUT_MSEC / 1000);
+    VLOG_WARN_RL(&db->state_rl, "%s: %s far more than the limits of %"PRIuSIZE
+                 " and %"PRIuSIZE" need, not reading this database for %d s",
+                 db->name, why, db->limits.max_rows[true],
+                 db->limits.max_rows[false], SITEDB_CUT_MSEC / 1000);
     remove_all_rows(db, changed);
     ovsdb_idl_destroy(db->idl);
     start_idl(db, NULL);
@@ -447,7 +448,7 @@ update_live(struct sitedb *db, struct rowset *changed)
     if (live != db->live) {
         db->live = live;
         if (live) {
-            VLOG_INFO("%s: up to date", db->name);
+            VLOG_INFO_RL(&db->state_rl, "%s: up to date", db->name);
         } else {
             COVERAGE_INC(vmmobd_db_disconnect);
             db->dead_since = time_msec();
@@ -462,8 +463,8 @@ update_live(struct sitedb *db, struct rowset *changed)
         db->stale = stale;
         if (stale && sitedb_has_contents(db)) {
             COVERAGE_INC(vmmobd_db_stale);
-            VLOG_WARN("%s: not connected, keeping what it last said",
-                      db->name);
+            VLOG_WARN_RL(&db->state_rl, "%s: not connected, keeping what it "
+                         "last said", db->name);
         }
         HMAP_FOR_EACH (entry, node, vmmob_table_ofs_entries(db->table)) {
             struct row_name name = row_name_of_ofs(entry->ofs.id);

@@ -73,6 +73,7 @@ struct sitedb {
                                  * more than 'limits.max_rows'. */
     struct vlog_rate_limit rl;  /* For what is wrong with its rows, so that
                                  * one does not drown what others do. */
+    struct vlog_rate_limit state_rl;    /* Likewise for the connection. */
 
     bool live;                  /* Connected, and up to date? */
     bool stale;                 /* Not 'live' for more than a moment? */

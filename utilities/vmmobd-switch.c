@@ -30,6 +30,8 @@ COVERAGE_DEFINE(vmmobd_switch_disconnect);
 COVERAGE_DEFINE(vmmobd_switch_overflow);
 COVERAGE_DEFINE(vmmobd_switch_retry);
 
+static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 20);
+
 /* Most messages to take in in one go, so that others have their turn. */
 #define MAX_RECEIVE 50
 
@@ -142,8 +144,8 @@ switch_link_tell(struct switch_link *link, const struct vmmob_table *known,
         link->backlog_limit = MIN(link->backlog_limit,
                                   backlog + SWITCH_MAX_BACKLOG);
         if (backlog > link->backlog_limit) {
-            VLOG_WARN("%s: switch does not read, will tell it everything "
-                      "when it does", link->remote);
+            VLOG_WARN_RL(&rl, "%s: switch does not read, will tell it "
+                         "everything when it does", link->remote);
             COVERAGE_INC(vmmobd_switch_overflow);
             link->told = link->told_complete = link->told_ports = false;
         } else {
@@ -277,7 +279,7 @@ run_connection(struct switch_link *link)
 static void
 connected(struct switch_link *link)
 {
-    VLOG_INFO("%s: connected to switch", link->remote);
+    VLOG_INFO_RL(&rl, "%s: connected to switch", link->remote);
     link->rpc = jsonrpc_open(link->stream);
     link->stream = NULL;
     link->last_error = 0;
@@ -292,16 +294,16 @@ disconnect(struct switch_link *link, int error)
 {
     if (link->rpc) {
         COVERAGE_INC(vmmobd_switch_disconnect);
-        VLOG_INFO("%s: switch disconnected (%s)", link->remote,
-                  ovs_retval_to_string(error));
+        VLOG_INFO_RL(&rl, "%s: switch disconnected (%s)", link->remote,
+                     ovs_retval_to_string(error));
         link->backoff = (link->heard ? SWITCH_MIN_BACKOFF
                          : MIN(2 * link->backoff, SWITCH_MAX_BACKOFF));
     } else {
         link->backoff = SWITCH_MIN_BACKOFF;
         COVERAGE_INC(vmmobd_switch_retry);
         if (error != link->last_error) {
-            VLOG_INFO("%s: cannot connect to switch (%s), will keep trying",
-                      link->remote, ovs_retval_to_string(error));
+            VLOG_INFO_RL(&rl, "%s: cannot connect to switch (%s), will keep "
+                         "trying", link->remote, ovs_retval_to_string(error));
         }
     }
     link->last_error = error;
@@ -339,10 +341,10 @@ receive(struct switch_link *link, const struct jsonrpc_msg *rpc_msg,
         error = xstrdup("\"end\" without \"begin\"");
     }
     if (error) {
-        static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 5);
+        static struct vlog_rate_limit bad_rl = VLOG_RATE_LIMIT_INIT(5, 5);
 
         COVERAGE_INC(vmmobd_switch_bad_message);
-        VLOG_WARN_RL(&rl, "%s: bad message from switch, disconnecting: %s",
+        VLOG_WARN_RL(&bad_rl, "%s: bad message from switch, disconnecting: %s",
                      link->remote, error);
         free(error);
         disconnect(link, EPROTO);
