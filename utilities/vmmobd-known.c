@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "openvswitch/vlog.h"
+#include "timeval.h"
 #include "util.h"
 #include "vmmob-hash.h"
 #include "vmmob-table.h"
@@ -20,6 +21,7 @@ static void update_owners(struct known *, struct sitedb **, size_t n,
                           struct rowset *changed);
 static bool update_owner(struct known *, struct sitedb **, size_t n,
                          uint64_t ofs);
+static bool is_late(const struct sitedb *, const struct known_owner *);
 static bool update_vmn(struct known *, const struct row_name *);
 static bool update_ofs(struct known *, uint64_t id);
 static struct known_owner *find_owner(const struct known *, uint64_t ofs);
@@ -106,21 +108,28 @@ update_owner(struct known *known, struct sitedb **dbs, size_t n, uint64_t ofs)
 {
     struct known_owner *owner = find_owner(known, ofs);
     const struct sitedb *db = NULL;
+    const struct sitedb *other = NULL;
 
     for (size_t i = 0; i < n; i++) {
         if (!vmmob_table_find_ofs(dbs[i]->table, ofs)) {
             continue;
         } else if (!db) {
             db = dbs[i];
+        } else if (owner && owner->db == dbs[i]
+                   && !(db->own || is_late(db, owner))) {
+            other = db;
+            db = dbs[i];
         } else {
-            static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 5);
-
-            VLOG_WARN_RL(&rl, "OFS "VMMOB_OFS_ID_FMT" is in database %s and "
-                         "in %s, using only what the first says of it; make "
-                         "sure that no two bridges have one datapath id",
-                         ofs, db->name, dbs[i]->name);
-            break;
+            other = other ? other : dbs[i];
         }
+    }
+    if (other) {
+        static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 5);
+
+        VLOG_WARN_RL(&rl, "OFS "VMMOB_OFS_ID_FMT" is in database %s and in "
+                     "%s, using only what the first says of it; make sure "
+                     "that no two bridges have one datapath id", ofs,
+                     db->name, other->name);
     }
     if (db == (owner ? owner->db : NULL)) {
         return false;
@@ -137,7 +146,17 @@ update_owner(struct known *known, struct sitedb **dbs, size_t n, uint64_t ofs)
         hmap_insert(&known->owners, &owner->node, vmmob_hash_uint64(ofs, 0));
     }
     owner->db = db;
+    owner->since = time_msec();
     return true;
+}
+
+/* Returns true if 'db' goes before 'owner', though that was faster: soon after
+ * we began to read 'db', if nobody had the OFS before that. */
+static bool
+is_late(const struct sitedb *db, const struct known_owner *owner)
+{
+    return (owner->since >= db->created
+            && time_msec() - db->created < KNOWN_ORDER_MSEC);
 }
 
 /* Returns true if the row in the union changed. */

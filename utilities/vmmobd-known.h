@@ -9,11 +9,15 @@
  * The union of the rows of all databases.  The databases are ranked: this
  * site's own comes first, then the others as they are configured.
  *
- *   - An OFS belongs to the first database that has a row for it.
+ *   - An OFS belongs to the first database that has a row for it: the first in
+ *     time, which keeps it as long as it has that row.  Nobody can tell who
+ *     was first of those that are there when the agent starts, so then, for
+ *     KNOWN_ORDER_MSEC, the first in rank has it, in whatever order they were
+ *     read.
  *
  *   - A VMN row counts only in the database that its OFS belongs to.  So no
- *     site can speak for an OFS of a site that ranks before it.  (That it does
- *     not speak for one of this site is seen to in vmmobd-sitedb.h.) */
+ *     site can speak for an OFS that another one has.  (That it does not speak
+ *     for one of this site is seen to in vmmobd-sitedb.h.) */
 
 #include <stddef.h>
 #include <stdint.h>
@@ -33,7 +37,12 @@ struct known_owner {
     struct hmap_node node;      /* In 'owners' of "struct known", by 'ofs'. */
     uint64_t ofs;
     const struct sitedb *db;
+    long long int since;        /* When 'db' got it, in ms. */
 };
+
+/* How long the rank of a database that was just added tells who owns what, in
+ * ms. */
+#define KNOWN_ORDER_MSEC 10000
 
 void known_init(struct known *);
 void known_destroy(struct known *);

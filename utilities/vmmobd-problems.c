@@ -17,6 +17,7 @@
 #include "util.h"
 #include "utilities/vmmob-idl.h"
 #include "vmmob-problems.h"
+#include "vmmob-table.h"
 #include "vmmobd-agent.h"
 #include "vmmobd-publisher.h"
 #include "vmmobd-sitedb.h"
@@ -29,6 +30,8 @@ static void get_database_problems(const struct agent *,
 static void get_damaged_problems(const struct agent *,
                                  struct vmmob_problems *);
 static void get_peer_problems(const struct sitedb *, struct vmmob_problems *);
+static void get_ofs_problems(const struct agent *, const struct sitedb *,
+                             struct vmmob_problems *);
 
 /* Adds to 'p' what is wrong now. */
 void
@@ -106,6 +109,7 @@ problems_get(const struct agent *agent, struct vmmob_problems *p)
     get_database_problems(agent, p);
     for (i = 1; i < agent->n_dbs; i++) {
         get_peer_problems(agent->dbs[i], p);
+        get_ofs_problems(agent, agent->dbs[i], p);
     }
 }
 
@@ -257,5 +261,48 @@ get_peer_problems(const struct sitedb *db, struct vmmob_problems *p)
                     "there, or here what the peer may claim "
                     "(external_ids:vmmob-peer-pools, vmmob-peer-homes, "
                     "vmmob-peer-max-vmns, vmmob-peer-max-ofss)"));
+    }
+}
+
+/* OFSs in the database of a peer that another database has. */
+static void
+get_ofs_problems(const struct agent *agent, const struct sitedb *db,
+                 struct vmmob_problems *p)
+{
+    const struct own_ofss *own = &agent->own_ofss;
+    const struct vmmob_ofs_entry *entry;
+
+    for (size_t i = 0; i < own->n_ids; i++) {
+        struct row_name name = row_name_of_ofs(own->ids[i]);
+
+        if (i && own->ids[i] == own->ids[i - 1]) {
+            continue;
+        }
+        if (sitedb_find_ofs(db, &name)) {
+            vmmob_problems_add(
+                p, VMMOB_PROBLEM_OFS_CONFLICT,
+                xasprintf("OFS "VMMOB_OFS_ID_FMT" of this site is in the "
+                          "database of peer %s as well, which is ignored",
+                          name.ofs, db->name),
+                xstrdup("give one of the two bridges another "
+                        "other_config:datapath-id; if there is no such bridge "
+                        "at the peer, do not trust it any more: take it out "
+                        "of external_ids:vmmob-peers"));
+        }
+    }
+    HMAP_FOR_EACH (entry, node, vmmob_table_ofs_entries(db->table)) {
+        const struct sitedb *owner = known_find_owner(&agent->known,
+                                                      entry->ofs.id);
+
+        if (owner && owner != db && !owner->own) {
+            vmmob_problems_add(
+                p, VMMOB_PROBLEM_OFS_CONFLICT,
+                xasprintf("OFS "VMMOB_OFS_ID_FMT" is in the databases of "
+                          "peers %s and %s; only what %s says of it is used",
+                          entry->ofs.id, owner->name, db->name, owner->name),
+                xstrdup("find out whose it is, and have the other one give "
+                        "its bridge another other_config:datapath-id, or take "
+                        "it out of external_ids:vmmob-peers"));
+        }
     }
 }

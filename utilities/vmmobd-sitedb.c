@@ -101,6 +101,7 @@ sitedb_create(const char *remote, const struct own_ofss *own_ofss)
     db->remote = xstrdup(remote);
     db->own = !own_ofss;
     db->own_ofss = own_ofss;
+    db->created = time_msec();
     limits_init(&db->limits);
     db->table = vmmob_table_create();
     for (int is_ofs = 0; is_ofs < 2; is_ofs++) {

@@ -58,6 +58,7 @@ struct sitedb {
     const struct own_ofss *own_ofss;    /* What it may not.  Not owned.  NULL
                                          * if 'own'. */
     struct ovsdb_idl *idl;
+    long long int created;      /* When we began to read it, in ms. */
 
     struct vmmob_table *table;  /* The rows that can be used. */
 
