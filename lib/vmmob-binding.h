@@ -74,6 +74,14 @@ struct vmmob_vmn {
 /* OVSDB's and JSON's integers are signed and 64 bits wide. */
 #define VMMOB_MAX_SEQNO ((uint64_t) INT64_MAX)
 
+/* How far above zero, or above the next lower number that another author has
+ * for the VMN, a sequence number can be.  With a move each second it takes a
+ * VMN 136 years to get that far unseen.  A row with a higher number is not
+ * believed, so that nobody can use up the numbers; and an author whose number
+ * is higher, because somebody drove it up who is gone, begins again.  So which
+ * rows are believed follows from which rows there are. */
+#define VMMOB_MAX_SEQNO_GAP (UINT64_C(1) << 32)
+
 void vmmob_vmn_init(struct vmmob_vmn *, const struct vmmob_key *,
                     uint64_t ofs);
 void vmmob_vmn_clone(struct vmmob_vmn *dst, const struct vmmob_vmn *src);

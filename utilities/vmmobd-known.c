@@ -7,22 +7,30 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "coverage.h"
 #include "openvswitch/vlog.h"
+#include "packets.h"
 #include "timeval.h"
 #include "util.h"
 #include "vmmob-hash.h"
 #include "vmmob-table.h"
-#include "vmmobd-rowset.h"
 #include "vmmobd-sitedb.h"
 
 VLOG_DEFINE_THIS_MODULE(vmmobd_known);
+
+COVERAGE_DEFINE(vmmobd_bad_seqno);
 
 static void update_owners(struct known *, struct sitedb **, size_t n,
                           struct rowset *changed);
 static bool update_owner(struct known *, struct sitedb **, size_t n,
                          uint64_t ofs);
 static bool is_late(const struct sitedb *, const struct known_owner *);
-static bool update_vmn(struct known *, const struct row_name *);
+static void add_rivals(struct known *, struct sitedb **, size_t n,
+                       struct rowset *changed);
+static uint64_t get_max_seqno(const struct known *, struct sitedb **, size_t n,
+                              const struct vmmob_key *);
+static bool update_vmn(struct known *, struct sitedb **, size_t n,
+                       const struct row_name *);
 static bool update_ofs(struct known *, uint64_t id);
 static struct known_owner *find_owner(const struct known *, uint64_t ofs);
 
@@ -31,6 +39,8 @@ known_init(struct known *known)
 {
     known->table = vmmob_table_create();
     hmap_init(&known->owners);
+    rowset_init(&known->refused);
+    rowset_init(&known->high);
 }
 
 /* Frees what 'known' owns, but not 'known' itself. */
@@ -44,6 +54,8 @@ known_destroy(struct known *known)
             free(owner);
         }
         hmap_destroy(&known->owners);
+        rowset_destroy(&known->refused);
+        rowset_destroy(&known->high);
         vmmob_table_destroy(known->table);
     }
 }
@@ -62,10 +74,11 @@ known_update(struct known *known, struct sitedb **dbs, size_t n,
     struct rowset_node *node;
 
     update_owners(known, dbs, n, changed);
+    add_rivals(known, dbs, n, changed);
     HMAP_FOR_EACH_SAFE (node, node, &changed->nodes) {
         if (node->name.is_ofs
             ? !update_ofs(known, node->name.ofs)
-            : !update_vmn(known, &node->name)) {
+            : !update_vmn(known, dbs, n, &node->name)) {
             rowset_remove(changed, node);
         }
     }
@@ -159,14 +172,143 @@ is_late(const struct sitedb *db, const struct known_owner *owner)
             && time_msec() - db->created < KNOWN_ORDER_MSEC);
 }
 
-/* Returns true if the row in the union changed. */
-static bool
-update_vmn(struct known *known, const struct row_name *name)
+/* Returns the row of the VMN that 'name' names, from the database that its OFS
+ * belongs to, or NULL if there is none. */
+static const struct vmmob_vmn *
+find_row(const struct known *known, const struct row_name *name)
 {
     const struct sitedb *owner = known_find_owner(known, name->ofs);
-    const struct vmmob_vmn *vmn
-        = owner ? vmmob_table_find_row(owner->table, &name->key, name->ofs)
-                : NULL;
+
+    return (owner
+            ? vmmob_table_find_row(owner->table, &name->key, name->ofs)
+            : NULL);
+}
+
+/* Adds to 'changed' the other rows of the VMNs in it, where it depends on all
+ * of them which are believed. */
+static void
+add_rivals(struct known *known, struct sitedb **dbs, size_t n,
+           struct rowset *changed)
+{
+    struct rowset rivals = ROWSET_INITIALIZER(&rivals);
+    const struct rowset_node *node;
+
+    ROWSET_FOR_EACH (node, changed) {
+        const struct vmmob_key *key = &node->name.key;
+        struct row_name mark = row_name_of_vmn(key, 0);
+        const struct vmmob_vmn *vmn;
+        bool high = false;
+
+        if (node->name.is_ofs) {
+            continue;
+        }
+        vmn = find_row(known, &node->name);
+        if (!(vmn && vmn->seqno > VMMOB_MAX_SEQNO_GAP)
+            && !rowset_contains(&known->high, &mark)) {
+            continue;
+        }
+        for (size_t i = 0; i < n; i++) {
+            const struct vmmob_entry *entry = vmmob_table_find(dbs[i]->table,
+                                                               key);
+            const struct vmmob_row *row;
+
+            if (!entry) {
+                continue;
+            }
+            LIST_FOR_EACH (row, node, &entry->rows) {
+                struct row_name name = row_name_of_vmn(key, row->vmn.ofs);
+
+                rowset_add(&rivals, &name);
+                high = high || row->vmn.seqno > VMMOB_MAX_SEQNO_GAP;
+            }
+        }
+        if (high) {
+            rowset_add(&known->high, &mark);
+        } else {
+            rowset_remove(&known->high, rowset_find(&known->high, &mark));
+        }
+    }
+    ROWSET_FOR_EACH (node, &rivals) {
+        rowset_add(changed, &node->name);
+    }
+    rowset_destroy(&rivals);
+}
+
+static int
+compare_seqnos(const void *a_, const void *b_)
+{
+    const uint64_t *a = a_;
+    const uint64_t *b = b_;
+
+    return *a < *b ? -1 : *a > *b;
+}
+
+/* Returns the highest sequence number that a peer's row for the VMN 'key' can
+ * have; see VMMOB_MAX_SEQNO_GAP. */
+static uint64_t
+get_max_seqno(const struct known *known, struct sitedb **dbs, size_t n,
+              const struct vmmob_key *key)
+{
+    uint64_t max = VMMOB_MAX_SEQNO_GAP;
+    size_t n_seqnos = 0, allocated = 0;
+    uint64_t *seqnos = NULL;
+
+    for (size_t i = 0; i < n; i++) {
+        const struct vmmob_entry *entry = vmmob_table_find(dbs[i]->table, key);
+        const struct vmmob_row *row;
+
+        if (!entry) {
+            continue;
+        }
+        LIST_FOR_EACH (row, node, &entry->rows) {
+            if (known_find_owner(known, row->vmn.ofs) != dbs[i]) {
+                continue;
+            }
+            if (dbs[i]->own) {
+                max = MAX(max, row->vmn.seqno + VMMOB_MAX_SEQNO_GAP);
+                continue;
+            }
+            if (n_seqnos >= allocated) {
+                seqnos = x2nrealloc(seqnos, &allocated, sizeof *seqnos);
+            }
+            seqnos[n_seqnos++] = row->vmn.seqno;
+        }
+    }
+    if (n_seqnos) {
+        qsort(seqnos, n_seqnos, sizeof *seqnos, compare_seqnos);
+    }
+    for (size_t i = 0; i < n_seqnos && seqnos[i] <= max; i++) {
+        max = MAX(max, seqnos[i] + VMMOB_MAX_SEQNO_GAP);
+    }
+    free(seqnos);
+    return max;
+}
+
+/* Returns true if the row in the union changed. */
+static bool
+update_vmn(struct known *known, struct sitedb **dbs, size_t n,
+           const struct row_name *name)
+{
+    const struct sitedb *owner = known_find_owner(known, name->ofs);
+    const struct vmmob_vmn *vmn = find_row(known, name);
+    struct rowset_node *refused = rowset_find(&known->refused, name);
+
+    if (vmn && !owner->own && vmn->seqno > VMMOB_MAX_SEQNO_GAP
+        && vmn->seqno > get_max_seqno(known, dbs, n, &name->key)) {
+        if (!refused) {
+            static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 5);
+
+            COVERAGE_INC(vmmobd_bad_seqno);
+            VLOG_WARN_RL(&rl, "%s: VMN "ETH_ADDR_FMT" at OFS "VMMOB_OFS_ID_FMT
+                         ": ignoring sequence number %"PRIu64", which is far "
+                         "above all others", owner->name,
+                         ETH_ADDR_ARGS(name->key.mac), name->ofs, vmn->seqno);
+            rowset_add(&known->refused, name);
+        }
+        vmn = NULL;
+    } else if (refused) {
+        rowset_remove(&known->refused, refused);
+    }
 
     return (vmn
             ? vmmob_table_put_vmn(known->table, vmn)

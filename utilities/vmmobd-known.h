@@ -17,19 +17,27 @@
  *
  *   - A VMN row counts only in the database that its OFS belongs to.  So no
  *     site can speak for an OFS that another one has.  (That it does not speak
- *     for one of this site is seen to in vmmobd-sitedb.h.) */
+ *     for one of this site is seen to in vmmobd-sitedb.h.)
+ *
+ *   - Nor does it count if its sequence number is too far above all others
+ *     that there are for the VMN; see VMMOB_MAX_SEQNO_GAP.  This site's own
+ *     rows count in any case. */
 
 #include <stddef.h>
 #include <stdint.h>
 
 #include "openvswitch/hmap.h"
+#include "vmmobd-rowset.h"
 
-struct rowset;
 struct sitedb;
 
 struct known {
     struct vmmob_table *table;  /* The union. */
     struct hmap owners;         /* Contains "struct known_owner"s. */
+    struct rowset refused;      /* VMN rows whose sequence number cannot be
+                                 * right. */
+    struct rowset high;         /* For VMNs with a row whose number is above
+                                 * VMMOB_MAX_SEQNO_GAP: the key, OFS 0. */
 };
 
 /* What database an OFS belongs to. */

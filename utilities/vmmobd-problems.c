@@ -32,6 +32,8 @@ static void get_damaged_problems(const struct agent *,
 static void get_peer_problems(const struct sitedb *, struct vmmob_problems *);
 static void get_ofs_problems(const struct agent *, const struct sitedb *,
                              struct vmmob_problems *);
+static void get_seqno_problems(const struct agent *, const struct sitedb *,
+                               struct vmmob_problems *);
 
 /* Adds to 'p' what is wrong now. */
 void
@@ -110,6 +112,7 @@ problems_get(const struct agent *agent, struct vmmob_problems *p)
     for (i = 1; i < agent->n_dbs; i++) {
         get_peer_problems(agent->dbs[i], p);
         get_ofs_problems(agent, agent->dbs[i], p);
+        get_seqno_problems(agent, agent->dbs[i], p);
     }
 }
 
@@ -304,5 +307,27 @@ get_ofs_problems(const struct agent *agent, const struct sitedb *db,
                         "its bridge another other_config:datapath-id, or take "
                         "it out of external_ids:vmmob-peers"));
         }
+    }
+}
+
+/* Sequence numbers of a peer that cannot be right. */
+static void
+get_seqno_problems(const struct agent *agent, const struct sitedb *db,
+                   struct vmmob_problems *p)
+{
+    const struct rowset_node *node;
+    size_t n = 0;
+
+    ROWSET_FOR_EACH (node, &agent->known.refused) {
+        n += known_find_owner(&agent->known, node->name.ofs) == db;
+    }
+    if (n) {
+        vmmob_problems_add(
+            p, VMMOB_PROBLEM_BAD_ROWS,
+            xasprintf("%"PRIuSIZE" rows of peer %s are ignored because their "
+                      "sequence numbers are far above all others of their "
+                      "VMNs", n, db->name),
+            xstrdup("find out who wrote them there; if that was a switch, "
+                    "\"vmmob/release\" there withdraws them"));
     }
 }

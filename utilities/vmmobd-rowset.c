@@ -9,8 +9,6 @@
 #include "util.h"
 #include "vmmob-hash.h"
 
-static struct rowset_node *find(const struct rowset *,
-                                const struct row_name *);
 
 /* Returns the name of the row for 'key' that 'ofs' wrote. */
 struct row_name
@@ -76,7 +74,7 @@ rowset_is_empty(const struct rowset *set)
 bool
 rowset_contains(const struct rowset *set, const struct row_name *name)
 {
-    return find(set, name) != NULL;
+    return rowset_find(set, name) != NULL;
 }
 
 /* Adds 'name' to 'set'.  Returns true if it was not there. */
@@ -85,7 +83,7 @@ rowset_add(struct rowset *set, const struct row_name *name)
 {
     struct rowset_node *node;
 
-    if (find(set, name)) {
+    if (rowset_find(set, name)) {
         return false;
     }
     node = xmalloc(sizeof *node);
@@ -102,8 +100,9 @@ rowset_remove(struct rowset *set, struct rowset_node *node)
     free(node);
 }
 
-static struct rowset_node *
-find(const struct rowset *set, const struct row_name *name)
+/* Returns the node of 'name' in 'set', or NULL if it is not there. */
+struct rowset_node *
+rowset_find(const struct rowset *set, const struct row_name *name)
 {
     struct rowset_node *node;
 

@@ -45,6 +45,8 @@ void rowset_destroy(struct rowset *);
 void rowset_clear(struct rowset *);
 bool rowset_is_empty(const struct rowset *);
 bool rowset_contains(const struct rowset *, const struct row_name *);
+struct rowset_node *rowset_find(const struct rowset *,
+                                const struct row_name *);
 bool rowset_add(struct rowset *, const struct row_name *);
 void rowset_remove(struct rowset *, struct rowset_node *);
 
