@@ -24,6 +24,7 @@
 struct table_row {
     struct vmmob_row up;
     struct vmmob_entry *entry;  /* The entry that it is in. */
+    bool own;                   /* See vmmob_table_set_own(). */
 
     /* Two for each of 'up.vmn.pairs': for its HoA, for its MoA. */
     struct claim *claims;
@@ -34,6 +35,8 @@ struct claim {
     struct table_row *row;
     struct claimed_addr *addr;  /* NULL if the row does not claim it now. */
     size_t ofs;                 /* Position in 'addr->heap'. */
+    uint64_t since;             /* Since which tick the VMN claims the HoA, or
+                                 * the row lists the MoA. */
 };
 
 /* An address in an index. */
@@ -43,15 +46,25 @@ struct claimed_addr {
     struct in6_addr addr;
     struct claim **heap;        /* The preferred one first. */
     size_t n, allocated;
+    struct ovs_list contested;  /* In 'contested' of its index if there is more
+                                 * than one claim; otherwise empty. */
 };
 
-/* Which of two rows is to be found.  Returns a positive value for 'a' and a
+/* Which of two claims is to be found.  Returns a positive value for 'a' and a
  * negative value for 'b'. */
-typedef int prefer_func(const struct table_row *a, const struct table_row *b);
+typedef int prefer_func(const struct claim *a, const struct claim *b);
+
+/* Since when a VMN claims its home addresses. */
+struct hoa_claims {
+    size_t n;
+    struct in6_addr hoas[VMMOB_MAX_PAIRS];
+    uint64_t since[VMMOB_MAX_PAIRS];
+};
 
 /* An index by address. */
 struct addr_index {
     struct hmap addrs;          /* Contains "struct claimed_addr"s. */
+    struct ovs_list contested;  /* Those of them with several claims. */
     prefer_func *prefer;
 };
 
@@ -61,6 +74,9 @@ struct vmmob_table {
     struct hindex rows_by_ofs;  /* Contains "struct vmmob_row"s, all. */
     struct addr_index hoas;     /* Only of rows in force. */
     struct addr_index moas;     /* Of all rows. */
+    uint64_t now;               /* Counts ticks. */
+    uint64_t *own;              /* Ids of own OFSs, which are few. */
+    size_t n_own;
 };
 
 static struct vmmob_entry *find_entry(const struct vmmob_table *,
@@ -68,15 +84,18 @@ static struct vmmob_entry *find_entry(const struct vmmob_table *,
 static struct table_row *find_row(const struct vmmob_entry *, uint64_t ofs);
 static struct vmmob_ofs_entry *find_ofs_entry(const struct vmmob_table *,
                                               uint64_t id);
-static void create_row(struct vmmob_table *, struct vmmob_entry *,
-                       const struct vmmob_vmn *);
+static struct table_row *create_row(struct vmmob_table *, struct vmmob_entry *,
+                                    const struct vmmob_vmn *);
+static void copy_moa_claims(struct table_row *, const struct table_row *old);
 static void remove_row(struct vmmob_table *, struct table_row *);
 static void remove_ofs_entry(struct vmmob_table *, struct vmmob_ofs_entry *);
 static bool row_is_in_force(const struct table_row *);
 static struct table_row *row_cast(const struct vmmob_row *);
 
-static void claim_entry(struct vmmob_table *, struct vmmob_entry *);
-static void unclaim_entry(struct vmmob_table *, struct vmmob_entry *);
+static void claim_entry(struct vmmob_table *, struct vmmob_entry *,
+                        const struct hoa_claims *old);
+static void unclaim_entry(struct vmmob_table *, struct vmmob_entry *,
+                          struct hoa_claims *);
 static prefer_func prefer_for_hoa;
 static prefer_func prefer_for_moa;
 
@@ -97,7 +116,7 @@ static int compare_ofss(const void *, const void *);
 struct vmmob_table *
 vmmob_table_create(void)
 {
-    struct vmmob_table *table = xmalloc(sizeof *table);
+    struct vmmob_table *table = xzalloc(sizeof *table);
 
     hmap_init(&table->entries);
     hmap_init(&table->ofss);
@@ -118,7 +137,9 @@ vmmob_table_destroy(struct vmmob_table *table)
         HMAP_FOR_EACH_SAFE (entry, node, &table->entries) {
             struct vmmob_row *row;
 
-            unclaim_entry(table, entry);
+            struct hoa_claims claims;
+
+            unclaim_entry(table, entry, &claims);
             LIST_FOR_EACH_SAFE (row, node, &entry->rows) {
                 remove_row(table, row_cast(row));
             }
@@ -135,6 +156,7 @@ vmmob_table_destroy(struct vmmob_table *table)
 
         addr_index_destroy(&table->hoas);
         addr_index_destroy(&table->moas);
+        free(table->own);
         free(table);
     }
 }
@@ -149,6 +171,8 @@ vmmob_table_put_vmn(struct vmmob_table *table, const struct vmmob_vmn *vmn)
 {
     struct vmmob_entry *entry = find_entry(table, &vmn->key);
     struct table_row *row = entry ? find_row(entry, vmn->ofs) : NULL;
+    struct hoa_claims claims = { .n = 0 };
+    struct table_row *new_row;
 
     if (row) {
         row->up.marked = false;
@@ -158,7 +182,7 @@ vmmob_table_put_vmn(struct vmmob_table *table, const struct vmmob_vmn *vmn)
     }
 
     if (entry) {
-        unclaim_entry(table, entry);
+        unclaim_entry(table, entry, &claims);
     } else {
         entry = xmalloc(sizeof *entry);
         entry->key = vmn->key;
@@ -167,11 +191,12 @@ vmmob_table_put_vmn(struct vmmob_table *table, const struct vmmob_vmn *vmn)
                     vmmob_key_hash(&entry->key, 0));
     }
     /* In this order because 'vmn' may share memory with 'row'. */
-    create_row(table, entry, vmn);
+    new_row = create_row(table, entry, vmn);
     if (row) {
+        copy_moa_claims(new_row, row);
         remove_row(table, row);
     }
-    claim_entry(table, entry);
+    claim_entry(table, entry, &claims);
     return true;
 }
 
@@ -183,18 +208,19 @@ vmmob_table_remove_vmn(struct vmmob_table *table, const struct vmmob_key *key,
 {
     struct vmmob_entry *entry = find_entry(table, key);
     struct table_row *row = entry ? find_row(entry, ofs) : NULL;
+    struct hoa_claims claims;
 
     if (!row) {
         return false;
     }
 
-    unclaim_entry(table, entry);
+    unclaim_entry(table, entry, &claims);
     remove_row(table, row);
     if (ovs_list_is_empty(&entry->rows)) {
         hmap_remove(&table->entries, &entry->node);
         free(entry);
     } else {
-        claim_entry(table, entry);
+        claim_entry(table, entry, &claims);
     }
     return true;
 }
@@ -241,6 +267,55 @@ vmmob_table_remove_ofs(struct vmmob_table *table, uint64_t id)
     return true;
 }
 
+/* Says whether 'ofs' is one of those whose VMNs keep their home addresses
+ * whatever others claim.  It counts for rows that are put after that. */
+void
+vmmob_table_set_own(struct vmmob_table *table, uint64_t ofs, bool own)
+{
+    size_t i = 0;
+
+    while (i < table->n_own && table->own[i] != ofs) {
+        i++;
+    }
+    if (own && i >= table->n_own) {
+        table->own = xrealloc(table->own,
+                              (table->n_own + 1) * sizeof *table->own);
+        table->own[table->n_own++] = ofs;
+    } else if (!own && i < table->n_own) {
+        table->own[i] = table->own[--table->n_own];
+    }
+}
+
+/* What is put into 'table' from now on is later than what is there.  What is
+ * put between two calls is as if it was put at one time. */
+void
+vmmob_table_tick(struct vmmob_table *table)
+{
+    table->now++;
+}
+
+/* Stores up to 'max' of the home addresses that several VMNs claim in
+ * 'contests', in no particular order, and returns how many there are. */
+size_t
+vmmob_table_get_contests(const struct vmmob_table *table,
+                         struct vmmob_contest *contests, size_t max)
+{
+    const struct claimed_addr *ca;
+    size_t n = 0;
+
+    LIST_FOR_EACH (ca, contested, &table->hoas.contested) {
+        if (n < max) {
+            contests[n] = (struct vmmob_contest) {
+                .hoa = ca->addr,
+                .owner = &ca->heap[0]->row->up.vmn,
+                .claimant = &ca->heap[1]->row->up.vmn,
+            };
+        }
+        n++;
+    }
+    return n;
+}
+
 /* Returns all that 'table' knows of 'key', or NULL if that is nothing. */
 const struct vmmob_entry *
 vmmob_table_find(const struct vmmob_table *table, const struct vmmob_key *key)
@@ -272,8 +347,11 @@ vmmob_table_find_row(const struct vmmob_table *table,
 }
 
 /* Returns the row in force that lists 'hoa' as a home address of a VMN of
- * 'tenant', or NULL if there is none in 'table'.  If several VMNs claim 'hoa',
- * then it is that of the VMN with the lowest key. */
+ * 'tenant', or NULL if there is none in 'table'.
+ *
+ * If several VMNs claim 'hoa', then one that is at an own OFS is preferred,
+ * then the one that has claimed it for longest, wherever it was meanwhile,
+ * then the one with the lowest key. */
 const struct vmmob_vmn *
 vmmob_table_find_by_hoa(const struct vmmob_table *table, uint32_t tenant,
                         const struct in6_addr *hoa)
@@ -286,7 +364,8 @@ vmmob_table_find_by_hoa(const struct vmmob_table *table, uint32_t tenant,
  * count as well, because packets from the address that a VMN had before it
  * moved may still be under way.
  *
- * If several rows list 'moa', then one that is in force is preferred, then the
+ * If several rows list 'moa', then one of an own OFS is preferred, then one
+ * that is in force, then the one that has listed it for longest, then the
  * greatest by vmmob_vmn_compare(), then the one with the lowest key. */
 const struct vmmob_vmn *
 vmmob_table_find_by_moa(const struct vmmob_table *table,
@@ -441,7 +520,7 @@ find_ofs_entry(const struct vmmob_table *table, uint64_t id)
 
 /* Adds a copy of 'vmn' to 'entry', in its place by vmmob_vmn_compare().
  * The new row has no claims yet. */
-static void
+static struct table_row *
 create_row(struct vmmob_table *table, struct vmmob_entry *entry,
            const struct vmmob_vmn *vmn)
 {
@@ -453,6 +532,10 @@ create_row(struct vmmob_table *table, struct vmmob_entry *entry,
     row->claims = xcalloc(2 * vmn->n_pairs, sizeof *row->claims);
     for (size_t i = 0; i < 2 * vmn->n_pairs; i++) {
         row->claims[i].row = row;
+        row->claims[i].since = table->now;
+    }
+    for (size_t i = 0; i < table->n_own; i++) {
+        row->own = row->own || table->own[i] == vmn->ofs;
     }
 
     for (before = entry->rows.next; before != &entry->rows;
@@ -467,6 +550,21 @@ create_row(struct vmmob_table *table, struct vmmob_entry *entry,
     ovs_list_insert(before, &row->up.node);
     hindex_insert(&table->rows_by_ofs, &row->up.ofs_node,
                   vmmob_hash_uint64(vmn->ofs, 0));
+    return row;
+}
+
+/* 'row' is to replace 'old': it lists MoAs for as long as that one did. */
+static void
+copy_moa_claims(struct table_row *row, const struct table_row *old)
+{
+    for (size_t i = 0; i < row->up.vmn.n_pairs; i++) {
+        for (size_t j = 0; j < old->up.vmn.n_pairs; j++) {
+            if (ipv6_addr_equals(&row->up.vmn.pairs[i].moa,
+                                 &old->up.vmn.pairs[j].moa)) {
+                row->claims[2 * i + 1].since = old->claims[2 * j + 1].since;
+            }
+        }
+    }
 }
 
 /* Removes 'row', which must not have claims, from its entry and frees it. */
@@ -505,9 +603,11 @@ row_cast(const struct vmmob_row *row)
 
 /* Makes the rows of 'entry' claim their addresses.  It must be called again,
  * after unclaim_entry(), when there is any change to the rows: which of them
- * is in force is part of what is indexed. */
+ * is in force is part of what is indexed.  'old' says since when the VMN
+ * claims the home addresses that it claimed before. */
 static void
-claim_entry(struct vmmob_table *table, struct vmmob_entry *entry)
+claim_entry(struct vmmob_table *table, struct vmmob_entry *entry,
+            const struct hoa_claims *old)
 {
     struct vmmob_row *row_;
 
@@ -518,6 +618,12 @@ claim_entry(struct vmmob_table *table, struct vmmob_entry *entry)
             const struct vmmob_pair *pair = &row->up.vmn.pairs[i];
 
             if (row_is_in_force(row)) {
+                row->claims[2 * i].since = table->now;
+                for (size_t j = 0; j < old->n; j++) {
+                    if (ipv6_addr_equals(&pair->hoa, &old->hoas[j])) {
+                        row->claims[2 * i].since = old->since[j];
+                    }
+                }
                 addr_index_add(&table->hoas, entry->key.tenant, &pair->hoa,
                                &row->claims[2 * i]);
             }
@@ -529,39 +635,78 @@ claim_entry(struct vmmob_table *table, struct vmmob_entry *entry)
     }
 }
 
-/* Undoes claim_entry().  Must be called before the rows change. */
+/* Undoes claim_entry().  Must be called before the rows change.  Stores in
+ * 'claims' what claim_entry() needs to do it again. */
 static void
-unclaim_entry(struct vmmob_table *table, struct vmmob_entry *entry)
+unclaim_entry(struct vmmob_table *table, struct vmmob_entry *entry,
+              struct hoa_claims *claims)
 {
     struct vmmob_row *row_;
 
+    claims->n = 0;
     LIST_FOR_EACH (row_, node, &entry->rows) {
         struct table_row *row = row_cast(row_);
 
         for (size_t i = 0; i < row->up.vmn.n_pairs; i++) {
+            if (row_is_in_force(row)) {
+                claims->hoas[claims->n] = row->up.vmn.pairs[i].hoa;
+                claims->since[claims->n++] = row->claims[2 * i].since;
+            }
             addr_index_remove(&table->hoas, &row->claims[2 * i]);
             addr_index_remove(&table->moas, &row->claims[2 * i + 1]);
         }
     }
 }
 
+/* Returns true if the VMN of 'row' is at an own OFS, and not just expected
+ * there. */
+static bool
+is_own(const struct table_row *row)
+{
+    return row->own && row->up.vmn.state == VMMOB_ACTIVE;
+}
+
+/* Returns a positive value if 'a' is older, a negative value if 'b' is. */
+static int
+compare_age(const struct claim *a, const struct claim *b)
+{
+    return (a->since < b->since) - (a->since > b->since);
+}
+
+static int
+compare_keys(const struct claim *a, const struct claim *b)
+{
+    return vmmob_key_compare(&b->row->entry->key, &a->row->entry->key);
+}
+
 /* See vmmob_table_find_by_hoa(). */
 static int
-prefer_for_hoa(const struct table_row *a, const struct table_row *b)
+prefer_for_hoa(const struct claim *a, const struct claim *b)
 {
-    return vmmob_key_compare(&b->entry->key, &a->entry->key);
+    int cmp = is_own(a->row) - is_own(b->row);
+
+    if (!cmp) {
+        cmp = compare_age(a, b);
+    }
+    return cmp ? cmp : compare_keys(a, b);
 }
 
 /* See vmmob_table_find_by_moa(). */
 static int
-prefer_for_moa(const struct table_row *a, const struct table_row *b)
+prefer_for_moa(const struct claim *a, const struct claim *b)
 {
-    int cmp = row_is_in_force(a) - row_is_in_force(b);
+    int cmp = a->row->own - b->row->own;
 
     if (!cmp) {
-        cmp = vmmob_vmn_compare(&a->up.vmn, &b->up.vmn);
+        cmp = row_is_in_force(a->row) - row_is_in_force(b->row);
     }
-    return cmp ? cmp : vmmob_key_compare(&b->entry->key, &a->entry->key);
+    if (!cmp) {
+        cmp = compare_age(a, b);
+    }
+    if (!cmp) {
+        cmp = vmmob_vmn_compare(&a->row->up.vmn, &b->row->up.vmn);
+    }
+    return cmp ? cmp : compare_keys(a, b);
 }
 
 
@@ -592,6 +737,7 @@ static void
 addr_index_init(struct addr_index *index, prefer_func *prefer)
 {
     hmap_init(&index->addrs);
+    ovs_list_init(&index->contested);
     index->prefer = prefer;
 }
 
@@ -617,7 +763,7 @@ static bool
 heap_precedes(const struct addr_index *index, const struct claim *a,
               const struct claim *b)
 {
-    return index->prefer(a->row, b->row) > 0;
+    return index->prefer(a, b) > 0;
 }
 
 static void
@@ -665,6 +811,7 @@ addr_index_add(struct addr_index *index, uint32_t tenant,
         ca = xzalloc(sizeof *ca);
         ca->tenant = tenant;
         ca->addr = *addr;
+        ovs_list_init(&ca->contested);
         hmap_insert(&index->addrs, &ca->node, hash_addr(tenant, addr));
     }
     if (ca->n >= ca->allocated) {
@@ -672,6 +819,9 @@ addr_index_add(struct addr_index *index, uint32_t tenant,
     }
     claim->addr = ca;
     ca->n++;
+    if (ca->n == 2) {
+        ovs_list_push_back(&index->contested, &ca->contested);
+    }
     heap_sift(index, ca, ca->n - 1, claim);
 }
 
@@ -690,6 +840,10 @@ addr_index_remove(struct addr_index *index, struct claim *claim)
     last = ca->heap[--ca->n];
     if (last != claim) {
         heap_sift(index, ca, claim->ofs, last);
+    }
+    if (ca->n == 1) {
+        ovs_list_remove(&ca->contested);
+        ovs_list_init(&ca->contested);
     }
     if (!ca->n) {
         hmap_remove(&index->addrs, &ca->node);

@@ -55,6 +55,20 @@ bool vmmob_table_remove_vmn(struct vmmob_table *, const struct vmmob_key *,
 bool vmmob_table_put_ofs(struct vmmob_table *, const struct vmmob_ofs *);
 bool vmmob_table_remove_ofs(struct vmmob_table *, uint64_t id);
 
+/* Who of several VMNs gets an address: see vmmob_table_find_by_hoa().  None of
+ * these changes which rows there are. */
+void vmmob_table_set_own(struct vmmob_table *, uint64_t ofs, bool own);
+void vmmob_table_tick(struct vmmob_table *);
+
+/* A home address that several VMNs claim. */
+struct vmmob_contest {
+    struct in6_addr hoa;
+    const struct vmmob_vmn *owner;      /* The row that a look-up returns. */
+    const struct vmmob_vmn *claimant;   /* One of the others. */
+};
+size_t vmmob_table_get_contests(const struct vmmob_table *,
+                                struct vmmob_contest *, size_t max);
+
 /* Look-ups.  The pointers returned are valid until the table's next change. */
 const struct vmmob_entry *vmmob_table_find(const struct vmmob_table *,
                                            const struct vmmob_key *);

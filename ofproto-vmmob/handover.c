@@ -16,6 +16,9 @@
 
 VLOG_DEFINE_THIS_MODULE(vmmob_handover);
 
+COVERAGE_DEFINE(vmmob_copy_begun);
+COVERAGE_DEFINE(vmmob_copy_expired);
+COVERAGE_DEFINE(vmmob_copy_refused);
 COVERAGE_DEFINE(vmmob_hoa_takeover);
 COVERAGE_DEFINE(vmmob_moa_lost);
 COVERAGE_DEFINE(vmmob_pool_exhausted);
@@ -136,6 +139,13 @@ struct key_node {
                                  * changed. */
 };
 
+/* How many VMNs have copies sent to an OFS. */
+struct copy_count {
+    struct hmap_node node;
+    uint64_t ofs;
+    size_t n;
+};
+
 /* How many VMNs are attached to a port. */
 struct port_count {
     struct hmap_node node;
@@ -179,17 +189,27 @@ static struct port_count *find_port_count(const struct handover_ofs *,
 static void vmn_count(struct handover_ofs *, struct handover_vmn *);
 static void insert_by_expiry(struct ovs_list *, struct handover_vmn *);
 static long long int next_expiry(const struct ovs_list *);
+static long long int next_copy_event(const struct handover_ofs *);
 static void vmn_not_at_port(struct handover *, struct handover_ofs *,
                             struct handover_vmn *, long long int now);
 static void vmn_expire(struct handover *, struct handover_ofs *,
                        struct handover_vmn *, long long int now);
 static void vmn_publish(struct handover *, struct handover_vmn *);
+static void vmn_renumber(struct handover *, struct handover_vmn *);
+static void vmn_copy(struct handover *, struct handover_ofs *,
+                     struct handover_vmn *, long long int now);
+static void vmn_set_copy(struct handover *, struct handover_ofs *,
+                         struct handover_vmn *, uint64_t to);
+static void vmn_end_copies(struct handover_ofs *, struct handover_vmn *);
+static void ofs_run_copies(struct handover *, struct handover_ofs *,
+                           long long int now);
 static void vmn_take_moas(struct handover *, struct handover_ofs *,
                           struct handover_vmn *);
 static void vmn_give_back_hoa(struct handover *, struct handover_ofs *,
                               struct handover_vmn *,
                               const struct in6_addr *hoa, long long int now);
-static void vmn_copy_hoas(const struct handover_ofs *, struct handover_vmn *,
+static void vmn_copy_hoas(const struct handover *,
+                          const struct handover_ofs *, struct handover_vmn *,
                           const struct vmmob_vmn *);
 static bool vmn_prepare(struct handover *, struct handover_ofs *,
                         struct handover_vmn *, const struct vmmob_key *,
@@ -308,11 +328,15 @@ handover_configure(struct handover *h, const struct vmmob_ofs *record,
         ofs = xzalloc(sizeof *ofs);
         hmap_insert(&h->ofss, &ofs->node, vmmob_hash_uint64(record->id, 0));
         ofs->id = record->id;
+        vmmob_table_set_own(h->table, ofs->id, true);
         ofs->pool = pool_create();
         hmap_init(&ofs->vmns);
         ovs_list_init(&ofs->needy);
         ovs_list_init(&ofs->left);
         ovs_list_init(&ofs->prepared);
+        ovs_list_init(&ofs->copying);
+        ovs_list_init(&ofs->copied);
+        hmap_init(&ofs->copy_counts);
         hmap_init(&ofs->active);
         hmap_init(&ofs->port_counts);
         damping_init(&ofs->damping);
@@ -401,6 +425,7 @@ handover_remove(struct handover *h, uint64_t id, bool withdraw,
         vmn_destroy(ofs, vmn);
         settle(h, &key, now);
     }
+    vmmob_table_set_own(h->table, id, false);
     if (withdraw) {
         touch_ofs(h, id);
     }
@@ -410,6 +435,7 @@ handover_remove(struct handover *h, uint64_t id, bool withdraw,
     }
     hmap_destroy(&ofs->active);
     hmap_destroy(&ofs->port_counts);
+    hmap_destroy(&ofs->copy_counts);
     damping_destroy(&ofs->damping);
     hmap_destroy(&ofs->vmns);
     pool_destroy(ofs->pool);
@@ -501,6 +527,7 @@ handover_sight(struct handover *h, struct handover_ofs *ofs,
         vmn->port = port;
         vmn_set_state(ofs, vmn, HANDOVER_ATTACHED, now);
         touch_vmn(h, key, false);
+        vmn_copy(h, ofs, vmn, now);
     }
     if (hoa && !vmmob_vmn_find_hoa(&vmn->row, hoa)) {
         if (!vmmob_vmn_set_pair(&vmn->row, hoa, &in6addr_any)) {
@@ -529,6 +556,7 @@ handover_attach(struct handover *h, struct handover_ofs *ofs,
         vmn->port = port;
         vmn_set_state(ofs, vmn, HANDOVER_ATTACHED, now);
         touch_vmn(h, key, false);
+        vmn_copy(h, ofs, vmn, now);
     }
 }
 
@@ -681,6 +709,10 @@ handover_receive(struct handover *h, const struct vmmob_msg *msg,
 {
     struct handover_ofs *ofs;
 
+    if (!h->receiving) {
+        /* Nobody can tell the order of what is told all at once. */
+        vmmob_table_tick(h->table);
+    }
     switch (msg->type) {
     case VMMOB_MSG_BEGIN:
         vmmob_table_mark(h->table);
@@ -812,6 +844,7 @@ handover_run(struct handover *h, long long int now)
             }
             vmn_expire(h, ofs, vmn, now);
         }
+        ofs_run_copies(h, ofs, now);
         damping_run(&ofs->damping, now);
         if (pool_run(ofs->pool, now)) {
             ofs_fill(h, ofs);
@@ -836,6 +869,7 @@ handover_next_event(const struct handover *h)
         }
         next = MIN(next, next_expiry(&ofs->left));
         next = MIN(next, next_expiry(&ofs->prepared));
+        next = MIN(next, next_copy_event(ofs));
         next = MIN(next, pool_next_event(ofs->pool));
         next = MIN(next, damping_next_event(&ofs->damping));
     }
@@ -900,6 +934,16 @@ bool
 handover_is_blind(const struct handover *h, const struct handover_ofs *ofs)
 {
     return h->has_peers && ofs->blind_until != LLONG_MIN;
+}
+
+/* Returns how long at most, in ms, the packets for a VMN at 'ofs' are copied
+ * to where it is expected.  After that there is a pause that takes as long. */
+long long int
+handover_get_copy_ms(const struct handover_ofs *ofs)
+{
+    /* It may be that it prepares for none itself. */
+    return (ofs->settings.prepare_ms ? ofs->settings.prepare_ms
+            : VMMOB_DEFAULT_PREPARE_MS);
 }
 
 bool
@@ -1209,6 +1253,8 @@ vmn_create(struct handover_ofs *ofs, const struct vmmob_key *key)
     vmn->state = HANDOVER_DETACHED;
     ovs_list_init(&vmn->needy);
     ovs_list_init(&vmn->expiring);
+    ovs_list_init(&vmn->copying);
+    vmn->copy_since = LLONG_MIN;
     hmap_insert(&ofs->vmns, &vmn->node, vmmob_key_hash(key, 0));
     return vmn;
 }
@@ -1218,6 +1264,7 @@ vmn_destroy(struct handover_ofs *ofs, struct handover_vmn *vmn)
 {
     vmn->state = HANDOVER_DETACHED;
     vmn_count(ofs, vmn);
+    vmn_end_copies(ofs, vmn);
     hmap_remove(&ofs->vmns, &vmn->node);
     ovs_list_remove(&vmn->needy);
     ovs_list_remove(&vmn->expiring);
@@ -1302,6 +1349,7 @@ vmn_not_at_port(struct handover *h, struct handover_ofs *ofs,
     if (action == DETACH) {
         vmn_set_state(ofs, vmn, HANDOVER_DETACHED, now);
         touch_vmn(h, &vmn->row.key, false);
+        vmn_copy(h, ofs, vmn, now);
     } else if (action == FORGET) {
         COVERAGE_INC(vmmob_prepare_undone);
         vmn_forget(h, ofs, vmn, now);
@@ -1390,6 +1438,231 @@ vmn_publish(struct handover *h, struct handover_vmn *vmn)
     }
 }
 
+/* 'vmn' is here.  If its sequence number is so high that others would not
+ * believe it, because somebody who has no row any more drove it up, begins
+ * again. */
+static void
+vmn_renumber(struct handover *h, struct handover_vmn *vmn)
+{
+    const struct vmmob_entry *entry = vmmob_table_find(h->table,
+                                                       &vmn->row.key);
+    const struct vmmob_row *row;
+    uint64_t max = 0;
+
+    LIST_FOR_EACH (row, node, &entry->rows) {
+        if (row->vmn.ofs != vmn->row.ofs) {
+            max = MAX(max, row->vmn.seqno);
+        }
+    }
+    if (vmn->row.seqno > max + VMMOB_MAX_SEQNO_GAP) {
+        vmn->row.seqno = max + 1;
+        vmn_publish(h, vmn);
+    }
+}
+
+/* Copies. */
+
+static struct copy_count *
+find_copy_count(const struct handover_ofs *ofs, uint64_t to)
+{
+    struct copy_count *cc;
+
+    HMAP_FOR_EACH_WITH_HASH (cc, node, vmmob_hash_uint64(to, 0), &ofs->copy_counts) {
+        if (cc->ofs == to) {
+            return cc;
+        }
+    }
+    return NULL;
+}
+
+/* Has copies of what is for 'vmn' be sent to the OFS 'to', or none if 0. */
+static void
+vmn_count_copy(struct handover_ofs *ofs, struct handover_vmn *vmn,
+               uint64_t to)
+{
+    struct copy_count *cc;
+
+    if (vmn->copy_to) {
+        cc = find_copy_count(ofs, vmn->copy_to);
+        if (!--cc->n) {
+            hmap_remove(&ofs->copy_counts, &cc->node);
+            free(cc);
+        }
+        ofs->copies_freed = true;
+    }
+    if (to) {
+        cc = find_copy_count(ofs, to);
+        if (!cc) {
+            cc = xzalloc(sizeof *cc);
+            cc->ofs = to;
+            hmap_insert(&ofs->copy_counts, &cc->node, vmmob_hash_uint64(to, 0));
+        }
+        cc->n++;
+    }
+    vmn->copy_to = to;
+}
+
+static void
+vmn_set_copy(struct handover *h, struct handover_ofs *ofs,
+             struct handover_vmn *vmn, uint64_t to)
+{
+    if (vmn->copy_to != to) {
+        vmn_count_copy(ofs, vmn, to);
+        touch_vmn(h, &vmn->row.key, false);
+    }
+}
+
+/* There are no copies of what is for 'vmn', and there may be again. */
+static void
+vmn_end_copies(struct handover_ofs *ofs, struct handover_vmn *vmn)
+{
+    vmn_count_copy(ofs, vmn, 0);
+    ovs_list_remove(&vmn->copying);
+    ovs_list_init(&vmn->copying);
+    vmn->copy_since = LLONG_MIN;
+}
+
+/* Returns the OFS to which what is for 'vmn', at 'ofs', is to be copied if
+ * there is time for it, or 0: of several, the one that gets copies already. */
+static uint64_t
+find_copy_target(const struct handover *h, const struct handover_ofs *ofs,
+                 const struct handover_vmn *vmn)
+{
+    const struct vmmob_entry *entry = vmmob_table_find(h->table,
+                                                       &vmn->row.key);
+    const struct vmmob_row *row;
+    uint64_t to = 0;
+
+    if (!entry || vmn->state != HANDOVER_ATTACHED || !ofs->settings.copy_ms) {
+        return 0;
+    }
+    LIST_FOR_EACH (row, node, &entry->rows) {
+        if (row->vmn.state == VMMOB_PREPARED && row->vmn.ofs != ofs->id) {
+            if (row->vmn.ofs == vmn->copy_to) {
+                return row->vmn.ofs;
+            }
+            to = to ? to : row->vmn.ofs;
+        }
+    }
+    return to;
+}
+
+static const char *
+get_site(const struct handover *h, uint64_t ofs)
+{
+    const struct vmmob_ofs *row = vmmob_table_find_ofs(h->table, ofs);
+
+    return row && row->site[0] ? row->site : "-";
+}
+
+/* Decides whether copies of what is for 'vmn', at 'ofs', are sent to where it
+ * is expected, which others say, whoever they are and as often as they like.
+ * So there are copies for a limited time from when they first say so, and then
+ * none until a pause is over and nobody says so; and they are made for a
+ * limited number of VMNs. */
+static void
+vmn_copy(struct handover *h, struct handover_ofs *ofs,
+         struct handover_vmn *vmn, long long int now)
+{
+    static struct vlog_rate_limit copy_rl = VLOG_RATE_LIMIT_INIT(20, 20);
+    long long int copy_ms = handover_get_copy_ms(ofs);
+    uint64_t to = find_copy_target(h, ofs, vmn);
+
+    if (!to && vmn->copy_since != LLONG_MIN
+        && now >= vmn->copy_since + 2 * copy_ms) {
+        vmn_end_copies(ofs, vmn);
+    }
+    if (to && to != vmn->copy_to) {
+        const struct copy_count *cc = find_copy_count(ofs, to);
+
+        if (vmn->copy_since != LLONG_MIN && now >= vmn->copy_since + copy_ms) {
+            to = 0;
+        } else if (cc && cc->n >= HANDOVER_MAX_COPIES) {
+            COVERAGE_INC(vmmob_copy_refused);
+            VLOG_WARN_RL(&copy_rl, "VMN "ETH_ADDR_FMT": expected at OFS "
+                         VMMOB_OFS_ID_FMT" (site %s), as are %d others, so "
+                         "its packets are not copied to there",
+                         ETH_ADDR_ARGS(vmn->row.key.mac), to, get_site(h, to),
+                         HANDOVER_MAX_COPIES);
+            ofs->copies_wait = true;
+            to = 0;
+        } else {
+            if (vmn->copy_since == LLONG_MIN) {
+                vmn->copy_since = now;
+                ovs_list_push_back(&ofs->copying, &vmn->copying);
+            }
+            COVERAGE_INC(vmmob_copy_begun);
+            VLOG_INFO_RL(&copy_rl, "VMN "ETH_ADDR_FMT": expected at OFS "
+                         VMMOB_OFS_ID_FMT" (site %s), so its packets are "
+                         "copied to there, for at most %lld s",
+                         ETH_ADDR_ARGS(vmn->row.key.mac), to, get_site(h, to),
+                         (vmn->copy_since + copy_ms - now) / 1000);
+        }
+    } else if (to && now >= vmn->copy_since + copy_ms) {
+        COVERAGE_INC(vmmob_copy_expired);
+        VLOG_INFO_RL(&copy_rl, "VMN "ETH_ADDR_FMT": still expected at OFS "
+                     VMMOB_OFS_ID_FMT" (site %s) after %lld s, so its packets "
+                     "are not copied to there any more",
+                     ETH_ADDR_ARGS(vmn->row.key.mac), to, get_site(h, to),
+                     copy_ms / 1000);
+        to = 0;
+    }
+    vmn_set_copy(h, ofs, vmn, to);
+}
+
+static struct handover_vmn *
+first_copy(const struct ovs_list *list)
+{
+    return (ovs_list_is_empty(list) ? NULL
+            : CONTAINER_OF(ovs_list_front(list), struct handover_vmn,
+                           copying));
+}
+
+/* Ends the copies, and the pauses after them, that have taken their time, and
+ * begins those for which there is room only now. */
+static void
+ofs_run_copies(struct handover *h, struct handover_ofs *ofs,
+               long long int now)
+{
+    long long int copy_ms = handover_get_copy_ms(ofs);
+    struct handover_vmn *vmn;
+
+    while ((vmn = first_copy(&ofs->copying))
+           && now >= vmn->copy_since + copy_ms) {
+        ovs_list_remove(&vmn->copying);
+        ovs_list_push_back(&ofs->copied, &vmn->copying);
+        vmn_copy(h, ofs, vmn, now);
+    }
+    while ((vmn = first_copy(&ofs->copied))
+           && now >= vmn->copy_since + 2 * copy_ms) {
+        ovs_list_remove(&vmn->copying);
+        ovs_list_init(&vmn->copying);
+        vmn_copy(h, ofs, vmn, now);
+    }
+    if (ofs->copies_wait && ofs->copies_freed) {
+        ofs->copies_wait = false;
+        HMAP_FOR_EACH (vmn, node, &ofs->vmns) {
+            vmn_copy(h, ofs, vmn, now);
+        }
+    }
+    ofs->copies_freed = false;
+}
+
+/* Returns when ofs_run_copies() has something to do, or LLONG_MAX. */
+static long long int
+next_copy_event(const struct handover_ofs *ofs)
+{
+    long long int copy_ms = handover_get_copy_ms(ofs);
+    const struct handover_vmn *copying = first_copy(&ofs->copying);
+    const struct handover_vmn *copied = first_copy(&ofs->copied);
+
+    if (ofs->copies_wait && ofs->copies_freed) {
+        return 0;
+    }
+    return MIN(copying ? copying->copy_since + copy_ms : LLONG_MAX,
+               copied ? copied->copy_since + 2 * copy_ms : LLONG_MAX);
+}
+
 /* Takes MoAs for those HoAs of 'vmn' that have none, and announces them.  The
  * caller must publish the row. */
 static void
@@ -1443,14 +1716,21 @@ vmn_give_back_hoa(struct handover *h, struct handover_ofs *ofs,
     }
 }
 
-/* The home addresses in 'row' go with the VMN to 'ofs'. */
+/* The home addresses in 'row' go with the VMN to 'ofs', but for those that
+ * another VMN has here. */
 static void
-vmn_copy_hoas(const struct handover_ofs *ofs, struct handover_vmn *vmn,
-              const struct vmmob_vmn *row)
+vmn_copy_hoas(const struct handover *h, const struct handover_ofs *ofs,
+              struct handover_vmn *vmn, const struct vmmob_vmn *row)
 {
     for (size_t i = 0; i < row->n_pairs; i++) {
         const struct in6_addr *hoa = &row->pairs[i].hoa;
+        const struct vmmob_vmn *owner
+            = vmmob_table_find_by_hoa(h->table, row->key.tenant, hoa);
 
+        if (owner && !vmmob_key_equals(&owner->key, &row->key)
+            && handover_find_ofs(h, owner->ofs)) {
+            continue;
+        }
         if (handover_is_home(ofs, hoa)
             && !vmmob_vmn_find_hoa(&vmn->row, hoa)) {
             vmmob_vmn_set_pair(&vmn->row, hoa, &in6addr_any);
@@ -1478,7 +1758,7 @@ vmn_prepare(struct handover *h, struct handover_ofs *ofs,
     if (created) {
         vmn = vmn_create(ofs, key);
     }
-    vmn_copy_hoas(ofs, vmn, binding);
+    vmn_copy_hoas(h, ofs, vmn, binding);
     if (!vmn->row.n_pairs) {
         if (created) {
             vmn_destroy(ofs, vmn);
@@ -1515,7 +1795,7 @@ vmn_arrive(struct handover *h, struct handover_ofs *ofs,
     }
 
     if (binding) {
-        vmn_copy_hoas(ofs, vmn, binding);
+        vmn_copy_hoas(h, ofs, vmn, binding);
     }
     if (hoa && !vmmob_vmn_find_hoa(&vmn->row, hoa)) {
         vmmob_vmn_set_pair(&vmn->row, hoa, &in6addr_any);
@@ -1535,6 +1815,7 @@ vmn_arrive(struct handover *h, struct handover_ofs *ofs,
     vmn->port = port;
 
     bool expected = vmn->state == HANDOVER_PREPARED;
+    vmn_end_copies(ofs, vmn);
     vmn_set_state(ofs, vmn, HANDOVER_ATTACHED, now);
     /* The MoAs of an earlier stay are to be announced again. */
     for (size_t i = 0; i < vmn->row.n_pairs; i++) {
@@ -1625,6 +1906,7 @@ static void
 settle(struct handover *h, const struct vmmob_key *key, long long int now)
 {
     const struct vmmob_vmn *binding = vmmob_table_find_binding(h->table, key);
+    struct handover_vmn *here = NULL;
     struct handover_ofs *ofs;
 
     touch_vmn(h, key, false);
@@ -1651,6 +1933,13 @@ settle(struct handover *h, const struct vmmob_key *key, long long int now)
                          ETH_ADDR_ARGS(key->mac), ofs->id);
             vmn_set_state(ofs, vmn, HANDOVER_DETACHED, now);
         }
+        if (vmn) {
+            vmn_copy(h, ofs, vmn, now);
+            here = binding->ofs == ofs->id ? vmn : here;
+        }
+    }
+    if (here) {
+        vmn_renumber(h, here);
     }
 }
 
@@ -1669,6 +1958,11 @@ claim_hoa(struct handover *h, struct handover_ofs *ofs,
     }
 
     struct handover_ofs *owners_ofs = handover_find_ofs(h, owner->ofs);
+    const struct vmmob_vmn *binding = vmmob_table_find_binding(h->table, key);
+    if (!owners_ofs && binding && vmmob_vmn_find_hoa(binding, hoa)) {
+        /* It has had it elsewhere, whoever else claims it. */
+        return true;
+    }
     if (owners_ofs && !handover_is_waiting(owners_ofs)) {
         struct handover_vmn *vmn = handover_find_vmn(owners_ofs, &owner->key);
 

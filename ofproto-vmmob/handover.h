@@ -69,6 +69,12 @@ struct handover_vmn {
                                  * OFPP_NONE: see 'port_counts'. */
     bool no_copies;             /* It gets too many packets to send copies to
                                  * where it is expected.  For the user. */
+    uint64_t copy_to;           /* The OFS where it is expected and that gets a
+                                 * copy of each packet for it, 0 if none. */
+    long long int copy_since;   /* When copies were first to be made, in ms;
+                                 * LLONG_MIN if not, or if that is over. */
+    struct ovs_list copying;    /* In 'copying' or 'copied' of its
+                                 * handover_ofs, or empty. */
     bool early;                 /* Seen before the agent told what is known. */
     unsigned long long int n_before;    /* HANDOVER_LEFT only, for the user:
                                          * packets that came for it before it
@@ -81,6 +87,9 @@ struct handover_vmn {
                                  * while in that state; otherwise empty. */
     long long int expires;      /* End of redirection or of preparation. */
 };
+
+/* Most VMNs at an OFS whose packets are copied to one other OFS at a time. */
+#define HANDOVER_MAX_COPIES 256
 
 /* What happened to a VMN, for those who watch. */
 enum handover_move_kind {
@@ -130,6 +139,12 @@ struct handover_ofs {
     struct ovs_list needy;      /* VMNs that have a HoA without MoA. */
     struct ovs_list left;       /* VMNs that left, ordered by 'expires'. */
     struct ovs_list prepared;   /* Likewise, VMNs that are prepared. */
+    struct ovs_list copying;    /* VMNs for which the time for copies is not
+                                 * over, ordered by 'copy_since'. */
+    struct ovs_list copied;     /* Likewise, the pause after it. */
+    struct hmap copy_counts;    /* VMNs with copies, by 'copy_to'. */
+    bool copies_wait;           /* There were too many for one OFS... */
+    bool copies_freed;          /* ...and now there are fewer. */
     struct hmap active;         /* Remote VMNs that a local one talks to. */
     struct hmap port_counts;    /* Attached VMNs, by port. */
     struct damping damping;     /* Moves of VMNs, as seen from here. */
@@ -239,6 +254,7 @@ bool handover_is_home(const struct handover_ofs *, const struct in6_addr *);
 bool handover_is_waiting(const struct handover_ofs *);
 size_t handover_count_port(const struct handover_ofs *, ofp_port_t);
 bool handover_is_blind(const struct handover *, const struct handover_ofs *);
+long long int handover_get_copy_ms(const struct handover_ofs *);
 
 /* What has to be done about what happened. */
 struct handover_announcement {

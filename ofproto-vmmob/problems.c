@@ -30,8 +30,13 @@
 /* How long after its last answer the gateway is reported as silent, in ms. */
 #define GATEWAY_SILENT_MS (35 * 1000)
 
+/* Most home addresses claimed twice that are told. */
+#define MAX_CONTESTS 64
+
 static void get_agent_problem(const struct vmmob *, struct vmmob_problems *);
 static void get_stale_problem(const struct vmmob *, struct vmmob_problems *);
+static void get_contest_problems(const struct vmmob *,
+                                 struct vmmob_problems *);
 static void bridge_get_error(const struct vmmob_bridge *,
                              struct vmmob_problems *);
 static void bridge_get_gateway_problem(const struct vmmob_bridge *,
@@ -59,6 +64,7 @@ vmmob_find_problems(const struct vmmob *vmmob, struct vmmob_problems *p)
         get_agent_problem(vmmob, p);
     }
     get_stale_problem(vmmob, p);
+    get_contest_problems(vmmob, p);
 
     for (size_t i = 0; i < hmap_count(&vmmob->bridges); i++) {
         const struct vmmob_bridge *b = bridges[i];
@@ -150,6 +156,37 @@ get_stale_problem(const struct vmmob *vmmob, struct vmmob_problems *p)
         free(names);
     }
     sset_destroy(&sites);
+}
+
+/* Home addresses that VMNs at several OFSs have. */
+static void
+get_contest_problems(const struct vmmob *vmmob, struct vmmob_problems *p)
+{
+    const struct vmmob_table *table = vmmob->handover->table;
+    struct vmmob_contest contests[MAX_CONTESTS];
+    size_t n = vmmob_table_get_contests(table, contests, MAX_CONTESTS);
+
+    for (size_t i = 0; i < MIN(n, MAX_CONTESTS); i++) {
+        const struct vmmob_contest *c = &contests[i];
+        const struct vmmob_ofs *ofs = vmmob_table_find_ofs(table,
+                                                           c->claimant->ofs);
+        const char *site = ofs && ofs->site[0] ? ofs->site : "-";
+        char *hoa = vmmob_addr_to_string(&c->hoa, "-");
+
+        vmmob_problems_add(
+            p, VMMOB_PROBLEM_HOA_CONFLICT,
+            xasprintf("home address %s of VMN "ETH_ADDR_FMT" (OFS "
+                      VMMOB_OFS_ID_FMT") is claimed by "ETH_ADDR_FMT" (OFS "
+                      VMMOB_OFS_ID_FMT", site %s) as well, which is ignored "
+                      "here", hoa, ETH_ADDR_ARGS(c->owner->key.mac),
+                      c->owner->ofs, ETH_ADDR_ARGS(c->claimant->key.mac),
+                      c->claimant->ofs, site),
+            xasprintf("give one of the two VMs another address, or use "
+                      "\"vmmob/release\" where one of them is not any more; "
+                      "if site %s has no such VM, limit what it may claim "
+                      "with external_ids:vmmob-peer-homes", site));
+        free(hoa);
+    }
 }
 
 static void

@@ -1254,25 +1254,17 @@ static struct copy_target
 find_copy_target(const struct rules_context *ctx,
                  const struct handover_vmn *vmn, const struct in6_addr *hoa)
 {
-    const struct vmmob_entry *entry = vmmob_table_find(ctx->h->table,
-                                                       &vmn->row.key);
+    const struct vmmob_vmn *row
+        = (vmn->copy_to && !vmn->no_copies
+           ? vmmob_table_find_row(ctx->h->table, &vmn->row.key, vmn->copy_to)
+           : NULL);
+    const struct vmmob_pair *there = row ? vmmob_vmn_find_hoa(row, hoa) : NULL;
     struct copy_target target = { .row = NULL };
-    const struct vmmob_row *row;
 
-    if (!ctx->ofs->settings.copy_ms || vmn->no_copies || !entry) {
-        return target;
-    }
-    LIST_FOR_EACH (row, node, &entry->rows) {
-        const struct vmmob_pair *there = vmmob_vmn_find_hoa(&row->vmn, hoa);
-
-        if (row->vmn.state == VMMOB_PREPARED && row->vmn.ofs != ctx->ofs->id
-            && there && has_ipv4_moa(there)
-            && rules_get_next_hop(ctx, &there->moa, row->vmn.ofs,
-                                  &target.next_hop)) {
-            target.row = &row->vmn;
-            target.moa = there->moa;
-            break;
-        }
+    if (there && has_ipv4_moa(there)
+        && rules_get_next_hop(ctx, &there->moa, row->ofs, &target.next_hop)) {
+        target.row = row;
+        target.moa = there->moa;
     }
     return target;
 }

@@ -11,7 +11,6 @@
 
 #define DEFAULT_REDIRECT_MS (10 * 1000)
 #define DEFAULT_QUARANTINE_MS (60 * 1000)
-#define DEFAULT_PREPARE_MS (10 * 60 * 1000)
 #define DEFAULT_COPY_MS 50
 #define DEFAULT_COPY_RATE 2000
 
@@ -140,7 +139,7 @@ vmmob_settings_parse(const struct smap *other_config,
     }
     if (!error) {
         key = "vmmob-prepare-time";
-        error = parse_ms(other_config, key, DEFAULT_PREPARE_MS,
+        error = parse_ms(other_config, key, VMMOB_DEFAULT_PREPARE_MS,
                          &s->prepare_ms);
     }
     if (!error) {

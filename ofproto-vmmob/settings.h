@@ -10,6 +10,9 @@
 #include "smap.h"
 #include "vmmob-binding.h"
 
+/* How long a VMN is expected, unless configured, in ms. */
+#define VMMOB_DEFAULT_PREPARE_MS (10 * 60 * 1000)
+
 struct vmmob_settings {
     char *uplink;               /* Name of the uplink's interface. */
     struct vmmob_prefix home;   /* The home subnet. */

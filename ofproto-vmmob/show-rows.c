@@ -18,6 +18,7 @@
 #include "ovs-thread.h"
 #include "packets.h"
 #include "seq.h"
+#include "timeval.h"
 #include "unixctl.h"
 #include "util.h"
 #include "vmmob-msg.h"
@@ -36,6 +37,8 @@ struct vmn_row {
     const char *status;         /* How the VMN stands there, static. */
     ofp_port_t port;            /* Where it is attached, or OFPP_NONE. */
     bool frozen;                /* An OFS here does not let it move there. */
+    uint64_t copy_to;           /* Where its packets are copied to, or 0... */
+    long long int copied_ms;    /* ...and for how long that has been so. */
     size_t order;               /* Of those of one VMN, lower ones first. */
 };
 
@@ -337,6 +340,13 @@ copy_vmn(const struct vmmob *vmmob, const struct vmmob_vmn *vmn,
     row->site = xstrdup(ofs && ofs->site[0] ? ofs->site : "-");
     row->status = row_status(vmmob, vmn, &row->port);
     row->frozen = is_frozen(vmmob, &vmn->key);
+
+    const struct handover_ofs *here = handover_find_ofs(vmmob->handover,
+                                                        vmn->ofs);
+    const struct handover_vmn *known
+        = here ? handover_find_vmn(here, &vmn->key) : NULL;
+    row->copy_to = known ? known->copy_to : 0;
+    row->copied_ms = row->copy_to ? time_msec() - known->copy_since : 0;
     row->order = (*n)++;
 }
 
@@ -423,7 +433,12 @@ vmn_to_text(const struct vmn_row *row, struct ds *s)
         } else {
             ds_put_cstr(s, "   -");
         }
-        ds_put_cstr(s, row->frozen ? "  frozen\n" : "\n");
+        ds_put_cstr(s, row->frozen ? "  frozen" : "");
+        if (row->copy_to) {
+            ds_put_format(s, "  copied to "VMMOB_OFS_ID_FMT" for %lld s",
+                          row->copy_to, row->copied_ms / 1000);
+        }
+        ds_put_char(s, '\n');
         free(hoa);
         free(moa);
     }
@@ -437,6 +452,11 @@ vmn_to_json(const struct vmn_row *row)
     json_object_put_string(json, "status", row->status);
     if (row->frozen) {
         json_object_put(json, "frozen", json_boolean_create(true));
+    }
+    if (row->copy_to) {
+        json_object_put_format(json, "copied_to", VMMOB_OFS_ID_FMT,
+                               row->copy_to);
+        vmmob_json_put_integer(json, "copied_ms", row->copied_ms);
     }
     if (row->port != OFPP_NONE) {
         vmmob_json_put_integer(json, "port", (OVS_FORCE uint32_t) row->port);

@@ -11,6 +11,9 @@
  *
  *     tests/test-vmmob-sim -v SEED
  *
+ * "test-vmmob-sim hostile" tries instead all orders of what a hostile peer can
+ * say; see hostile_peer().
+ *
  * What is real: all of ovs-vmmobd but its main() (utilities/vmmobd-*.c), with
  * Open vSwitch's IDL under it; of the switch, what it decides
  * (ofproto-vmmob/handover.c, pool.c, damping.c; lib/vmmob-*.c) and its side of
@@ -320,6 +323,7 @@ switch_configure(struct hypervisor *hyp, const struct ofs_conf *conf)
     s.redirect_ms = conf->redirect_ms;
     s.quarantine_ms = conf->quarantine_ms;
     s.prepare_ms = conf->prepare_ms;
+    s.copy_ms = conf->prepare_ms ? 50 : 0;
     s.max_moves = conf->max_moves;
     s.move_window_ms = conf->move_window_ms;
 
@@ -441,6 +445,7 @@ make_digest(const struct hypervisor *hyp, const struct vmmob_key *key)
 
             hash = hash_int(vmn ? vmn->state : -1, 0);
             hash = hash_int(vmn ? (OVS_FORCE uint32_t) vmn->port : 0, hash);
+            hash = hash_uint64_basis(vmn ? vmn->copy_to : 0, hash);
             hash = hash_boolean(handover_is_active(ofs, key), hash);
             digest.ofss[i] = hash | 1;
         }
@@ -459,6 +464,35 @@ count_rows(const struct vmmob_table *table)
         n += ovs_list_size(&entry->rows);
     }
     return n;
+}
+
+/* Copies go to an OFS that says that it expects the VMN, for a while. */
+static void
+check_copies(const struct hypervisor *hyp)
+{
+    for (int i = 0; i < hyp->n_ofss; i++) {
+        const struct handover_ofs *ofs = find_ofs(hyp, i);
+
+        for (int j = 0; ofs && j < n_guests; j++) {
+            const struct handover_vmn *vmn
+                = handover_find_vmn(ofs, &guests[j].key);
+            const struct vmmob_vmn *row
+                = (vmn && vmn->copy_to
+                   ? vmmob_table_find_row(hyp->handover->table,
+                                          &guests[j].key, vmn->copy_to)
+                   : NULL);
+
+            if (vmn && vmn->copy_to
+                && (!row || row->state != VMMOB_PREPARED
+                    || vmn->state != HANDOVER_ATTACHED
+                    || (sim_now > (vmn->copy_since
+                                   + handover_get_copy_ms(ofs))
+                        && handover_next_event(hyp->handover) > sim_now))) {
+                sim_fail("sw%d: vm%d is copied without reason", hyp->number,
+                         j);
+            }
+        }
+    }
 }
 
 /* What must hold at any time at one switch, when what was to be done,
@@ -499,6 +533,7 @@ check_switch(struct hypervisor *hyp, const struct handover_effects *effects)
         }
         *old = digest;
     }
+    check_copies(hyp);
 
     for (int i = 0; i < hyp->n_ofss; i++) {
         const struct handover_ofs *ofs = find_ofs(hyp, i);
@@ -587,6 +622,23 @@ switch_apply(struct hypervisor *hyp)
     handover_effects_uninit(&effects);
 }
 
+/* Returns true if other VMNs at the switch of 'hyp' have all home addresses in
+ * 'row'. */
+static bool
+has_hoas_of_others(const struct hypervisor *hyp, const struct vmmob_vmn *row)
+{
+    for (size_t i = 0; i < row->n_pairs; i++) {
+        const struct vmmob_vmn *owner = vmmob_table_find_by_hoa(
+            hyp->handover->table, row->key.tenant, &row->pairs[i].hoa);
+
+        if (vmmob_key_equals(&owner->key, &row->key)
+            || !handover_find_ofs(hyp->handover, owner->ofs)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 /* What must hold at any time at the OFS that has just seen 'packet': the VMN
  * is attached there, and nobody knows better.  If not, there is a reason. */
 static void
@@ -613,7 +665,9 @@ check_sighting(const struct hypervisor *hyp, const struct handover_ofs *ofs,
         }
         break;
     case SIGHTED_NO_HOA:
-        if (packet->type != RARP || vmmob_table_find(table, key)) {
+        row = vmmob_table_find_binding(table, key);
+        if (packet->type != RARP
+            || (row && !has_hoas_of_others(hyp, row))) {
             sim_fail("sw%d: vm%d has a home address", hyp->number,
                      packet->guest);
         }
@@ -1690,6 +1744,198 @@ try_schedule(void)
     return true;
 }
 
+/* A hostile peer. */
+
+enum { HOSTILE_OFS = 0x66, HOSTILE_EVENTS = 6 };
+
+static struct handover *
+hostile_switch(int number)
+{
+    struct handover *h = handover_create();
+    struct hypervisor hyp = { .number = number, .handover = h };
+    struct ofs_conf conf = {
+        .id = number + 1, .number = number, .enabled = true,
+        .redirect_ms = 1000, .prepare_ms = 5000, .max_moves = 0,
+    };
+    struct vmmob_msg msg;
+
+    switch_configure(&hyp, &conf);
+    for (int type = VMMOB_MSG_BEGIN; type <= VMMOB_MSG_END; type++) {
+        vmmob_msg_init(&msg, type);
+        handover_receive(h, &msg, sim_now);
+        vmmob_msg_uninit(&msg);
+    }
+    return h;
+}
+
+/* Tells both switches of 'n' what the others changed. */
+static void
+hostile_exchange(struct handover *const h[2])
+{
+    for (int i = 0; i < 2; i++) {
+        struct handover_effects effects;
+        struct vmmob_msg update;
+
+        vmmob_msg_init(&update, VMMOB_MSG_UPDATE);
+        handover_take_effects(h[i], &effects, &update);
+        handover_effects_uninit(&effects);
+        handover_receive(h[!i], &update, sim_now);
+        vmmob_msg_uninit(&update);
+    }
+}
+
+static void
+hostile_row(struct handover *const h[2], const struct vmmob_key *key,
+            enum vmmob_state state, uint64_t seqno, bool put)
+{
+    struct in6_addr hoa = hoa_addr(0);
+    struct in6_addr moa = ipv4(0x0b000001 + key->mac.ea[5]);
+    struct vmmob_vmn vmn;
+    struct vmmob_msg msg;
+
+    vmmob_vmn_init(&vmn, key, HOSTILE_OFS);
+    vmn.state = state;
+    vmn.seqno = seqno;
+    vmmob_vmn_set_pair(&vmn, &hoa, &moa);
+    for (int i = 0; i < 2; i++) {
+        vmmob_msg_init(&msg, VMMOB_MSG_UPDATE);
+        if (put) {
+            vmmob_msg_put_vmn(&msg, &vmn);
+        } else {
+            vmmob_msg_del_vmn(&msg, key, HOSTILE_OFS);
+        }
+        handover_receive(h[i], &msg, sim_now);
+        vmmob_msg_uninit(&msg);
+    }
+    vmmob_vmn_destroy(&vmn);
+}
+
+static void
+hostile_see(struct handover *const h[2], int i, const struct vmmob_key *key)
+{
+    struct handover_ofs *ofs = handover_find_ofs(h[i], i + 1);
+    struct in6_addr hoa = hoa_addr(0);
+
+    handover_sight(h[i], ofs, key, u16_to_ofp(2), &hoa, sim_now);
+    hostile_exchange(h);
+}
+
+/* Fails unless both switches have the VMN 'key' at that of 'i', with its home
+ * address. */
+static void
+hostile_check(struct handover *const h[2], int i, const struct vmmob_key *key,
+              const char *when)
+{
+    struct in6_addr hoa = hoa_addr(0);
+
+    for (int j = 0; j < 2; j++) {
+        const struct vmmob_vmn *binding
+            = vmmob_table_find_binding(h[j]->table, key);
+        const struct vmmob_vmn *owner
+            = vmmob_table_find_by_hoa(h[j]->table, 0, &hoa);
+
+        if (!binding || binding->ofs != i + 1 || owner != binding) {
+            ovs_fatal(0, "hostile peer, order %d: %s: switch %d has the VMN "
+                      "or its home address elsewhere", step, when, j);
+        }
+    }
+}
+
+/* In each order of what a hostile peer can say of a VMN at switch 0, and of
+ * its home address: the VMN keeps its address while it is there; copies end;
+ * when the peer has withdrawn what it said of the VMN, both switches know where it
+ * is after its next packet, and it can move.  Nothing stands between the peer
+ * and the switches here, as if their agents were of an older version. */
+static void
+hostile_peer(void)
+{
+    const struct vmmob_key vm = {
+        .mac = ETH_ADDR_C(0a,00,00,00,00,20),
+    };
+    const struct vmmob_key thief = {
+        .mac = ETH_ADDR_C(02,00,00,00,00,01),
+    };
+
+    for (step = 0; step < 720; step++) {
+        int order[HOSTILE_EVENTS] = { 0, 1, 2, 3, 4, 5 };
+        struct handover *h[2];
+
+        for (int i = HOSTILE_EVENTS - 1, n = step; i > 0; i--) {
+            int j = n % (i + 1);
+            int event = order[i];
+
+            n /= i + 1;
+            order[i] = order[j];
+            order[j] = event;
+        }
+
+        sim_now = 1000000;
+        h[0] = hostile_switch(0);
+        h[1] = hostile_switch(1);
+        hostile_exchange(h);
+        hostile_see(h, 0, &vm);
+        hostile_check(h, 0, &vm, "before");
+        for (int i = 0; i < HOSTILE_EVENTS; i++) {
+            sim_now += 100;
+            switch (order[i]) {
+            case 0:
+                hostile_row(h, &thief, VMMOB_ACTIVE, 7, true);
+                break;
+            case 1:
+                hostile_row(h, &vm, VMMOB_PREPARED, 1, true);
+                break;
+            case 2:
+                hostile_row(h, &vm, VMMOB_ACTIVE, VMMOB_MAX_SEQNO, true);
+                hostile_exchange(h);
+                break;
+            case 3:
+                hostile_row(h, &vm, VMMOB_ACTIVE, 0, false);
+                hostile_exchange(h);
+                break;
+            case 4:
+                hostile_row(h, &thief, VMMOB_ACTIVE, 0, false);
+                hostile_row(h, &thief, VMMOB_ACTIVE, VMMOB_MAX_SEQNO, true);
+                break;
+            default:
+                hostile_see(h, 0, &vm);
+                break;
+            }
+        }
+
+        /* It expects it for ever. */
+        for (int i = 0; i < 40; i++) {
+            const struct handover_vmn *vmn;
+
+            hostile_row(h, &vm, VMMOB_PREPARED, 1, true);
+            sim_now += 250;
+            handover_run(h[0], sim_now);
+            handover_run(h[1], sim_now);
+            hostile_exchange(h);
+            hostile_see(h, 0, &vm);
+            if (i % 3 == 2) {
+                hostile_row(h, &vm, VMMOB_PREPARED, 1, false);
+            }
+            vmn = handover_find_vmn(handover_find_ofs(h[0], 1), &vm);
+            if (vmn->copy_to && sim_now > vmn->copy_since + 5000) {
+                ovs_fatal(0, "hostile peer, order %d: copies without end",
+                          step);
+            }
+        }
+        hostile_row(h, &vm, VMMOB_ACTIVE, 0, false);
+        hostile_exchange(h);
+        hostile_see(h, 0, &vm);
+        hostile_check(h, 0, &vm, "after withdrawal");
+        hostile_see(h, 1, &vm);
+        hostile_check(h, 1, &vm, "after a move");
+        handover_run(h[0], sim_now += 2000);
+        hostile_exchange(h);
+        hostile_see(h, 0, &vm);
+        hostile_check(h, 0, &vm, "after the move back");
+        handover_destroy(h[0]);
+        handover_destroy(h[1]);
+    }
+}
+
 int
 main(int argc, char *argv[])
 {
@@ -1704,7 +1950,12 @@ main(int argc, char *argv[])
         argv++;
     }
     if (argc < 2 || argc > 3) {
-        ovs_fatal(0, "usage: %s [-v] SEED [N]", program_name);
+        ovs_fatal(0, "usage: %s hostile|[-v] SEED [N]", program_name);
+    }
+    if (!strcmp(argv[1], "hostile")) {
+        vlog_set_levels(NULL, VLF_ANY_DESTINATION, VLL_OFF);
+        hostile_peer();
+        return EXIT_SUCCESS;
     }
     first = strtoull(argv[1], NULL, 10);
     n = argc > 2 ? strtoull(argv[2], NULL, 10) : 1;

@@ -704,7 +704,24 @@ struct model {
         bool marked;
         struct vmmob_ofs ofs;
     } ofss[N_OFSS];
+
+    bool own[N_OFSS];           /* See vmmob_table_set_own(). */
+    int now;                    /* Ticks. */
+    bool ageless;               /* Everything is put at one time. */
+
+    /* Since when a VMN claims a HoA, or a row lists a MoA; -1 if not. */
+    int hoa_since[N_KEYS][N_ADDRS];
+    int moa_since[N_KEYS][N_OFSS][2 * N_ADDRS];
 };
+
+static struct in6_addr
+moa_nth(int i)
+{
+    struct in6_addr moa = addr(i < N_ADDRS ? "192.0.2.1" : "2001:db8::1");
+
+    moa.s6_addr[15] += i % N_ADDRS;
+    return moa;
+}
 
 static void
 model_clear_row(struct model_row *row)
@@ -766,29 +783,75 @@ model_binding(const struct model *m, int k)
     return best;
 }
 
-/* In ascending order of keys, because of which the first one is right. */
-static const struct vmmob_vmn *
-model_find_by_hoa(const struct model *m, uint32_t tenant,
-                  const struct in6_addr *hoa)
+/* To be called after each change. */
+static void
+model_note_ages(struct model *m)
 {
     for (int k = 0; k < N_KEYS; k++) {
-        const struct vmmob_vmn *vmn = model_binding(m, k);
+        const struct vmmob_vmn *binding = model_binding(m, k);
 
-        for (size_t i = 0; vmn && i < vmn->n_pairs; i++) {
-            if (vmn->key.tenant == tenant
-                && ipv6_addr_equals(&vmn->pairs[i].hoa, hoa)) {
-                return vmn;
+        for (int i = 0; i < N_ADDRS; i++) {
+            struct in6_addr hoa = hoa_nth(i);
+            int *since = &m->hoa_since[k][i];
+
+            *since = (!binding || !vmmob_vmn_find_hoa(binding, &hoa) ? -1
+                      : *since < 0 ? m->now : *since);
+        }
+        for (int o = 0; o < N_OFSS; o++) {
+            const struct model_row *row = &m->rows[k][o];
+
+            for (int i = 0; i < 2 * N_ADDRS; i++) {
+                struct in6_addr moa = moa_nth(i);
+                int *since = &m->moa_since[k][o][i];
+                bool listed = false;
+
+                for (size_t j = 0; row->present && j < row->vmn.n_pairs; j++) {
+                    listed = listed || ipv6_addr_equals(
+                        &row->vmn.pairs[j].moa, &moa);
+                }
+                *since = !listed ? -1 : *since < 0 ? m->now : *since;
             }
         }
     }
-    return NULL;
+}
+
+/* In ascending order of keys, because of which the first one is right. */
+static const struct vmmob_vmn *
+model_find_by_hoa(const struct model *m, uint32_t tenant, int i)
+{
+    const struct vmmob_vmn *best = NULL;
+    struct in6_addr hoa = hoa_nth(i);
+    int best_since = 0;
+
+    for (int own = 1; own >= 0 && !best; own--) {
+        for (int k = 0; k < N_KEYS; k++) {
+            const struct vmmob_vmn *vmn = model_binding(m, k);
+            int since = m->ageless ? 0 : m->hoa_since[k][i];
+
+            if (vmn && vmn->key.tenant == tenant
+                && vmmob_vmn_find_hoa(vmn, &hoa)
+                && (m->own[vmn->ofs - 1]
+                    && vmn->state == VMMOB_ACTIVE) == own
+                && (!best || since < best_since)) {
+                best = vmn;
+                best_since = since;
+            }
+        }
+    }
+    return best;
 }
 
 static const struct vmmob_vmn *
-model_find_by_moa(const struct model *m, const struct in6_addr *moa)
+model_find_by_moa(const struct model *m, int moa_i)
 {
-    for (int in_force = 1; in_force >= 0; in_force--) {
+    struct in6_addr moa_ = moa_nth(moa_i);
+    const struct in6_addr *moa = &moa_;
+
+    for (int class = 3; class >= 0; class--) {
+        bool own = class & 2;
+        bool in_force = class & 1;
         const struct vmmob_vmn *best = NULL;
+        int best_since = 0;
 
         for (int k = 0; k < N_KEYS; k++) {
             const struct vmmob_vmn *binding = model_binding(m, k);
@@ -796,14 +859,19 @@ model_find_by_moa(const struct model *m, const struct in6_addr *moa)
             for (int o = 0; o < N_OFSS; o++) {
                 const struct model_row *row = &m->rows[k][o];
 
-                if (!row->present || (&row->vmn == binding) != in_force) {
+                int since = m->ageless ? 0 : m->moa_since[k][o][moa_i];
+
+                if (!row->present || m->own[o] != own
+                    || (&row->vmn == binding) != in_force) {
                     continue;
                 }
                 for (size_t i = 0; i < row->vmn.n_pairs; i++) {
-                    if (ipv6_addr_is_set(moa)
-                        && ipv6_addr_equals(&row->vmn.pairs[i].moa, moa)
-                        && (!best || model_beats(&row->vmn, best))) {
+                    if (ipv6_addr_equals(&row->vmn.pairs[i].moa, moa)
+                        && (!best || since < best_since
+                            || (since == best_since
+                                && model_beats(&row->vmn, best)))) {
                         best = &row->vmn;
+                        best_since = since;
                     }
                 }
             }
@@ -886,15 +954,14 @@ check_table(const struct vmmob_table *table, const struct model *m)
 
         for (int tenant = 0; tenant < 3; tenant++) {
             check_same("HoA", vmmob_table_find_by_hoa(table, tenant, &hoa),
-                       model_find_by_hoa(m, tenant, &hoa));
+                       model_find_by_hoa(m, tenant, i));
         }
     }
     for (int i = 0; i < 2 * N_ADDRS; i++) {
-        struct in6_addr moa = addr(i < N_ADDRS ? "192.0.2.1" : "2001:db8::1");
+        struct in6_addr moa = moa_nth(i);
 
-        moa.s6_addr[15] += i % N_ADDRS;
         check_same("MoA", vmmob_table_find_by_moa(table, &moa),
-                   model_find_by_moa(m, &moa));
+                   model_find_by_moa(m, i));
     }
     check_same("no MoA", vmmob_table_find_by_moa(table, &in6addr_any), NULL);
 
@@ -953,6 +1020,10 @@ random_change(struct vmmob_table *table, struct model *m)
     struct vmmob_ofs ofs;
     bool change;
 
+    if (range(0, 1)) {
+        vmmob_table_tick(table);
+        m->now++;
+    }
     switch (range(0, 11)) {
     case 0: case 1: case 2: case 3: case 4:
         random_vmn(&vmn, &key, o + 1);
@@ -1012,6 +1083,7 @@ random_change(struct vmmob_table *table, struct model *m)
     default:
         OVS_NOT_REACHED();
     }
+    model_note_ages(m);
 }
 
 /* Puts the rows of 'm' into a new table, in random order, some of them more
@@ -1023,7 +1095,12 @@ check_any_order(const struct model *m)
     struct vmmob_table *table = vmmob_table_create();
     int order[4 * N_KEYS * N_OFSS];
     bool done[N_KEYS][N_OFSS];
+    struct model ageless = *m;
 
+    ageless.ageless = true;
+    for (int o = 0; o < N_OFSS; o++) {
+        vmmob_table_set_own(table, o + 1, m->own[o]);
+    }
     for (size_t i = 0; i < ARRAY_SIZE(order); i++) {
         size_t j = range(0, i);
 
@@ -1068,7 +1145,7 @@ check_any_order(const struct model *m)
             vmmob_table_put_ofs(table, &m->ofss[o].ofs);
         }
     }
-    check_table(table, m);
+    check_table(table, &ageless);
     vmmob_table_destroy(table);
 }
 
@@ -1108,6 +1185,14 @@ sweep(struct vmmob_table *table, struct model *m)
         }
         for (size_t i = 0; i < n_gone; i++) {
             vmmob_table_remove_vmn(table, &key, gone[i]);
+            for (int k = 0; k < N_KEYS; k++) {
+                struct vmmob_key key_k = key_nth(k);
+
+                if (vmmob_key_equals(&key_k, &key)) {
+                    model_clear_row(&m->rows[k][gone[i] - 1]);
+                    model_note_ages(m);
+                }
+            }
         }
     }
     HMAP_FOR_EACH_SAFE (ofs_entry, node, ofs_entries) {
@@ -1144,6 +1229,11 @@ test_table(struct ovs_cmdl_context *ctx)
 
         start_case(seed, i);
         memset(&m, 0, sizeof m);
+        for (int o = 0; o < N_OFSS; o++) {
+            m.own[o] = !range(0, 2);
+            vmmob_table_set_own(table, o + 1, m.own[o]);
+        }
+        model_note_ages(&m);
         n_changes = range(1, 40);
         for (int j = 0; j < n_changes; j++) {
             random_change(table, &m);
