@@ -17,8 +17,20 @@ ofproto_vmmob_libvmmob_la_SOURCES = \
 	ofproto-vmmob/frame.h \
 	ofproto-vmmob/handover.c \
 	ofproto-vmmob/handover.h \
+	ofproto-vmmob/handover-copy.c \
+	ofproto-vmmob/handover-copy.h \
+	ofproto-vmmob/handover-journal.c \
+	ofproto-vmmob/handover-journal.h \
+	ofproto-vmmob/handover-ofs.c \
+	ofproto-vmmob/handover-ofs.h \
+	ofproto-vmmob/handover-state.c \
+	ofproto-vmmob/handover-state.h \
+	ofproto-vmmob/handover-vmn.c \
+	ofproto-vmmob/handover-vmn.h \
 	ofproto-vmmob/moves.c \
 	ofproto-vmmob/moves.h \
+	ofproto-vmmob/pipeline.c \
+	ofproto-vmmob/pipeline.h \
 	ofproto-vmmob/pool.c \
 	ofproto-vmmob/pool.h \
 	ofproto-vmmob/port-table.c \

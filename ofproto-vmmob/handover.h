@@ -21,175 +21,7 @@
  * Not thread-safe; in ovs-vswitchd it is guarded by the module's mutex.  Times
  * are in ms, as time_msec() gives them. */
 
-#include "damping.h"
-#include "openvswitch/hmap.h"
-#include "openvswitch/list.h"
-#include "openvswitch/ofp-port.h"
-#include "port-table.h"
-#include "settings.h"
-#include "vmmob-binding.h"
-#include "vmmob-table.h"
-
-struct pool;
-struct vmmob_msg;
-
-/* How long an OFS that was just configured waits for the agent to tell what is
- * known already, before it hands out its first MoA. */
-#define HANDOVER_WAIT_MS 1000
-
-/* How long an OFS that was just configured holds that an unknown sender can be
- * a VMN at another site, until the agent told all that is known. */
-#define HANDOVER_BLIND_MS (30 * 1000)
-
-/* The state of a VMN at an OFS.  See handover.c for the state table. */
-enum handover_state {
-    HANDOVER_ATTACHED,          /* Here, at a known port. */
-    HANDOVER_DETACHED,          /* Here as far as anybody knows, but at no
-                                 * port: it is gone, or was not seen since the
-                                 * switch was started. */
-    HANDOVER_LEFT,              /* Now elsewhere; packets that arrive here are
-                                 * redirected for a while. */
-    HANDOVER_PREPARED,          /* Not here yet, but a port is said to be for
-                                 * it: it has its MoAs. */
-};
-
-const char *handover_state_to_string(enum handover_state);
-
-/* A VMN at an OFS. */
-struct handover_vmn {
-    struct hmap_node node;      /* In 'vmns' of its handover_ofs. */
-    struct vmmob_vmn row;       /* What this OFS says of the VMN: also in the
-                                 * table. */
-    enum handover_state state;
-    long long int since;        /* When 'state' was entered. */
-    ofp_port_t port;            /* Where it is, was before it left, or is
-                                 * expected; OFPP_NONE while
-                                 * HANDOVER_DETACHED. */
-    ofp_port_t counted_port;    /* 'port' while HANDOVER_ATTACHED, otherwise
-                                 * OFPP_NONE: see 'port_counts'. */
-    bool no_copies;             /* It gets too many packets to send copies to
-                                 * where it is expected.  For the user. */
-    uint64_t copy_to;           /* The OFS where it is expected and that gets a
-                                 * copy of each packet for it, 0 if none. */
-    long long int copy_since;   /* When copies were first to be made, in ms;
-                                 * LLONG_MIN if not, or if that is over. */
-    struct ovs_list copying;    /* In 'copying' or 'copied' of its
-                                 * handover_ofs, or empty. */
-    bool early;                 /* Seen before the agent told what is known. */
-    unsigned long long int n_before;    /* HANDOVER_LEFT only, for the user:
-                                         * packets that came for it before it
-                                         * left. */
-    struct ovs_list needy;      /* In 'needy' of its handover_ofs while a HoA
-                                 * has no MoA; otherwise empty. */
-    ofp_port_t expected;        /* HANDOVER_LEFT only: where it is expected
-                                 * back, or OFPP_NONE. */
-    struct ovs_list expiring;   /* In 'left' or 'prepared' of its handover_ofs
-                                 * while in that state; otherwise empty. */
-    long long int expires;      /* End of redirection or of preparation. */
-};
-
-/* Most VMNs at an OFS whose packets are copied to one other OFS at a time. */
-#define HANDOVER_MAX_COPIES 256
-
-/* What happened to a VMN, for those who watch. */
-enum handover_move_kind {
-    HANDOVER_APPEARED,          /* It is at an OFS of ours, and was nowhere
-                                 * else. */
-    HANDOVER_CAME,              /* Likewise, from another OFS. */
-    HANDOVER_WENT,              /* From an OFS of ours to another one. */
-    HANDOVER_PASSED,            /* From one OFS to another, neither ours. */
-    HANDOVER_REDIRECTED,        /* Redirection, after HANDOVER_WENT, is
-                                 * over. */
-};
-#define HANDOVER_N_MOVE_KINDS (HANDOVER_REDIRECTED + 1)
-
-struct handover_move {
-    enum handover_move_kind kind;
-    struct vmmob_key key;
-    uint64_t ofs;               /* Where it is now; for WENT and REDIRECTED,
-                                 * our OFS. */
-    uint64_t other;             /* Where it was, 0 for APPEARED; for WENT and
-                                 * REDIRECTED, where it is now. */
-    uint64_t seqno;
-    ofp_port_t port;            /* APPEARED and CAME only. */
-    bool expected;              /* Likewise: it was HANDOVER_PREPARED. */
-    bool active;                /* PASSED only: VMNs here talk to it. */
-    long long int since;        /* REDIRECTED only: when it left, in ms... */
-    unsigned long long int n_before;    /* ...and how many packets had come
-                                         * for it before that. */
-};
-
-/* A home address that was refused to a second claimant. */
-struct handover_conflict {
-    struct in6_addr hoa;
-    struct vmmob_key claimant;
-    struct vmmob_key owner;
-    ofp_port_t port;            /* Where the claimant was seen. */
-    long long int when;
-};
-#define HANDOVER_MAX_CONFLICTS 16
-
-/* One of this switch's OFSs. */
-struct handover_ofs {
-    struct hmap_node node;      /* In 'ofss' of its handover. */
-    uint64_t id;                /* Datapath id. */
-    struct vmmob_settings settings;
-    struct pool *pool;
-    struct hmap vmns;           /* Contains "struct handover_vmn"s. */
-    struct ovs_list needy;      /* VMNs that have a HoA without MoA. */
-    struct ovs_list left;       /* VMNs that left, ordered by 'expires'. */
-    struct ovs_list prepared;   /* Likewise, VMNs that are prepared. */
-    struct ovs_list copying;    /* VMNs for which the time for copies is not
-                                 * over, ordered by 'copy_since'. */
-    struct ovs_list copied;     /* Likewise, the pause after it. */
-    struct hmap copy_counts;    /* VMNs with copies, by 'copy_to'. */
-    bool copies_wait;           /* There were too many for one OFS... */
-    bool copies_freed;          /* ...and now there are fewer. */
-    struct hmap active;         /* Remote VMNs that a local one talks to. */
-    struct hmap port_counts;    /* Attached VMNs, by port. */
-    struct damping damping;     /* Moves of VMNs, as seen from here. */
-    long long int wait_until;   /* No MoA before that, or LLONG_MIN. */
-    bool restored;              /* The agent told what is known. */
-    bool seek;                  /* It has just done so: whether the VMNs that
-                                 * are detached are here is to be found out.
-                                 * The user resets it. */
-    long long int blind_until;  /* Not all is known before that, or
-                                 * LLONG_MIN. */
-
-    /* The latest conflicts, oldest first. */
-    struct handover_conflict conflicts[HANDOVER_MAX_CONFLICTS];
-    size_t n_conflicts;
-};
-
-struct handover {
-    struct vmmob_table *table;  /* Rows of all authors, ours among them. */
-    struct hmap ofss;           /* Contains "struct handover_ofs"s. */
-    char *site;                 /* Name of our site, NULL if not known yet. */
-    struct port_table ports;    /* What the agent says of ports. */
-    bool synced;                /* The agent told what is known. */
-    bool receiving;             /* Between "begin" and "end". */
-    struct hmap reserved;       /* Ids of bridges that will be OFSs. */
-    bool partial;               /* If so, what is not told is not gone. */
-    bool complete;              /* The agent has once told all of all
-                                 * sites. */
-    bool has_peers;             /* There are other sites. */
-
-    /* Effects not taken yet. */
-    struct hmap dirty_vmns;     /* Keys of VMNs. */
-    struct hmap dirty_ofss;     /* Ids of OFSs. */
-    struct vmmob_row_id *gone;  /* Own rows that were withdrawn. */
-    size_t n_gone, allocated_gone;
-    struct handover_announcement *announcements;
-    size_t n_announcements, allocated_announcements;
-
-    /* What happened, the oldest first.  The user may take it, and sets
-     * 'n_moves' to 0 then. */
-    struct handover_move *moves;
-    size_t n_moves, allocated_moves;
-};
-
-/* Most moves that are kept if the user takes none. */
-#define HANDOVER_MAX_MOVES 65536
+#include "handover-state.h"
 
 struct handover *handover_create(void);
 void handover_destroy(struct handover *);
@@ -201,7 +33,6 @@ void handover_remove(struct handover *, uint64_t id, bool withdraw,
                      long long int now);
 void handover_reserve(struct handover *, uint64_t id, bool reserve);
 void handover_set_peers(struct handover *, bool has_peers);
-struct handover_ofs *handover_find_ofs(const struct handover *, uint64_t id);
 
 /* Result of handover_sight(). */
 enum handover_sighting {
@@ -247,13 +78,6 @@ void handover_run(struct handover *, long long int now);
 long long int handover_next_event(const struct handover *);
 
 /* Look-ups. */
-struct handover_vmn *handover_find_vmn(const struct handover_ofs *,
-                                       const struct vmmob_key *);
-bool handover_is_active(const struct handover_ofs *, const struct vmmob_key *);
-bool handover_is_home(const struct handover_ofs *, const struct in6_addr *);
-bool handover_is_waiting(const struct handover_ofs *);
-size_t handover_count_port(const struct handover_ofs *, ofp_port_t);
-bool handover_is_blind(const struct handover *, const struct handover_ofs *);
 long long int handover_get_copy_ms(const struct handover_ofs *);
 
 /* What has to be done about what happened. */

@@ -154,7 +154,7 @@ vmmob_ask_lost(struct vmmob_bridge *b, long long int now)
         for (size_t i = 0; n && i < vmn->row.n_pairs; i++) {
             COVERAGE_INC(vmmob_ask);
             vmmob_output(b, frame_compose_arp_request(
-                             rules_gateway_mac, &key->mac,
+                             vmmob_gateway_mac, &key->mac,
                              &ofs->settings.home_gateway,
                              &vmn->row.pairs[i].hoa),
                          ports, n);
@@ -200,9 +200,11 @@ vmmob_output_resumed(struct ovs_list *resumed)
         struct ofpact_resubmit *resubmit;
 
         COVERAGE_INC(vmmob_resume);
-        ofpact_put_set_field(&ofpacts, mf_from_id(MFF_REG1), &out, NULL);
         ofpact_put_set_field(&ofpacts,
-                             mf_from_id(MFF_REG0 + PUNT_ATTEMPTS_REG),
+                             mf_from_id(pipeline_reg_field(REG_PORT)), &out,
+                             NULL);
+        ofpact_put_set_field(&ofpacts,
+                             mf_from_id(pipeline_reg_field(REG_ATTEMPTS)),
                              &attempts, NULL);
         resubmit = ofpact_put_RESUBMIT(&ofpacts);
         resubmit->in_port = OFPP_IN_PORT;

@@ -251,7 +251,7 @@ deliver_icmp_error(struct vmmob_bridge *b, struct punted *punted,
     packet_set_ipv4(packet, in6_addr_get_mapped_ipv4(&addrs[0]),
                     in6_addr_get_mapped_ipv4(&addrs[1]), ip->ip_tos,
                     ip->ip_ttl);
-    eth->eth_src = rules_gateway_mac;
+    eth->eth_src = vmmob_gateway_mac;
     eth->eth_dst = vmn->row.key.mac;
     vmmob_output(b, packet, &vmn->port, 1);
 }
@@ -340,7 +340,7 @@ process_uplink(struct vmmob *vmmob, struct vmmob_bridge *b,
                 for (size_t i = 0; i < row->n_pairs; i++) {
                     if (ipv6_addr_equals(&row->pairs[i].moa,
                                          &frame->ip_dst)) {
-                        vmmob_ask(b, &row->pairs[i].hoa, rules_gateway_mac,
+                        vmmob_ask(b, &row->pairs[i].hoa, vmmob_gateway_mac,
                                   &ofs->settings.home_gateway, OFPP_NONE);
                     }
                 }
@@ -373,7 +373,7 @@ process_arp_request(struct vmmob *vmmob, struct vmmob_bridge *b,
         return false;
     } else if (ipv6_addr_equals(&frame->ip_dst,
                                 &ofs->settings.home_gateway)) {
-        mac = rules_gateway_mac;
+        mac = vmmob_gateway_mac;
     } else if (!handover_is_home(ofs, &frame->ip_dst)) {
         return false;
     } else {
@@ -537,8 +537,8 @@ process_vm(struct vmmob *vmmob, struct vmmob_bridge *b,
                     return hold(vmmob, b, punted, &frame->ip_dst, &in6addr_any,
                             now);
                 } else if (!ipv6_addr_is_set(&pair->moa)
-                           || !rules_get_next_hop(&ctx, &pair->moa,
-                                                  owner->ofs, &next_hop)) {
+                           || !pipeline_get_next_hop(&ctx, &pair->moa,
+                                                     owner->ofs, &next_hop)) {
                     return hold(vmmob, b, punted, &frame->ip_dst, &in6addr_any,
                             now);
                 }

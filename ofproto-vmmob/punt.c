@@ -8,6 +8,7 @@
 #include "dp-packet.h"
 #include "flow.h"
 #include "ofproto/ofproto-dpif-rid.h"
+#include "ofproto-vmmob/pipeline.h"
 #include "openvswitch/poll-loop.h"
 #include "ovs-thread.h"
 #include "seq.h"
@@ -107,7 +108,7 @@ punt_packet(const struct uuid *ofproto, const struct dp_packet *packet,
     punted->ofproto_uuid = *ofproto;
     punted->in_port = state->metadata.in_port;
     punted->table_id = state->table_id;
-    punted->attempts = frozen_reg(&state->metadata, PUNT_ATTEMPTS_REG);
+    punted->attempts = frozen_reg(&state->metadata, REG_ATTEMPTS);
     punted->received = time_usec();
     punted->packet = dp_packet_clone_data(dp_packet_data(packet),
                                           dp_packet_size(packet));

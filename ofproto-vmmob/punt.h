@@ -48,10 +48,6 @@ struct punted {
     ofp_port_t resume_port;
 };
 
-/* The register that counts in how many tries a packet was sent on its way
- * anew, as 'attempts'. */
-#define PUNT_ATTEMPTS_REG 2
-
 void punted_destroy(struct punted *);
 void punted_destroy_all(struct ovs_list *);
 

@@ -21,6 +21,7 @@
 #include "handover.h"
 #include "openvswitch/hmap.h"
 #include "openvswitch/ofp-port.h"
+#include "pipeline.h"
 #include "vmmob-binding.h"
 
 struct ofproto;
@@ -32,18 +33,6 @@ void rules_destroy(struct rules *, bool delete_flows);
 bool rules_are_narrow(const struct rules *);
 bool rules_commit(struct rules *);
 void rules_revalidate(struct rules *);
-
-/* What the rules depend on besides the VMN table. */
-struct rules_context {
-    const struct handover *h;
-    const struct handover_ofs *ofs;
-    ofp_port_t uplink;
-};
-
-/* The addresses that a VMN at any OFS sees for its gateway.  Locally
- * administered, and the same everywhere, so that the VMN's ARP cache stays
- * right when it moves. */
-extern const struct eth_addr rules_gateway_mac;
 
 void rules_update_base(struct rules *, const struct rules_context *);
 void rules_update_ofs(struct rules *, const struct rules_context *,
@@ -67,9 +56,5 @@ unsigned long long int rules_count_arrived(const struct rules *,
                                            const struct vmmob_key *);
 size_t rules_count(const struct rules *);
 size_t rules_take_changed(struct rules *, struct in6_addr **addrs);
-
-bool rules_get_next_hop(const struct rules_context *,
-                        const struct in6_addr *moa, uint64_t ofs,
-                        struct eth_addr *);
 
 #endif /* ofproto-vmmob/rules.h */

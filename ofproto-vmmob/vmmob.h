@@ -21,11 +21,15 @@
  *     for a VMN that is expected, for an answer.
  *   - settings.[ch], pool.[ch], damping.[ch], port-table.[ch]: other_config;
  *     mobile addresses; what moves too often; whose a port is.
- *   - handover.[ch]: what is decided, without packets, flows or sockets.
+ *   - handover-state.[ch], -journal.[ch], -copy.[ch], -vmn.[ch], -ofs.[ch] and
+ *     handover.[ch]: what is decided, without packets, flows or sockets:
+ *     look-ups; what is to be done and told; copies; the state table of a VMN;
+ *     OFSs; events.
  *   - moves.[ch]: what moves took, in the log and in figures.
  *   - flow-index.[ch]: which datapath flows name an address.
  *   - agent.[ch]: the connection to ovs-vmmobd.
- *   - rules.[ch]: OpenFlow rules for what was decided.
+ *   - pipeline.[ch]: which OpenFlow rules are wanted, table by table.
+ *   - rules.[ch]: what of that is installed, and what it counts.
  *   - punt.[ch]: the queue between the handlers and the module's thread.
  *   - refresh.[ch]: datapath flows that follow the rules at once.
  *   - module.[ch]: the state of the module.
@@ -75,7 +79,7 @@
  * -----------
  *
  * Packets that enter a bridge by a VM port or by the uplink start at table 252
- * instead of 0; see rules.c.  The three tables are hidden from OpenFlow
+ * instead of 0; see pipeline.h.  The three tables are hidden from OpenFlow
  * controllers and read-only to them. */
 
 #include <stdbool.h>

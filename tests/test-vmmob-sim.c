@@ -1843,9 +1843,10 @@ hostile_check(struct handover *const h[2], int i, const struct vmmob_key *key,
 
 /* In each order of what a hostile peer can say of a VMN at switch 0, and of
  * its home address: the VMN keeps its address while it is there; copies end;
- * when the peer has withdrawn what it said of the VMN, both switches know where it
- * is after its next packet, and it can move.  Nothing stands between the peer
- * and the switches here, as if their agents were of an older version. */
+ * when the peer has withdrawn what it said of the VMN, both switches know
+ * where it is after its next packet, and it can move.  Nothing stands between
+ * the peer and the switches here, as if their agents were of an older
+ * version. */
 static void
 hostile_peer(void)
 {

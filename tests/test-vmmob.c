@@ -34,6 +34,7 @@
 #include "ofproto-vmmob/flow-index.h"
 #include "ofproto-vmmob/frame.h"
 #include "ofproto-vmmob/moves.h"
+#include "ofproto-vmmob/pipeline.h"
 #include "ofproto-vmmob/resolver.h"
 #include "ofproto-vmmob/tail.h"
 #include "ofproto-vmmob/handover.h"
@@ -3533,6 +3534,28 @@ random_resolver(void)
     free(models);
 }
 
+/* Prints the table of rules as vmmob(7) has it. */
+static void
+test_pipeline(struct ovs_cmdl_context *ctx OVS_UNUSED)
+{
+    const struct pipeline_row *last = NULL;
+
+    for (size_t i = 0; i < PIPELINE_N_RULES; i++) {
+        const struct pipeline_row *row = &pipeline_rows[i];
+
+        printf("%d\t", row->priority);
+        for (const char *p = row->text; *p; p++) {
+            fputs(*p == '\n' ? "\n\t" : (char[]) { *p, 0 }, stdout);
+        }
+        putchar('\n');
+        if (last && row->table_id == last->table_id
+            && row->priority >= last->priority) {
+            fail("rule %"PRIuSIZE" is out of order", i);
+        }
+        last = row;
+    }
+}
+
 static void
 test_resolver(struct ovs_cmdl_context *ctx)
 {
@@ -4118,6 +4141,7 @@ static const struct ovs_cmdl_command commands[] = {
     { "prefix-set", "SEED N", 2, 2, test_prefix_set, OVS_RO },
     { "flow-index", "SEED N", 2, 2, test_flow_index, OVS_RO },
     { "tail", "SEED N", 2, 2, test_tail, OVS_RO },
+    { "pipeline", "", 0, 0, test_pipeline, OVS_RO },
     { "resolver", "SEED N", 2, 2, test_resolver, OVS_RO },
     { "moves", "N", 1, 1, test_moves, OVS_RO },
     { "reply", NULL, 0, 0, test_reply, OVS_RO },

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#ifndef VMMOB_HANDOVER_COPY_H
+#define VMMOB_HANDOVER_COPY_H 1
+
+/* Copies of what is for a VMN, to where it is expected. */
+
+#include "handover-state.h"
+
+void handover_vmn_end_copies(struct handover_ofs *, struct handover_vmn *);
+void handover_vmn_copy(struct handover *, struct handover_ofs *,
+                       struct handover_vmn *, long long int now);
+void handover_ofs_run_copies(struct handover *, struct handover_ofs *,
+                             long long int now);
+long long int handover_next_copy_event(const struct handover_ofs *);
+
+#endif /* ofproto-vmmob/handover-copy.h */

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#ifndef VMMOB_HANDOVER_OFS_H
+#define VMMOB_HANDOVER_OFS_H 1
+
+/* The OFSs of a switch: their settings, their start, their pools. */
+
+#include "handover-state.h"
+
+void handover_ofs_fill(struct handover *, struct handover_ofs *);
+void handover_ofs_stop_waiting(struct handover *, struct handover_ofs *,
+                               long long int now);
+void handover_ofs_stop_being_blind(struct handover *, struct handover_ofs *);
+void handover_ofs_restore(struct handover *, struct handover_ofs *,
+                          const struct vmmob_vmn *, long long int now);
+
+#endif /* ofproto-vmmob/handover-ofs.h */

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include <config.h>
+
+#include "ofproto-vmmob/handover-state.h"
+
+#include "flow.h"
+#include "hash.h"
+#include "util.h"
+#include "vmmob-hash.h"
+
+const char *
+handover_state_to_string(enum handover_state state)
+{
+    switch (state) {
+    case HANDOVER_ATTACHED:
+        return "attached";
+    case HANDOVER_DETACHED:
+        return "detached";
+    case HANDOVER_LEFT:
+        return "left";
+    case HANDOVER_PREPARED:
+        return "prepared";
+    default:
+        OVS_NOT_REACHED();
+    }
+}
+
+struct handover_ofs *
+handover_find_ofs(const struct handover *h, uint64_t id)
+{
+    struct handover_ofs *ofs;
+
+    HMAP_FOR_EACH_WITH_HASH (ofs, node, vmmob_hash_uint64(id, 0), &h->ofss) {
+        if (ofs->id == id) {
+            return ofs;
+        }
+    }
+    return NULL;
+}
+
+struct handover_vmn *
+handover_find_vmn(const struct handover_ofs *ofs, const struct vmmob_key *key)
+{
+    struct handover_vmn *vmn;
+
+    HMAP_FOR_EACH_WITH_HASH (vmn, node, vmmob_key_hash(key, 0), &ofs->vmns) {
+        if (vmmob_key_equals(&vmn->row.key, key)) {
+            return vmn;
+        }
+    }
+    return NULL;
+}
+
+/* Returns true if rules for the remote VMN 'key' are wanted at 'ofs'. */
+bool
+handover_is_active(const struct handover_ofs *ofs, const struct vmmob_key *key)
+{
+    return vmmob_key_set_find(&ofs->active, key) != NULL;
+}
+
+/* Returns true if 'addr' can be the home address of a VMN at 'ofs': if it is
+ * in the home subnet, is neither its gateway's address nor its first or its
+ * last one. */
+bool
+handover_is_home(const struct handover_ofs *ofs, const struct in6_addr *addr)
+{
+    const struct vmmob_prefix *home = &ofs->settings.home;
+    struct in6_addr last = vmmob_prefix_last(home);
+
+    return (vmmob_prefix_contains(home, addr)
+            && !ipv6_addr_equals(addr, &ofs->settings.home_gateway)
+            && !ipv6_addr_equals(addr, &home->addr)
+            && !ipv6_addr_equals(addr, &last));
+}
+
+/* Returns true if 'ofs' does not hand out MoAs yet. */
+bool
+handover_is_waiting(const struct handover_ofs *ofs)
+{
+    return ofs->wait_until != LLONG_MIN;
+}
+
+/* Returns the number of VMNs that are attached to 'port' of 'ofs'. */
+size_t
+handover_count_port(const struct handover_ofs *ofs, ofp_port_t port)
+{
+    const struct port_count *pc = handover_find_port_count(ofs, port);
+
+    return pc ? pc->n : 0;
+}
+
+/* Returns true if there may be VMNs and OFSs at other sites of which 'h' does
+ * not know yet, so that a packet from an unknown sender is perhaps not to be
+ * delivered as it is. */
+bool
+handover_is_blind(const struct handover *h, const struct handover_ofs *ofs)
+{
+    return h->has_peers && ofs->blind_until != LLONG_MIN;
+}
+
+struct key_node *
+vmmob_key_set_find(const struct hmap *set, const struct vmmob_key *key)
+{
+    struct key_node *kn;
+
+    HMAP_FOR_EACH_WITH_HASH (kn, node, vmmob_key_hash(key, 0), set) {
+        if (vmmob_key_equals(&kn->key, key)) {
+            return kn;
+        }
+    }
+    return NULL;
+}
+
+struct key_node *
+vmmob_key_set_add(struct hmap *set, const struct vmmob_key *key)
+{
+    struct key_node *kn = vmmob_key_set_find(set, key);
+
+    if (!kn) {
+        kn = xzalloc(sizeof *kn);
+        kn->key = *key;
+        hmap_insert(set, &kn->node, vmmob_key_hash(key, 0));
+    }
+    return kn;
+}
+
+struct id_node *
+vmmob_id_set_find(const struct hmap *set, uint64_t id)
+{
+    struct id_node *in;
+
+    HMAP_FOR_EACH_WITH_HASH (in, node, vmmob_hash_uint64(id, 0), set) {
+        if (in->id == id) {
+            return in;
+        }
+    }
+    return NULL;
+}
+
+struct port_count *
+handover_find_port_count(const struct handover_ofs *ofs, ofp_port_t port)
+{
+    struct port_count *pc;
+
+    HMAP_FOR_EACH_WITH_HASH (pc, node, hash_int(ofp_to_u16(port), 0),
+                             &ofs->port_counts) {
+        if (pc->port == port) {
+            return pc;
+        }
+    }
+    return NULL;
+}

@@ -1,0 +1,647 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include <config.h>
+
+#include "ofproto-vmmob/handover-vmn.h"
+
+#include "coverage.h"
+#include "flow.h"
+#include "hash.h"
+#include "ofproto-vmmob/handover-copy.h"
+#include "ofproto-vmmob/handover-journal.h"
+#include "ofproto-vmmob/handover-state.h"
+#include "ofproto-vmmob/handover.h"
+#include "ofproto-vmmob/pool.h"
+#include "openvswitch/dynamic-string.h"
+#include "openvswitch/vlog.h"
+#include "packets.h"
+#include "util.h"
+#include "vmmob-addr.h"
+
+VLOG_DEFINE_THIS_MODULE(vmmob_handover_vmn);
+
+COVERAGE_DEFINE(vmmob_hoa_takeover);
+COVERAGE_DEFINE(vmmob_pool_exhausted);
+COVERAGE_DEFINE(vmmob_prepare_undone);
+
+/* The state of a VMN at one OFS ("-": the OFS knows nothing of it):
+ *
+ *  event        | -         | ATTACHED  | DETACHED  | LEFT      | PREPARED
+ *  -------------+-----------+-----------+-----------+-----------+-----------
+ *  seen at a    | arrive    | note the  | note the  | arrive    | arrive
+ *  port         | (*):      | port (*)  | port:     | (*):      | (*):
+ *               | seqno + 1,|           | ATTACHED  | seqno + 1,| seqno + 1:
+ *               | take MoAs:|           |           | MoAs again| ATTACHED
+ *               | ATTACHED  |           |           | ATTACHED  |
+ *  said to be   |           |           | note the  |           |
+ *  at a port    |           |           | port:     |           |
+ *               |           |           | ATTACHED  |           |
+ *  expected at  | if it is  |           |           | note the  | note the
+ *  a port       | elsewhere,|           |           | port      | port
+ *               | take MoAs:|           |           |           |
+ *               | PREPARED  |           |           |           |
+ *  not expected |           |           |           | forget the| give MoAs
+ *  there        |           |           |           | port      | back: -
+ *  any more     |           |           |           |           |
+ *  not at its   |           | DETACHED  |           |           | give MoAs
+ *  port, port   |           |           |           |           | back: -
+ *  gone         |           |           |           |           |
+ *  binding is   |           | redirect: | redirect: |           |
+ *  elsewhere    |           | LEFT      | LEFT      |           |
+ *  binding is   |           |           |           | redirect  |
+ *  here again   |           |           |           | no more:  |
+ *               |           |           |           | DETACHED  |
+ *  its time is  |           |           |           | if it is  | give MoAs
+ *  up           |           |           |           | expected: | back: -
+ *               |           |           |           | PREPARED; |
+ *               |           |           |           | otherwise |
+ *               |           |           |           | give MoAs |
+ *               |           |           |           | back: -   |
+ *  release      |           | give MoAs | give MoAs | give MoAs | give MoAs
+ *               |           | back: -   | back: -   | back: -   | back: -
+ *  own row from | DETACHED, | keep the  | (same)    | (same)    | (same)
+ *  earlier life | or        | higher    |           |           |
+ *               | PREPARED  | seqno     |           |           |
+ *               | if the row|           |           |           |
+ *               | says so   |           |           |           |
+ *
+ * "seqno + 1" is one more than the highest that is known of the VMN, as with
+ * MAC mobility in RFC 7432 section 7.7.  The row of a VMN is published in all
+ * columns but the first, and withdrawn with the VMN.  While PREPARED, its row
+ * says so: then it is not in force while there is another that does not, and
+ * it says where the VMN will be, not that it is there.  So nothing but a
+ * packet from the VMN itself moves it, and it moves just as well if nobody
+ * expected it.
+ *
+ * (*) Nothing if it was elsewhere and is frozen; see damping.h. */
+
+/* The table above. */
+static const enum action actions[N_EVENTS][5] = {
+    /*                 -        ATTACHED   DETACHED  LEFT       PREPARED */
+    [SEEN] =         { ARRIVE,  NOTE_PORT, ATTACH,   ARRIVE,    ARRIVE    },
+    [SAID_AT_PORT] = { NOTHING, NOTHING,   ATTACH,   NOTHING,   NOTHING   },
+    [EXPECTED] =     { PREPARE, NOTHING,   NOTHING,  NOTE_PORT, NOTE_PORT },
+    [NOT_EXPECTED] = { NOTHING, NOTHING,   NOTHING,  NOTE_PORT, FORGET    },
+    [NOT_AT_PORT] =  { NOTHING, DETACH,    NOTHING,  NOTHING,   FORGET    },
+    [ELSEWHERE] =    { NOTHING, LEAVE,     LEAVE,    NOTHING,   NOTHING   },
+    [HERE_AGAIN] =   { NOTHING, NOTHING,   NOTHING,  DETACH,    NOTHING   },
+    [EXPIRED] =      { NOTHING, NOTHING,   NOTHING,  END_LEAVE, FORGET    },
+    [RELEASED] =     { NOTHING, FORGET,    FORGET,   FORGET,    FORGET    },
+    [EARLIER_ROW] =  { TAKE_UP, MERGE,     MERGE,    MERGE,     MERGE     },
+};
+
+static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(20, 20);
+
+static void insert_by_expiry(struct ovs_list *, struct handover_vmn *);
+static void vmn_count(struct handover_ofs *, struct handover_vmn *);
+static void vmn_renumber(struct handover *, struct handover_vmn *);
+static void vmn_give_back_hoa(struct handover *, struct handover_ofs *,
+                              struct handover_vmn *, const struct in6_addr *,
+                              long long int now);
+static void vmn_copy_hoas(const struct handover *, const struct handover_ofs *,
+                          struct handover_vmn *, const struct vmmob_vmn *);
+
+/* Returns what to do on 'event' about 'vmn', which is null if the OFS knows
+ * nothing of it. */
+enum action
+handover_decide(enum event event, const struct handover_vmn *vmn)
+{
+    BUILD_ASSERT_DECL(HANDOVER_ATTACHED == 0 && HANDOVER_DETACHED == 1
+                      && HANDOVER_LEFT == 2 && HANDOVER_PREPARED == 3);
+    return actions[event][vmn ? 1 + vmn->state : 0];
+}
+
+struct handover_vmn *
+handover_vmn_create(struct handover_ofs *ofs, const struct vmmob_key *key)
+{
+    struct handover_vmn *vmn = xzalloc(sizeof *vmn);
+
+    vmmob_vmn_init(&vmn->row, key, ofs->id);
+    vmn->port = vmn->counted_port = vmn->expected = OFPP_NONE;
+    vmn->state = HANDOVER_DETACHED;
+    ovs_list_init(&vmn->needy);
+    ovs_list_init(&vmn->expiring);
+    ovs_list_init(&vmn->copying);
+    vmn->copy_since = LLONG_MIN;
+    hmap_insert(&ofs->vmns, &vmn->node, vmmob_key_hash(key, 0));
+    return vmn;
+}
+
+void
+handover_vmn_destroy(struct handover_ofs *ofs, struct handover_vmn *vmn)
+{
+    vmn->state = HANDOVER_DETACHED;
+    vmn_count(ofs, vmn);
+    handover_vmn_end_copies(ofs, vmn);
+    hmap_remove(&ofs->vmns, &vmn->node);
+    ovs_list_remove(&vmn->needy);
+    ovs_list_remove(&vmn->expiring);
+    vmmob_vmn_destroy(&vmn->row);
+    free(vmn);
+}
+
+/* Forgets 'vmn', gives its MoAs back and withdraws its row. */
+void
+handover_vmn_forget(struct handover *h, struct handover_ofs *ofs,
+                    struct handover_vmn *vmn, long long int now)
+{
+    const struct vmmob_key key = vmn->row.key;
+
+    for (size_t i = 0; i < vmn->row.n_pairs; i++) {
+        pool_give_back(ofs->pool, &vmn->row.pairs[i].moa,
+                       now + ofs->settings.quarantine_ms);
+    }
+    handover_remove_row(h, &key, ofs->id);
+    handover_note_gone(h, &key, ofs->id);
+    handover_vmn_destroy(ofs, vmn);
+    handover_vmn_settle(h, &key, now);
+}
+
+/* Forgets 'vmn', which was expected and is not any more. */
+void
+handover_vmn_undo_prepare(struct handover *h, struct handover_ofs *ofs,
+                          struct handover_vmn *vmn, long long int now)
+{
+    COVERAGE_INC(vmmob_prepare_undone);
+    handover_vmn_forget(h, ofs, vmn, now);
+}
+
+void
+handover_vmn_set_state(struct handover_ofs *ofs, struct handover_vmn *vmn,
+                       enum handover_state state, long long int now)
+{
+    ovs_list_remove(&vmn->expiring);
+    ovs_list_init(&vmn->expiring);
+
+    vmn->state = state;
+    vmn->since = now;
+    vmn->expected = OFPP_NONE;
+    vmn->no_copies = false;
+    vmn->row.state = (state == HANDOVER_PREPARED
+                      ? VMMOB_PREPARED : VMMOB_ACTIVE);
+    vmn_count(ofs, vmn);
+    if (state == HANDOVER_DETACHED) {
+        vmn->port = OFPP_NONE;
+    } else if (state == HANDOVER_LEFT) {
+        vmn->expires = now + ofs->settings.redirect_ms;
+        insert_by_expiry(&ofs->left, vmn);
+    } else if (state == HANDOVER_PREPARED) {
+        vmn->expires = now + ofs->settings.prepare_ms;
+        insert_by_expiry(&ofs->prepared, vmn);
+    }
+}
+
+/* Returns when the first VMN in 'list', which is ordered by 'expires',
+ * expires, or LLONG_MAX. */
+long long int
+handover_next_expiry(const struct ovs_list *list)
+{
+    return (ovs_list_is_empty(list) ? LLONG_MAX
+            : CONTAINER_OF(ovs_list_front(list), struct handover_vmn,
+                           expiring)->expires);
+}
+
+/* 'vmn' is not at the port where it is or is expected. */
+void
+handover_vmn_not_at_port(struct handover *h, struct handover_ofs *ofs,
+                         struct handover_vmn *vmn, long long int now)
+{
+    enum action action = handover_decide(NOT_AT_PORT, vmn);
+
+    if (action == DETACH) {
+        handover_vmn_set_state(ofs, vmn, HANDOVER_DETACHED, now);
+        handover_touch_vmn(h, &vmn->row.key, false);
+        handover_vmn_copy(h, ofs, vmn, now);
+    } else if (action == FORGET) {
+        handover_vmn_undo_prepare(h, ofs, vmn, now);
+    }
+}
+
+/* Redirection to 'vmn', or preparation for it, has taken its time. */
+void
+handover_vmn_expire(struct handover *h, struct handover_ofs *ofs,
+                    struct handover_vmn *vmn, long long int now)
+{
+    enum action action = handover_decide(EXPIRED, vmn);
+
+    if (action == END_LEAVE) {
+        const struct vmmob_vmn *binding
+            = vmmob_table_find_binding(h->table, &vmn->row.key);
+        struct handover_move *move = handover_tell_move(
+            h, HANDOVER_REDIRECTED, &vmn->row.key, ofs->id,
+            binding ? binding->ofs : 0, vmn->row.seqno);
+
+        move->since = vmn->since;
+        move->n_before = vmn->n_before;
+    }
+    if (action == END_LEAVE && vmn->expected != OFPP_NONE
+        && handover_vmn_prepare(h, ofs, vmn, &vmn->row.key, vmn->expected,
+                                now)) {
+        return;
+    }
+    if (action == FORGET) {
+        handover_vmn_undo_prepare(h, ofs, vmn, now);
+    } else if (action == END_LEAVE) {
+        handover_vmn_forget(h, ofs, vmn, now);
+    }
+}
+
+void
+handover_vmn_publish(struct handover *h, struct handover_vmn *vmn)
+{
+    if (handover_put_row(h, &vmn->row)) {
+        handover_touch_vmn(h, &vmn->row.key, true);
+    }
+}
+
+/* Takes MoAs for those HoAs of 'vmn' that have none, and announces them.  The
+ * caller must publish the row. */
+void
+handover_vmn_take_moas(struct handover *h, struct handover_ofs *ofs,
+                       struct handover_vmn *vmn)
+{
+    bool needy = false;
+
+    for (size_t i = 0; i < vmn->row.n_pairs; i++) {
+        struct vmmob_pair *pair = &vmn->row.pairs[i];
+
+        if (ipv6_addr_is_set(&pair->moa)) {
+            continue;
+        }
+        if (!handover_is_waiting(ofs)
+            && pool_take(ofs->pool, &vmn->row.key, &pair->hoa, &pair->moa)) {
+            handover_announce(h, ofs, &pair->moa, true);
+        } else {
+            needy = true;
+        }
+    }
+
+    if (needy && !handover_is_waiting(ofs)) {
+        COVERAGE_INC(vmmob_pool_exhausted);
+        VLOG_WARN_RL(&rl, "VMN "ETH_ADDR_FMT": no mobile address is free, so "
+                     "it reaches only local VMNs; enlarge vmmob-pool or use "
+                     "vmmob/release", ETH_ADDR_ARGS(vmn->row.key.mac));
+    }
+    ovs_list_remove(&vmn->needy);
+    ovs_list_init(&vmn->needy);
+    if (needy) {
+        ovs_list_push_back(&ofs->needy, &vmn->needy);
+    }
+}
+
+/* Prepares 'ofs' for the VMN 'key', which will come to 'port', if it is
+ * elsewhere now.  'vmn' is what 'ofs' knows of it from an earlier stay, or
+ * NULL.  Returns true if successful. */
+bool
+handover_vmn_prepare(struct handover *h, struct handover_ofs *ofs,
+                     struct handover_vmn *vmn, const struct vmmob_key *key,
+                     ofp_port_t port, long long int now)
+{
+    const struct vmmob_vmn *binding = vmmob_table_find_binding(h->table, key);
+
+    if (!ofs->settings.prepare_ms || handover_is_waiting(ofs)
+        || !binding || binding->ofs == ofs->id
+        || binding->state != VMMOB_ACTIVE) {
+        return false;
+    }
+
+    bool created = !vmn;
+    if (created) {
+        vmn = handover_vmn_create(ofs, key);
+    }
+    vmn_copy_hoas(h, ofs, vmn, binding);
+    if (!vmn->row.n_pairs) {
+        if (created) {
+            handover_vmn_destroy(ofs, vmn);
+        }
+        return false;
+    }
+    VLOG_INFO_RL(&rl, "VMN "ETH_ADDR_FMT": expected here (OFS "
+                 VMMOB_OFS_ID_FMT", port %"PRIu32"), now at OFS "
+                 VMMOB_OFS_ID_FMT, ETH_ADDR_ARGS(key->mac), ofs->id, port,
+                 binding->ofs);
+    vmn->row.seqno = binding->seqno;
+    vmn->port = port;
+    handover_vmn_set_state(ofs, vmn, HANDOVER_PREPARED, now);
+    handover_vmn_take_moas(h, ofs, vmn);
+    handover_vmn_publish(h, vmn);
+    handover_vmn_settle(h, key, now);
+    return true;
+}
+
+/* The VMN 'key' is now at 'port' of 'ofs', where it was not before.  'vmn' is
+ * what 'ofs' knows of it from an earlier stay, or NULL; 'hoa' is a home
+ * address that it says it has, or NULL.  Returns false if it has no home
+ * address that is one at 'ofs'. */
+bool
+handover_vmn_arrive(struct handover *h, struct handover_ofs *ofs,
+                    struct handover_vmn *vmn, const struct vmmob_key *key,
+                    const struct in6_addr *hoa, ofp_port_t port,
+                    long long int now)
+{
+    const struct vmmob_vmn *binding = vmmob_table_find_binding(h->table, key);
+    bool created = !vmn;
+
+    if (!vmn) {
+        vmn = handover_vmn_create(ofs, key);
+    }
+
+    if (binding) {
+        vmn_copy_hoas(h, ofs, vmn, binding);
+    }
+    if (hoa && !vmmob_vmn_find_hoa(&vmn->row, hoa)) {
+        vmmob_vmn_set_pair(&vmn->row, hoa, &in6addr_any);
+    }
+    if (!vmn->row.n_pairs) {
+        if (created) {
+            handover_vmn_destroy(ofs, vmn);
+        }
+        return false;
+    }
+
+    /* At the highest number, the OFS id decides. */
+    vmn->row.seqno = (binding
+                      ? MIN(binding->seqno, VMMOB_MAX_SEQNO - 1) + 1
+                      : MAX(1, vmn->row.seqno));
+    vmn->early = handover_is_waiting(ofs);
+    vmn->port = port;
+
+    bool expected = vmn->state == HANDOVER_PREPARED;
+    handover_vmn_end_copies(ofs, vmn);
+    handover_vmn_set_state(ofs, vmn, HANDOVER_ATTACHED, now);
+    /* The MoAs of an earlier stay are to be announced again. */
+    for (size_t i = 0; i < vmn->row.n_pairs; i++) {
+        if (ipv6_addr_is_set(&vmn->row.pairs[i].moa)) {
+            handover_announce(h, ofs, &vmn->row.pairs[i].moa, false);
+        }
+    }
+    handover_vmn_take_moas(h, ofs, vmn);
+
+    bool moved = binding && binding->ofs != ofs->id;
+    uint64_t from = binding ? binding->ofs : 0;
+
+    handover_put_row(h, &vmn->row);
+    handover_touch_vmn(h, key, true);
+    if (moved) {
+        handover_vmn_note_move(h, key, now);
+    }
+
+    struct handover_move *move = handover_tell_move(
+        h, moved ? HANDOVER_CAME : HANDOVER_APPEARED, key, ofs->id,
+        moved ? from : 0, vmn->row.seqno);
+    move->port = port;
+    move->expected = expected;
+    handover_vmn_settle(h, key, now);
+    return true;
+}
+
+/* Returns true if the VMN 'key', seen at 'port' of 'ofs', was elsewhere
+ * before.  'vmn' is what 'ofs' knows of it, or NULL. */
+bool
+handover_vmn_is_move(const struct handover *h, const struct handover_ofs *ofs,
+                     const struct handover_vmn *vmn,
+                     const struct vmmob_key *key, ofp_port_t port)
+{
+    if (vmn && (vmn->state == HANDOVER_ATTACHED
+                || vmn->state == HANDOVER_DETACHED)) {
+        return vmn->state == HANDOVER_ATTACHED && vmn->port != port;
+    }
+
+    const struct vmmob_vmn *binding
+        = vmmob_table_find_binding(h->table, key);
+    return binding && binding->ofs != ofs->id;
+}
+
+/* The VMN 'key' moved from one OFS to another. */
+void
+handover_vmn_note_move(struct handover *h, const struct vmmob_key *key,
+                       long long int now)
+{
+    struct handover_ofs *ofs;
+
+    HMAP_FOR_EACH (ofs, node, &h->ofss) {
+        /* While it waits, what it sees need not be the order of events. */
+        if (!handover_is_waiting(ofs)) {
+            damping_note_move(&ofs->damping, key, now);
+        }
+    }
+}
+
+/* The rows for the VMN 'key' changed: if its binding is not at an OFS of ours
+ * where it was, it has left that one; if it is at one that it had left, then
+ * whoever claimed it does so no more. */
+void
+handover_vmn_settle(struct handover *h, const struct vmmob_key *key,
+                    long long int now)
+{
+    const struct vmmob_vmn *binding = vmmob_table_find_binding(h->table, key);
+    struct handover_vmn *here = NULL;
+    struct handover_ofs *ofs;
+
+    handover_touch_vmn(h, key, false);
+    if (!binding) {
+        return;
+    }
+    HMAP_FOR_EACH (ofs, node, &h->ofss) {
+        struct handover_vmn *vmn = handover_find_vmn(ofs, key);
+
+        enum action action = handover_decide(
+            binding->ofs == ofs->id ? HERE_AGAIN : ELSEWHERE, vmn);
+
+        if (action == LEAVE) {
+            handover_tell_move(h, HANDOVER_WENT, key, ofs->id, binding->ofs,
+                               binding->seqno);
+            handover_announce_leave(h, ofs, vmn);
+            handover_vmn_set_state(ofs, vmn, HANDOVER_LEFT, now);
+            /* Whom it talked to here will most likely go on. */
+            vmmob_key_set_add(&ofs->active, key);
+        } else if (action == DETACH) {
+            /* Perhaps it was here all the time. */
+            VLOG_INFO_RL(&rl, "VMN "ETH_ADDR_FMT": nobody else claims it any "
+                         "more, so it is back at OFS "VMMOB_OFS_ID_FMT,
+                         ETH_ADDR_ARGS(key->mac), ofs->id);
+            handover_vmn_set_state(ofs, vmn, HANDOVER_DETACHED, now);
+        }
+        if (vmn) {
+            handover_vmn_copy(h, ofs, vmn, now);
+            here = binding->ofs == ofs->id ? vmn : here;
+        }
+    }
+    if (here) {
+        vmn_renumber(h, here);
+    }
+}
+
+/* Returns true if the VMN 'key', seen at 'port' of 'ofs', may have 'hoa'.  The
+ * first one who has it keeps it, unless it is detached at an OFS of ours. */
+bool
+handover_vmn_claim_hoa(struct handover *h, struct handover_ofs *ofs,
+                       const struct vmmob_key *key, ofp_port_t port,
+                       const struct in6_addr *hoa, long long int now)
+{
+    const struct vmmob_vmn *owner
+        = vmmob_table_find_by_hoa(h->table, key->tenant, hoa);
+
+    if (!owner || vmmob_key_equals(&owner->key, key)) {
+        return true;
+    }
+
+    struct handover_ofs *owners_ofs = handover_find_ofs(h, owner->ofs);
+    const struct vmmob_vmn *binding = vmmob_table_find_binding(h->table, key);
+    if (!owners_ofs && binding && vmmob_vmn_find_hoa(binding, hoa)) {
+        /* It has had it elsewhere, whoever else claims it. */
+        return true;
+    }
+    if (owners_ofs && !handover_is_waiting(owners_ofs)) {
+        struct handover_vmn *vmn = handover_find_vmn(owners_ofs, &owner->key);
+
+        if (vmn && (vmn->state == HANDOVER_DETACHED
+                    || vmn->state == HANDOVER_PREPARED)) {
+            COVERAGE_INC(vmmob_hoa_takeover);
+            VLOG_INFO_RL(&rl, "VMN "ETH_ADDR_FMT": takes a home address over "
+                         "from "ETH_ADDR_FMT", which is %s",
+                         ETH_ADDR_ARGS(key->mac),
+                         ETH_ADDR_ARGS(owner->key.mac),
+                         handover_state_to_string(vmn->state));
+            vmn_give_back_hoa(h, owners_ofs, vmn, hoa, now);
+            return true;
+        }
+    }
+
+    struct handover_conflict *c = NULL;
+    for (size_t i = 0; i < ofs->n_conflicts; i++) {
+        if (ipv6_addr_equals(&ofs->conflicts[i].hoa, hoa)
+            && vmmob_key_equals(&ofs->conflicts[i].claimant, key)) {
+            c = &ofs->conflicts[i];
+        }
+    }
+    if (!c) {
+        char *s = vmmob_addr_to_string(hoa, "::");
+
+        VLOG_WARN_RL(&rl, "home address %s: claimed by "ETH_ADDR_FMT" (port "
+                     "%"PRIu32"), but it belongs to "ETH_ADDR_FMT"; ignoring "
+                     "the claim until vmmob/release", s,
+                     ETH_ADDR_ARGS(key->mac), port,
+                     ETH_ADDR_ARGS(owner->key.mac));
+        free(s);
+
+        if (ofs->n_conflicts >= HANDOVER_MAX_CONFLICTS) {
+            memmove(&ofs->conflicts[0], &ofs->conflicts[1],
+                    --ofs->n_conflicts * sizeof ofs->conflicts[0]);
+        }
+        c = &ofs->conflicts[ofs->n_conflicts++];
+    }
+    *c = (struct handover_conflict) {
+        .hoa = *hoa, .claimant = *key, .owner = owner->key, .port = port,
+        .when = now,
+    };
+    return false;
+}
+
+/* Inserts 'vmn' into 'list', which is ordered by 'expires'. */
+static void
+insert_by_expiry(struct ovs_list *list, struct handover_vmn *vmn)
+{
+    struct ovs_list *before = list->prev;
+
+    /* Nearly always the last one, as it takes equally long for all. */
+    while (before != list
+           && CONTAINER_OF(before, struct handover_vmn,
+                           expiring)->expires > vmn->expires) {
+        before = before->prev;
+    }
+    ovs_list_insert(before->next, &vmn->expiring);
+}
+
+/* Brings the count of the port of 'vmn' up to date. */
+static void
+vmn_count(struct handover_ofs *ofs, struct handover_vmn *vmn)
+{
+    ofp_port_t port = (vmn->state == HANDOVER_ATTACHED
+                       ? vmn->port : OFPP_NONE);
+    struct port_count *pc;
+
+    if (port == vmn->counted_port) {
+        return;
+    }
+    if (vmn->counted_port != OFPP_NONE) {
+        pc = handover_find_port_count(ofs, vmn->counted_port);
+        if (!--pc->n) {
+            hmap_remove(&ofs->port_counts, &pc->node);
+            free(pc);
+        }
+    }
+    if (port != OFPP_NONE) {
+        pc = handover_find_port_count(ofs, port);
+        if (!pc) {
+            pc = xzalloc(sizeof *pc);
+            pc->port = port;
+            hmap_insert(&ofs->port_counts, &pc->node,
+                        hash_int(ofp_to_u16(port), 0));
+        }
+        pc->n++;
+    }
+    vmn->counted_port = port;
+}
+
+/* 'vmn' is here.  If its sequence number is so high that others would not
+ * believe it, because somebody who has no row any more drove it up, begins
+ * again. */
+static void
+vmn_renumber(struct handover *h, struct handover_vmn *vmn)
+{
+    const struct vmmob_entry *entry = vmmob_table_find(h->table,
+                                                       &vmn->row.key);
+    const struct vmmob_row *row;
+    uint64_t max = 0;
+
+    LIST_FOR_EACH (row, node, &entry->rows) {
+        if (row->vmn.ofs != vmn->row.ofs) {
+            max = MAX(max, row->vmn.seqno);
+        }
+    }
+    if (vmn->row.seqno > max + VMMOB_MAX_SEQNO_GAP) {
+        vmn->row.seqno = max + 1;
+        handover_vmn_publish(h, vmn);
+    }
+}
+
+/* Takes 'hoa' from 'vmn', which is forgotten with its last one. */
+static void
+vmn_give_back_hoa(struct handover *h, struct handover_ofs *ofs,
+                  struct handover_vmn *vmn, const struct in6_addr *hoa,
+                  long long int now)
+{
+    struct vmmob_pair *pair = vmmob_vmn_find_hoa(&vmn->row, hoa);
+
+    if (pair && vmn->row.n_pairs > 1) {
+        pool_give_back(ofs->pool, &pair->moa,
+                       now + ofs->settings.quarantine_ms);
+        vmmob_vmn_remove_hoa(&vmn->row, hoa);
+        handover_vmn_publish(h, vmn);
+    } else if (pair) {
+        handover_vmn_forget(h, ofs, vmn, now);
+    }
+}
+
+/* The home addresses in 'row' go with the VMN to 'ofs', but for those that
+ * another VMN has here. */
+static void
+vmn_copy_hoas(const struct handover *h, const struct handover_ofs *ofs,
+              struct handover_vmn *vmn, const struct vmmob_vmn *row)
+{
+    for (size_t i = 0; i < row->n_pairs; i++) {
+        const struct in6_addr *hoa = &row->pairs[i].hoa;
+        const struct vmmob_vmn *owner
+            = vmmob_table_find_by_hoa(h->table, row->key.tenant, hoa);
+
+        if (owner && !vmmob_key_equals(&owner->key, &row->key)
+            && handover_find_ofs(h, owner->ofs)) {
+            continue;
+        }
+        if (handover_is_home(ofs, hoa)
+            && !vmmob_vmn_find_hoa(&vmn->row, hoa)) {
+            vmmob_vmn_set_pair(&vmn->row, hoa, &in6addr_any);
+        }
+    }
+}
