@@ -126,6 +126,47 @@ vmmob_msg_n_rows(const struct vmmob_msg *msg)
             + msg->n_del_ofss + msg->n_del_ports);
 }
 
+/* Splits 'msg', of type VMMOB_MSG_UPDATE, for sending.  '*at' must be 0 at
+ * first.  Stores what is next of 'msg', of at most VMMOB_MSG_MAX_ROWS rows, in
+ * 'piece', which borrows it: the caller does not free it.  Returns false if
+ * there is nothing more. */
+bool
+vmmob_msg_next_piece(const struct vmmob_msg *msg, size_t *at,
+                     struct vmmob_msg *piece)
+{
+    size_t skip = *at;
+    size_t room = VMMOB_MSG_MAX_ROWS;
+
+    if (skip ? skip >= vmmob_msg_n_rows(msg) : vmmob_msg_is_empty(msg)) {
+        return false;
+    }
+    *at += VMMOB_MSG_MAX_ROWS;
+
+    vmmob_msg_init(piece, VMMOB_MSG_UPDATE);
+    if (!skip) {
+        piece->partial = msg->partial;
+        piece->want_stats = msg->want_stats;
+        piece->stats = msg->stats;
+    }
+#define TAKE(MEMBER)                                                    \
+    if (skip < msg->n_##MEMBER) {                                       \
+        piece->MEMBER = msg->MEMBER + skip;                             \
+        piece->n_##MEMBER = MIN(room, msg->n_##MEMBER - skip);          \
+        room -= piece->n_##MEMBER;                                      \
+        skip = 0;                                                       \
+    } else {                                                            \
+        skip -= msg->n_##MEMBER;                                        \
+    }
+    TAKE(ofss);
+    TAKE(vmns);
+    TAKE(del_vmns);
+    TAKE(del_ofss);
+    TAKE(ports);
+    TAKE(del_ports);
+#undef TAKE
+    return true;
+}
+
 /* Adds to 'msg', an update, that there is a row 'vmn'. */
 void
 vmmob_msg_put_vmn(struct vmmob_msg *msg, const struct vmmob_vmn *vmn)

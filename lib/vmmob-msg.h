@@ -21,7 +21,7 @@
  * switch wrote in an earlier life included) between "begin" and "end".
  * ovs-vswitchd answers, also between "begin" and "end", with the rows that it
  * authors.  Whoever is restarted is told everything again, so it does not
- * matter who starts last.
+ * matter who starts last.  vmmob-sync.h has how far an end is in this.
  *
  * The object in an "update" has these optional members:
  *
@@ -113,6 +113,8 @@ void vmmob_msg_del_port(struct vmmob_msg *, const char *name);
 
 /* A sender should split an update of more rows than this. */
 #define VMMOB_MSG_MAX_ROWS 500
+bool vmmob_msg_next_piece(const struct vmmob_msg *, size_t *at,
+                          struct vmmob_msg *piece);
 
 /* What a receiver has jsonrpc_set_max_message() allow: ten times what so many
  * rows take, all with as many addresses as can be. */

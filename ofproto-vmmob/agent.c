@@ -15,6 +15,7 @@
 #include "stream.h"
 #include "util.h"
 #include "vmmob-msg.h"
+#include "vmmob-sync.h"
 
 VLOG_DEFINE_THIS_MODULE(vmmob_agent);
 
@@ -39,14 +40,15 @@ struct agent {
     bool listens;               /* agent_listen() was called. */
     struct pstream *listener;   /* NULL if that failed. */
     struct jsonrpc *rpc;        /* NULL while nobody is connected. */
-    bool synced;                /* It said what is known, we said what we
-                                 * author: from here on, just changes. */
+    struct vmmob_sync sync;     /* Once it said what is known, we say what we
+                                 * author: from there on, just changes. */
     bool wants_stats;           /* It asked for what we count. */
 };
 
 static void send_update(struct agent *, const struct vmmob_msg *);
 static void send_msg(struct agent *, const struct vmmob_msg *);
 static void send_authored(struct agent *, const struct handover *);
+static void send_simple(struct agent *, enum vmmob_msg_type);
 static void disconnect(struct agent *);
 
 /* Returns a new agent connection.  Nobody can connect before
@@ -134,7 +136,7 @@ agent_run(struct agent *agent, struct handover *h, long long int now)
         if (jsonrpc_recv(agent->rpc, &rpc_msg)) {
             break;
         }
-        error = vmmob_msg_decode(rpc_msg, &msg);
+        error = vmmob_sync_hear(&agent->sync, rpc_msg, &msg);
         jsonrpc_msg_destroy(rpc_msg);
         if (error) {
             COVERAGE_INC(vmmob_agent_bad_message);
@@ -147,7 +149,9 @@ agent_run(struct agent *agent, struct handover *h, long long int now)
         agent->wants_stats |= msg.want_stats;
         handover_receive(h, &msg, now);
         received = true;
-        if (msg.type == VMMOB_MSG_END) {
+        if (msg.type == VMMOB_MSG_END
+            && (vmmob_sync_tell(&agent->sync, VMMOB_SYNC_ASKED)
+                == VMMOB_SYNC_TELL_ALL)) {
             send_authored(agent, h);
         }
         vmmob_msg_uninit(&msg);
@@ -184,12 +188,11 @@ agent_wait(struct agent *agent)
 bool
 agent_send(struct agent *agent, const struct vmmob_msg *update)
 {
-    if (!agent->rpc || !agent->synced) {
+    if (vmmob_sync_tell(&agent->sync, VMMOB_SYNC_ROWS_CHANGED)
+        != VMMOB_SYNC_TELL_CHANGES) {
         return false;
     }
-    if (!vmmob_msg_is_empty(update)) {
-        send_update(agent, update);
-    }
+    send_update(agent, update);
     return true;
 }
 
@@ -215,7 +218,7 @@ agent_get_status(const struct agent *agent)
 {
     return (agent->listens && !agent->listener ? AGENT_CANNOT_LISTEN
             : !agent->rpc ? AGENT_NOT_CONNECTED
-            : !agent->synced ? AGENT_SYNCHRONIZING
+            : !vmmob_sync_has_told(&agent->sync) ? AGENT_SYNCHRONIZING
             : AGENT_CONNECTED);
 }
 
@@ -232,31 +235,16 @@ agent_status_to_string(enum agent_status status)
     }
 }
 
-/* Sends 'update' in pieces of a reasonable size. */
+/* Sends the rows in 'update', of type VMMOB_MSG_UPDATE. */
 static void
 send_update(struct agent *agent, const struct vmmob_msg *update)
 {
-    if (vmmob_msg_n_rows(update) <= VMMOB_MSG_MAX_ROWS) {
-        send_msg(agent, update);
-        return;
-    }
+    struct vmmob_msg piece;
+    size_t at = 0;
 
-    /* Each piece borrows a stretch of one of the arrays. */
-#define SEND_PIECES(MEMBER)                                             \
-    for (size_t i = 0; i < update->n_##MEMBER; i += VMMOB_MSG_MAX_ROWS) { \
-        struct vmmob_msg piece = {                                      \
-            .type = VMMOB_MSG_UPDATE,                                   \
-            .MEMBER = update->MEMBER + i,                               \
-            .n_##MEMBER = MIN(VMMOB_MSG_MAX_ROWS,                       \
-                              update->n_##MEMBER - i),                  \
-        };                                                              \
-        send_msg(agent, &piece);                                        \
+    while (vmmob_msg_next_piece(update, &at, &piece)) {
+        send_msg(agent, &piece);
     }
-    SEND_PIECES(ofss);
-    SEND_PIECES(vmns);
-    SEND_PIECES(del_vmns);
-    SEND_PIECES(del_ofss);
-#undef SEND_PIECES
 }
 
 static void
@@ -272,22 +260,20 @@ send_msg(struct agent *agent, const struct vmmob_msg *msg)
 static void
 send_authored(struct agent *agent, const struct handover *h)
 {
-    struct vmmob_msg msg;
+    struct vmmob_msg update;
 
-    vmmob_msg_init(&msg, VMMOB_MSG_BEGIN);
-    send_msg(agent, &msg);
-    vmmob_msg_uninit(&msg);
+    send_simple(agent, VMMOB_MSG_BEGIN);
+    vmmob_msg_init(&update, VMMOB_MSG_UPDATE);
+    handover_get_authored(h, &update);
+    send_update(agent, &update);
+    vmmob_msg_uninit(&update);
+    send_simple(agent, VMMOB_MSG_END);
+}
 
-    vmmob_msg_init(&msg, VMMOB_MSG_UPDATE);
-    handover_get_authored(h, &msg);
-    send_update(agent, &msg);
-    vmmob_msg_uninit(&msg);
-
-    vmmob_msg_init(&msg, VMMOB_MSG_END);
-    send_msg(agent, &msg);
-    vmmob_msg_uninit(&msg);
-
-    agent->synced = true;
+static void
+send_simple(struct agent *agent, enum vmmob_msg_type type)
+{
+    send_msg(agent, &(struct vmmob_msg) { .type = type });
 }
 
 static void
@@ -295,5 +281,6 @@ disconnect(struct agent *agent)
 {
     jsonrpc_close(agent->rpc);
     agent->rpc = NULL;
-    agent->synced = agent->wants_stats = false;
+    agent->wants_stats = false;
+    vmmob_sync_init(&agent->sync);
 }

@@ -103,6 +103,8 @@ lib_libopenvswitch_la_SOURCES += \
 	lib/vmmob-reply.h \
 	lib/vmmob-stats.c \
 	lib/vmmob-stats.h \
+	lib/vmmob-sync.c \
+	lib/vmmob-sync.h \
 	lib/vmmob-table.c \
 	lib/vmmob-table.h
 

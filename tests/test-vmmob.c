@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /* Tests of lib/vmmob-binding.c, lib/vmmob-csum.c, lib/vmmob-msg.c,
- * lib/vmmob-reply.c, lib/vmmob-table.c, ofproto-vmmob/damping.c,
- * ofproto-vmmob/flow-index.c, ofproto-vmmob/handover.c,
- * utilities/vmmobd-limits.c.
+ * lib/vmmob-reply.c, lib/vmmob-sync.c, lib/vmmob-table.c,
+ * ofproto-vmmob/damping.c, ofproto-vmmob/flow-index.c,
+ * ofproto-vmmob/handover.c, utilities/vmmobd-limits.c.
  *
  * Tests that take a SEED do the same each time for the same SEED.  They print
  * the seed of the case that failed, with which, and 1 for the number of cases,
@@ -17,6 +17,7 @@
 #include "vmmob-msg.h"
 #include "vmmob-prefix-set.h"
 #include "vmmob-reply.h"
+#include "vmmob-sync.h"
 #include "vmmob-table.h"
 
 #include <inttypes.h>
@@ -4120,6 +4121,212 @@ test_hash(struct ovs_cmdl_context *ctx OVS_UNUSED)
     free(nodes);
 }
 
+/* The dialogue between switch and agent. */
+
+static const char *const told_names[VMMOB_N_TOLD] = {
+    [VMMOB_TOLD_NOTHING] = "NOTHING",
+    [VMMOB_TOLD_PORTS] = "PORTS",
+    [VMMOB_TOLD_PARTIAL] = "PARTIAL",
+    [VMMOB_TOLD_ALL] = "ALL",
+};
+
+static const char *const heard_names[VMMOB_N_HEARD] = {
+    [VMMOB_HEARD_NOTHING] = "NOTHING",
+    [VMMOB_HEARD_BEGIN] = "BEGIN",
+    [VMMOB_HEARD_ALL] = "ALL",
+    [VMMOB_HEARD_BEGIN_AGAIN] = "BEGIN AGAIN",
+};
+
+/* Has each event happen in each state of an end that was 'told', and prints
+ * what is to be done and what it then was told. */
+static void
+check_telling(enum vmmob_told told)
+{
+    static const char *const event_names[VMMOB_SYNC_N_EVENTS] = {
+        [VMMOB_SYNC_PORTS_KNOWN] = "ports known",
+        [VMMOB_SYNC_PORTS_CHANGED] = "ports changed",
+        [VMMOB_SYNC_PATIENCE_OVER] = "patience over",
+        [VMMOB_SYNC_COMPLETE] = "complete",
+        [VMMOB_SYNC_ROWS_CHANGED] = "rows changed",
+        [VMMOB_SYNC_OVERFLOW] = "overflow",
+        [VMMOB_SYNC_ASKED] = "asked",
+    };
+    static const char *const action_names[] = {
+        [VMMOB_SYNC_NOTHING] = "nothing",
+        [VMMOB_SYNC_TELL_CHANGES] = "tell changes",
+        [VMMOB_SYNC_TELL_PORTS] = "tell all ports",
+        [VMMOB_SYNC_TELL_PARTIAL] = "tell what is known",
+        [VMMOB_SYNC_TELL_ALL] = "tell all",
+        [VMMOB_SYNC_GIVE_UP] = "give up",
+    };
+
+    for (int event = 0; event < VMMOB_SYNC_N_EVENTS; event++) {
+        struct vmmob_sync first = { .told = told };
+        enum vmmob_sync_action action = vmmob_sync_tell(&first, event);
+
+        printf("told %s, %s: %s: %s\n", told_names[told], event_names[event],
+               action_names[action], told_names[first.told]);
+        ovs_assert(vmmob_sync_has_told(&first)
+                   == (first.told == VMMOB_TOLD_PARTIAL
+                       || first.told == VMMOB_TOLD_ALL));
+
+        /* Whatever was heard. */
+        for (int heard = 0; heard < VMMOB_N_HEARD; heard++) {
+            struct vmmob_sync sync = { .told = told, .heard = heard };
+
+            ovs_assert(vmmob_sync_tell(&sync, event) == action);
+            ovs_assert(sync.told == first.told && sync.heard == heard);
+        }
+    }
+}
+
+/* Has each message come in in each state of an end that 'heard', and prints
+ * the error, if there is one, and what it then heard. */
+static void
+check_hearing(enum vmmob_heard heard)
+{
+    static const enum vmmob_msg_type types[] = {
+        VMMOB_MSG_BEGIN, VMMOB_MSG_UPDATE, VMMOB_MSG_END,
+    };
+
+    for (size_t i = 0; i <= ARRAY_SIZE(types); i++) {
+        struct vmmob_msg msg = { .type = VMMOB_MSG_END };
+        struct jsonrpc_msg *rpc_msg;
+
+        if (i < ARRAY_SIZE(types)) {
+            msg.type = types[i];
+            rpc_msg = vmmob_msg_encode(&msg);
+        } else {
+            rpc_msg = jsonrpc_create_notify("nonesuch",
+                                            json_array_create_empty());
+        }
+        for (int told = 0; told < VMMOB_N_TOLD; told++) {
+            struct vmmob_sync sync = { .told = told, .heard = heard };
+            char *error = vmmob_sync_hear(&sync, rpc_msg, &msg);
+
+            if (!told) {
+                printf("heard %s, \"%s\": %s: %s\n", heard_names[heard],
+                       rpc_msg->method, error ? error : "OK",
+                       heard_names[sync.heard]);
+            }
+            ovs_assert(sync.told == told);
+            ovs_assert(!error || sync.heard == heard);
+            ovs_assert(error || msg.type == types[i]);
+            ovs_assert(vmmob_sync_has_heard(&sync)
+                       == (sync.heard == VMMOB_HEARD_ALL
+                           || sync.heard == VMMOB_HEARD_BEGIN_AGAIN));
+            free(error);
+            vmmob_msg_uninit(&msg);
+        }
+        jsonrpc_msg_destroy(rpc_msg);
+    }
+}
+
+static void
+test_sync(struct ovs_cmdl_context *ctx OVS_UNUSED)
+{
+    for (int told = 0; told < VMMOB_N_TOLD; told++) {
+        check_telling(told);
+    }
+    for (int heard = 0; heard < VMMOB_N_HEARD; heard++) {
+        check_hearing(heard);
+    }
+
+    struct vmmob_sync sync = { VMMOB_TOLD_ALL, VMMOB_HEARD_ALL };
+
+    vmmob_sync_init(&sync);
+    ovs_assert(sync.told == VMMOB_TOLD_NOTHING);
+    ovs_assert(sync.heard == VMMOB_HEARD_NOTHING);
+}
+
+/* Fails unless the pieces of 'msg' are what it has, each row once and in
+ * order, in as few as can be. */
+static void
+check_pieces(const struct vmmob_msg *msg)
+{
+    size_t n_rows = vmmob_msg_n_rows(msg);
+    struct vmmob_msg sum = { .type = VMMOB_MSG_UPDATE };
+    struct vmmob_msg piece;
+    size_t n_pieces = 0;
+    size_t at = 0;
+
+    while (vmmob_msg_next_piece(msg, &at, &piece)) {
+        size_t n = vmmob_msg_n_rows(&piece);
+
+        ovs_assert(piece.type == VMMOB_MSG_UPDATE);
+        ovs_assert(n <= VMMOB_MSG_MAX_ROWS);
+        ovs_assert(piece.partial == (msg->partial && !n_pieces));
+        ovs_assert(piece.want_stats == (msg->want_stats && !n_pieces));
+        ovs_assert(piece.stats == (n_pieces ? NULL : msg->stats));
+        n_pieces++;
+
+#define CHECK_MEMBER(MEMBER)                                            \
+        ovs_assert(!piece.n_##MEMBER                                    \
+                   || piece.MEMBER == msg->MEMBER + sum.n_##MEMBER);    \
+        sum.n_##MEMBER += piece.n_##MEMBER;
+        CHECK_MEMBER(ofss);
+        CHECK_MEMBER(vmns);
+        CHECK_MEMBER(del_vmns);
+        CHECK_MEMBER(del_ofss);
+        CHECK_MEMBER(ports);
+        CHECK_MEMBER(del_ports);
+#undef CHECK_MEMBER
+    }
+    ovs_assert(sum.n_ofss == msg->n_ofss && sum.n_vmns == msg->n_vmns
+               && sum.n_del_vmns == msg->n_del_vmns
+               && sum.n_del_ofss == msg->n_del_ofss
+               && sum.n_ports == msg->n_ports
+               && sum.n_del_ports == msg->n_del_ports);
+    ovs_assert(n_pieces == (n_rows
+                            ? DIV_ROUND_UP(n_rows, VMMOB_MSG_MAX_ROWS)
+                            : !vmmob_msg_is_empty(msg)));
+}
+
+static void
+test_pieces(struct ovs_cmdl_context *ctx)
+{
+    static const size_t sizes[] = {
+        0, 1, VMMOB_MSG_MAX_ROWS - 1, VMMOB_MSG_MAX_ROWS,
+        VMMOB_MSG_MAX_ROWS + 1, 3 * VMMOB_MSG_MAX_ROWS,
+    };
+    /* No row is looked at. */
+    enum { MAX_SIZE = 3 * VMMOB_MSG_MAX_ROWS };
+    struct vmmob_msg msg = {
+        .type = VMMOB_MSG_UPDATE,
+        .vmns = xcalloc(MAX_SIZE, sizeof *msg.vmns),
+        .ofss = xcalloc(MAX_SIZE, sizeof *msg.ofss),
+        .del_vmns = xcalloc(MAX_SIZE, sizeof *msg.del_vmns),
+        .del_ofss = xcalloc(MAX_SIZE, sizeof *msg.del_ofss),
+        .ports = xcalloc(MAX_SIZE, sizeof *msg.ports),
+        .del_ports = xcalloc(MAX_SIZE, sizeof *msg.del_ports),
+    };
+    uint32_t seed, n;
+
+    parse_seed(ctx, &seed, &n);
+    check_pieces(&msg);
+    for (uint32_t i = 0; i < n; i++) {
+        size_t *counts[] = { &msg.n_vmns, &msg.n_ofss, &msg.n_del_vmns,
+                             &msg.n_del_ofss, &msg.n_ports,
+                             &msg.n_del_ports };
+
+        start_case(seed, i);
+        for (size_t j = 0; j < ARRAY_SIZE(counts); j++) {
+            *counts[j] = (range(0, 1) ? 0
+                          : range(0, 1) ? sizes[range(0, 5)]
+                          : range(0, MAX_SIZE));
+        }
+        msg.partial = range(0, 1);
+        msg.want_stats = range(0, 1);
+        check_pieces(&msg);
+    }
+    free(msg.vmns);
+    free(msg.ofss);
+    free(msg.del_vmns);
+    free(msg.del_ofss);
+    free(msg.ports);
+    free(msg.del_ports);
+}
+
 static const struct ovs_cmdl_command commands[] = {
     { "compare", NULL, 0, 0, test_compare, OVS_RO },
     { "pairs", NULL, 0, 0, test_pairs, OVS_RO },
@@ -4145,6 +4352,8 @@ static const struct ovs_cmdl_command commands[] = {
     { "resolver", "SEED N", 2, 2, test_resolver, OVS_RO },
     { "moves", "N", 1, 1, test_moves, OVS_RO },
     { "reply", NULL, 0, 0, test_reply, OVS_RO },
+    { "sync", NULL, 0, 0, test_sync, OVS_RO },
+    { "pieces", "SEED N", 2, 2, test_pieces, OVS_RO },
     { "hash", NULL, 0, 0, test_hash, OVS_RO },
     { NULL, NULL, 0, 0, NULL, OVS_RO },
 };

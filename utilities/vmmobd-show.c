@@ -354,8 +354,9 @@ static const char *
 switch_state(const struct switch_link *link)
 {
     return (!switch_link_is_connected(link) ? "connecting"
-            : !link->told ? "connected, not yet told"
-            : !link->heard ? "connected, told, not yet heard"
+            : !vmmob_sync_has_told(&link->sync) ? "connected, not yet told"
+            : !vmmob_sync_has_heard(&link->sync)
+            ? "connected, told, not yet heard"
             : "connected");
 }
 

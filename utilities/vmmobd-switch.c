@@ -50,6 +50,8 @@ static void tell_all(struct switch_link *, const struct vmmob_table *,
                      const struct ports *, bool complete);
 static void put_all_ports(struct switch_link *, const struct ports *,
                           struct vmmob_msg *);
+static void put_changed_ports(struct switch_link *, const struct ports *,
+                              struct vmmob_msg *);
 static void tell_rows(struct switch_link *, const struct vmmob_table *,
                       const struct vmmob_table *without, struct vmmob_msg *);
 static void tell_changes(struct switch_link *, const struct vmmob_table *,
@@ -124,33 +126,44 @@ switch_link_tell(struct switch_link *link, const struct vmmob_table *known,
                  const struct rowset *known_changed,
                  const struct ports *ports, bool complete)
 {
+    enum vmmob_sync_event event;
     size_t backlog;
 
-    if (!link->rpc
-        || (!complete && !link->told && time_msec() < link->patience_end)) {
+    if (!link->rpc) {
         return;
     }
 
+    /* Telling everything may have taken more than changes are allowed, so the
+     * limit goes down as that drains. */
     backlog = jsonrpc_get_backlog(link->rpc);
-    if (!backlog && (!link->told || (complete && !link->told_complete))) {
+    link->backlog_limit = MIN(link->backlog_limit,
+                              backlog + SWITCH_MAX_BACKLOG);
+    event = (backlog > link->backlog_limit ? VMMOB_SYNC_OVERFLOW
+             : backlog ? VMMOB_SYNC_ROWS_CHANGED
+             : complete ? VMMOB_SYNC_COMPLETE
+             : time_msec() >= link->patience_end ? VMMOB_SYNC_PATIENCE_OVER
+             : VMMOB_SYNC_ROWS_CHANGED);
+
+    switch (vmmob_sync_tell(&link->sync, event)) {
+    case VMMOB_SYNC_TELL_PARTIAL:
+    case VMMOB_SYNC_TELL_ALL:
         tell_all(link, known, ports, complete);
-        link->told = link->told_ports = true;
-        link->told_complete = complete;
         link->backlog_limit = (jsonrpc_get_backlog(link->rpc)
                                + SWITCH_MAX_BACKLOG);
-    } else if (link->told) {
-        /* Telling everything may have taken more than changes are allowed, so
-         * the limit goes down as that drains. */
-        link->backlog_limit = MIN(link->backlog_limit,
-                                  backlog + SWITCH_MAX_BACKLOG);
-        if (backlog > link->backlog_limit) {
-            VLOG_WARN_RL(&rl, "%s: switch does not read, will tell it "
-                         "everything when it does", link->remote);
-            COVERAGE_INC(vmmobd_switch_overflow);
-            link->told = link->told_complete = link->told_ports = false;
-        } else {
-            tell_changes(link, known, known_changed);
-        }
+        break;
+    case VMMOB_SYNC_TELL_CHANGES:
+        tell_changes(link, known, known_changed);
+        break;
+    case VMMOB_SYNC_GIVE_UP:
+        VLOG_WARN_RL(&rl, "%s: switch does not read, will tell it everything "
+                     "when it does", link->remote);
+        COVERAGE_INC(vmmobd_switch_overflow);
+        break;
+    case VMMOB_SYNC_NOTHING:
+        break;
+    case VMMOB_SYNC_TELL_PORTS:
+    default:
+        OVS_NOT_REACHED();
     }
 }
 
@@ -167,22 +180,22 @@ switch_link_tell_ports(struct switch_link *link, const struct ports *ports)
     }
 
     vmmob_msg_init(&msg, VMMOB_MSG_UPDATE);
-    if (link->told_ports) {
-        const char *name;
-
-        SSET_FOR_EACH (name, &ports->changed) {
-            const struct vmmob_port *port = ports_find(ports, name);
-
-            if (port) {
-                vmmob_msg_put_port(&msg, port);
-            } else {
-                vmmob_msg_del_port(&msg, name);
-            }
-            send_if_full(link, &msg);
-        }
-    } else if (!jsonrpc_get_backlog(link->rpc)) {
+    switch (vmmob_sync_tell(&link->sync, (jsonrpc_get_backlog(link->rpc)
+                                          ? VMMOB_SYNC_PORTS_CHANGED
+                                          : VMMOB_SYNC_PORTS_KNOWN))) {
+    case VMMOB_SYNC_TELL_PORTS:
         put_all_ports(link, ports, &msg);
-        link->told_ports = true;
+        break;
+    case VMMOB_SYNC_TELL_CHANGES:
+        put_changed_ports(link, ports, &msg);
+        break;
+    case VMMOB_SYNC_NOTHING:
+        break;
+    case VMMOB_SYNC_TELL_PARTIAL:
+    case VMMOB_SYNC_TELL_ALL:
+    case VMMOB_SYNC_GIVE_UP:
+    default:
+        OVS_NOT_REACHED();
     }
     send_rest(link, &msg);
 }
@@ -220,7 +233,8 @@ switch_link_wait(const struct switch_link *link)
     if (link->rpc) {
         jsonrpc_wait(link->rpc);
         jsonrpc_recv_wait(link->rpc);
-        if (!link->told && time_msec() < link->patience_end) {
+        if (!vmmob_sync_has_told(&link->sync)
+            && time_msec() < link->patience_end) {
             poll_timer_wait_until(link->patience_end);
         }
     } else if (link->stream) {
@@ -283,8 +297,7 @@ connected(struct switch_link *link)
     link->rpc = jsonrpc_open(link->stream);
     link->stream = NULL;
     link->last_error = 0;
-    link->told = link->told_complete = link->told_ports = false;
-    link->hearing = link->heard = false;
+    vmmob_sync_init(&link->sync);
     link->patience_end = time_msec() + SWITCH_PATIENCE;
 }
 
@@ -296,7 +309,8 @@ disconnect(struct switch_link *link, int error)
         COVERAGE_INC(vmmobd_switch_disconnect);
         VLOG_INFO_RL(&rl, "%s: switch disconnected (%s)", link->remote,
                      ovs_retval_to_string(error));
-        link->backoff = (link->heard ? SWITCH_MIN_BACKOFF
+        link->backoff = (vmmob_sync_has_heard(&link->sync)
+                         ? SWITCH_MIN_BACKOFF
                          : MIN(2 * link->backoff, SWITCH_MAX_BACKOFF));
     } else {
         link->backoff = SWITCH_MIN_BACKOFF;
@@ -312,8 +326,7 @@ disconnect(struct switch_link *link, int error)
     link->rpc = NULL;
     stream_close(link->stream);
     link->stream = NULL;
-    link->told = link->told_complete = link->told_ports = false;
-    link->hearing = link->heard = false;
+    vmmob_sync_init(&link->sync);
 
     link->next_try = time_msec() + link->backoff;
 }
@@ -336,10 +349,7 @@ receive(struct switch_link *link, const struct jsonrpc_msg *rpc_msg,
         return false;
     }
 
-    error = vmmob_msg_decode(rpc_msg, &msg);
-    if (!error && msg.type == VMMOB_MSG_END && !link->hearing) {
-        error = xstrdup("\"end\" without \"begin\"");
-    }
+    error = vmmob_sync_hear(&link->sync, rpc_msg, &msg);
     if (error) {
         static struct vlog_rate_limit bad_rl = VLOG_RATE_LIMIT_INIT(5, 5);
 
@@ -354,7 +364,6 @@ receive(struct switch_link *link, const struct jsonrpc_msg *rpc_msg,
     switch (msg.type) {
     case VMMOB_MSG_BEGIN:
         vmmob_table_mark(link->authored);
-        link->hearing = true;
         break;
 
     case VMMOB_MSG_UPDATE:
@@ -368,8 +377,7 @@ receive(struct switch_link *link, const struct jsonrpc_msg *rpc_msg,
 
     case VMMOB_MSG_END:
         sweep_authored(link, authored_changed);
-        link->hearing = false;
-        link->heard = link->ever_heard = ended = true;
+        link->ever_heard = ended = true;
         break;
 
     default:
@@ -516,6 +524,25 @@ put_all_ports(struct switch_link *link, const struct ports *ports,
     }
 }
 
+/* Likewise, those of 'ports' that changed. */
+static void
+put_changed_ports(struct switch_link *link, const struct ports *ports,
+                  struct vmmob_msg *msg)
+{
+    const char *name;
+
+    SSET_FOR_EACH (name, &ports->changed) {
+        const struct vmmob_port *port = ports_find(ports, name);
+
+        if (port) {
+            vmmob_msg_put_port(msg, port);
+        } else {
+            vmmob_msg_del_port(msg, name);
+        }
+        send_if_full(link, msg);
+    }
+}
+
 static void
 tell_changes(struct switch_link *link, const struct vmmob_table *known,
              const struct rowset *known_changed)
@@ -529,7 +556,7 @@ tell_changes(struct switch_link *link, const struct vmmob_table *known,
 
         /* The switch need not be told what it has just told us, but for the
          * name of its site, which it cannot know. */
-        if (!name->is_ofs && (link->hearing || link->heard)
+        if (!name->is_ofs && link->sync.heard != VMMOB_HEARD_NOTHING
             && vmmob_table_find_ofs(link->authored, name->ofs)) {
             continue;
         }
@@ -573,8 +600,11 @@ send_if_full(struct switch_link *link, struct vmmob_msg *msg)
 static void
 send_rest(struct switch_link *link, struct vmmob_msg *msg)
 {
-    if (!vmmob_msg_is_empty(msg)) {
-        send_msg(link, msg);
+    struct vmmob_msg piece;
+    size_t at = 0;
+
+    while (vmmob_msg_next_piece(msg, &at, &piece)) {
+        send_msg(link, &piece);
     }
     vmmob_msg_uninit(msg);
 }
@@ -589,9 +619,5 @@ send_msg(struct switch_link *link, const struct vmmob_msg *msg)
 static void
 send_simple(struct switch_link *link, enum vmmob_msg_type type)
 {
-    struct vmmob_msg msg;
-
-    vmmob_msg_init(&msg, type);
-    send_msg(link, &msg);
-    vmmob_msg_uninit(&msg);
+    send_msg(link, &(struct vmmob_msg) { .type = type });
 }

@@ -13,6 +13,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "vmmob-sync.h"
+
 struct ports;
 struct rowset;
 struct vmmob_stats;
@@ -41,20 +43,17 @@ struct switch_link {
     int last_error;             /* Why it is not connected, as in
                                  * ovs_retval_to_string(). */
 
+    struct vmmob_sync sync;     /* What we told and heard. */
+
     /* What we tell. */
-    bool told;                  /* The switch has the whole state? */
-    bool told_ports;            /* It has all that is known of ports? */
-    bool told_complete;         /* That was of all databases? */
     long long int patience_end; /* When to tell what is not complete, in
                                  * ms. */
-    size_t backlog_limit;       /* If there are more bytes than this in the
-                                 * queue, then 'told' becomes false. */
+    size_t backlog_limit;       /* More bytes than this in the queue are an
+                                 * overflow. */
 
     /* What we hear. */
     struct vmmob_table *authored;   /* The rows that the switch authors. */
-    bool hearing;               /* Between "begin" and "end"? */
-    bool heard;                 /* Got an "end" on this connection? */
-    bool ever_heard;            /* Got an "end" ever? */
+    bool ever_heard;            /* Got an "end" on any connection? */
     struct vmmob_stats *stats;  /* What it answered to the last question for
                                  * what it counts, or NULL. */
 };
