@@ -6,14 +6,14 @@
 
 #include "coverage.h"
 #include "hash.h"
+#include "ofproto-vmmob/handover.h"
 #include "ofproto-vmmob/handover-journal.h"
 #include "ofproto-vmmob/handover-state.h"
-#include "ofproto-vmmob/handover.h"
 #include "openvswitch/vlog.h"
 #include "packets.h"
 #include "util.h"
-#include "vmmob-table.h"
 #include "vmmob-hash.h"
+#include "vmmob-table.h"
 
 VLOG_DEFINE_THIS_MODULE(vmmob_handover_copy);
 

@@ -5,12 +5,12 @@
 #include "ofproto-vmmob/handover-journal.h"
 
 #include "hash.h"
-#include "ofproto-vmmob/handover-state.h"
 #include "ofproto-vmmob/handover.h"
+#include "ofproto-vmmob/handover-state.h"
 #include "packets.h"
 #include "util.h"
-#include "vmmob-msg.h"
 #include "vmmob-hash.h"
+#include "vmmob-msg.h"
 
 static void touch_owners(struct handover *, const struct vmmob_vmn *);
 static void touch_rivals(struct handover *, const struct vmmob_key *);

@@ -6,16 +6,16 @@
 
 #include "coverage.h"
 #include "hash.h"
+#include "ofproto-vmmob/handover.h"
 #include "ofproto-vmmob/handover-journal.h"
 #include "ofproto-vmmob/handover-state.h"
-#include "ofproto-vmmob/handover.h"
 #include "ofproto-vmmob/handover-vmn.h"
 #include "ofproto-vmmob/pool.h"
 #include "openvswitch/vlog.h"
 #include "packets.h"
 #include "util.h"
-#include "vmmob-msg.h"
 #include "vmmob-hash.h"
+#include "vmmob-msg.h"
 
 COVERAGE_DEFINE(vmmob_moa_lost);
 

@@ -25,7 +25,7 @@ struct vmmob_msg;
  * a VMN at another site, until the agent told all that is known. */
 #define HANDOVER_BLIND_MS (30 * 1000)
 
-/* The state of a VMN at an OFS.  See handover.c for the state table. */
+/* The state of a VMN at an OFS.  See handover-vmn.c for the state table. */
 enum handover_state {
     HANDOVER_ATTACHED,          /* Here, at a known port. */
     HANDOVER_DETACHED,          /* Here as far as anybody knows, but at no

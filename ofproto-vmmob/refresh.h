@@ -18,9 +18,12 @@
 #include <stddef.h>
 
 #include "openvswitch/list.h"
+#include "ovs-thread.h"
 
 struct vmmob_bridge;
 struct vmmob;
+
+extern struct ovs_mutex vmmob_mutex;
 
 /* How often flows are translated again. */
 #define REFRESH_N_AGAIN 3
@@ -35,7 +38,9 @@ void refreshes_init(struct refreshes *);
 void refreshes_destroy(struct refreshes *);
 
 bool refresh_bridge(struct refreshes *, struct vmmob_bridge *,
-                    struct in6_addr *, size_t n, long long int now);
-long long int refresh_again(struct vmmob *, long long int now);
+                    struct in6_addr *, size_t n, long long int now)
+    OVS_REQUIRES(vmmob_mutex);
+long long int refresh_again(struct vmmob *, long long int now)
+    OVS_REQUIRES(vmmob_mutex);
 
 #endif /* ofproto-vmmob/refresh.h */
