@@ -253,7 +253,9 @@ write_vmns(const struct job *job)
            && !latch_is_set(&exit_latch)) {
         xnanosleep(PAUSE);
     }
-    qsort(rows, n, sizeof *rows, compare_vmn_rows);
+    if (n) {
+        qsort(rows, n, sizeof *rows, compare_vmn_rows);
+    }
 
     if (job->as_json) {
         vmmob_json_array_begin(&array, &s);
