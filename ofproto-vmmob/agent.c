@@ -37,7 +37,7 @@ static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 20);
 
 struct agent {
     char *name;                 /* What to listen on. */
-    bool listens;               /* agent_listen() was called. */
+    bool listens;               /* vmmob_agent_listen() was called. */
     struct pstream *listener;   /* NULL if that failed. */
     struct jsonrpc *rpc;        /* NULL while nobody is connected. */
     struct vmmob_sync sync;     /* Once it said what is known, we say what we
@@ -52,9 +52,9 @@ static void send_simple(struct agent *, enum vmmob_msg_type);
 static void disconnect(struct agent *);
 
 /* Returns a new agent connection.  Nobody can connect before
- * agent_listen(). */
+ * vmmob_agent_listen(). */
 struct agent *
-agent_create(void)
+vmmob_agent_create(void)
 {
     struct agent *agent = xzalloc(sizeof *agent);
 
@@ -65,7 +65,7 @@ agent_create(void)
 /* Starts to listen, unless that was done.  If it cannot listen, it logs that
  * and the switch works without agent. */
 void
-agent_listen(struct agent *agent)
+vmmob_agent_listen(struct agent *agent)
 {
     int error;
 
@@ -84,7 +84,7 @@ agent_listen(struct agent *agent)
 
 /* Has the agent tell everything again, and hear everything again. */
 void
-agent_resync(struct agent *agent)
+vmmob_agent_resync(struct agent *agent)
 {
     if (agent->rpc) {
         COVERAGE_INC(vmmob_agent_resync);
@@ -95,7 +95,7 @@ agent_resync(struct agent *agent)
 }
 
 void
-agent_destroy(struct agent *agent)
+vmmob_agent_destroy(struct agent *agent)
 {
     if (agent) {
         disconnect(agent);
@@ -108,7 +108,7 @@ agent_destroy(struct agent *agent)
 /* Accepts a connection and takes messages into account in 'h'.  Returns true
  * if there were any. */
 bool
-agent_run(struct agent *agent, struct handover *h, long long int now)
+vmmob_agent_run(struct agent *agent, struct handover *h, long long int now)
 {
     bool received = false;
     struct stream *stream;
@@ -147,7 +147,7 @@ agent_run(struct agent *agent, struct handover *h, long long int now)
             return received;
         }
         agent->wants_stats |= msg.want_stats;
-        handover_receive(h, &msg, now);
+        vmmob_handover_receive(h, &msg, now);
         received = true;
         if (msg.type == VMMOB_MSG_END
             && (vmmob_sync_tell(&agent->sync, VMMOB_SYNC_ASKED)
@@ -172,7 +172,7 @@ agent_run(struct agent *agent, struct handover *h, long long int now)
 }
 
 void
-agent_wait(struct agent *agent)
+vmmob_agent_wait(struct agent *agent)
 {
     if (agent->listener) {
         pstream_wait(agent->listener);
@@ -186,7 +186,7 @@ agent_wait(struct agent *agent)
 /* Sends the rows in 'update', of type VMMOB_MSG_UPDATE, if the agent knows
  * what was before.  Returns true if it does. */
 bool
-agent_send(struct agent *agent, const struct vmmob_msg *update)
+vmmob_agent_send(struct agent *agent, const struct vmmob_msg *update)
 {
     if (vmmob_sync_tell(&agent->sync, VMMOB_SYNC_ROWS_CHANGED)
         != VMMOB_SYNC_TELL_CHANGES) {
@@ -196,16 +196,16 @@ agent_send(struct agent *agent, const struct vmmob_msg *update)
     return true;
 }
 
-/* Returns true if the agent waits for agent_send_stats(). */
+/* Returns true if the agent waits for vmmob_agent_send_stats(). */
 bool
-agent_wants_stats(const struct agent *agent)
+vmmob_agent_wants_stats(const struct agent *agent)
 {
     return agent->rpc && agent->wants_stats;
 }
 
 /* Sends 'stats', which the agent asked for.  The caller keeps it. */
 void
-agent_send_stats(struct agent *agent, struct vmmob_stats *stats)
+vmmob_agent_send_stats(struct agent *agent, struct vmmob_stats *stats)
 {
     struct vmmob_msg msg = { .type = VMMOB_MSG_UPDATE, .stats = stats };
 
@@ -214,7 +214,7 @@ agent_send_stats(struct agent *agent, struct vmmob_stats *stats)
 }
 
 enum agent_status
-agent_get_status(const struct agent *agent)
+vmmob_agent_get_status(const struct agent *agent)
 {
     return (agent->listens && !agent->listener ? AGENT_CANNOT_LISTEN
             : !agent->rpc ? AGENT_NOT_CONNECTED
@@ -224,7 +224,7 @@ agent_get_status(const struct agent *agent)
 
 /* Returns the name of 'status', a static string. */
 const char *
-agent_status_to_string(enum agent_status status)
+vmmob_agent_status_to_string(enum agent_status status)
 {
     switch (status) {
     case AGENT_CANNOT_LISTEN: return "cannot listen";
@@ -264,7 +264,7 @@ send_authored(struct agent *agent, const struct handover *h)
 
     send_simple(agent, VMMOB_MSG_BEGIN);
     vmmob_msg_init(&update, VMMOB_MSG_UPDATE);
-    handover_get_authored(h, &update);
+    vmmob_handover_get_authored(h, &update);
     send_update(agent, &update);
     vmmob_msg_uninit(&update);
     send_simple(agent, VMMOB_MSG_END);

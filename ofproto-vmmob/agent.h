@@ -21,20 +21,20 @@ enum agent_status {
     AGENT_CONNECTED,
 };
 
-const char *agent_status_to_string(enum agent_status);
+const char *vmmob_agent_status_to_string(enum agent_status);
 
-struct agent *agent_create(void);
-void agent_destroy(struct agent *);
+struct agent *vmmob_agent_create(void);
+void vmmob_agent_destroy(struct agent *);
 
-void agent_listen(struct agent *);
-void agent_resync(struct agent *);
+void vmmob_agent_listen(struct agent *);
+void vmmob_agent_resync(struct agent *);
 
-bool agent_run(struct agent *, struct handover *, long long int now);
-void agent_wait(struct agent *);
+bool vmmob_agent_run(struct agent *, struct handover *, long long int now);
+void vmmob_agent_wait(struct agent *);
 
-bool agent_send(struct agent *, const struct vmmob_msg *update);
-bool agent_wants_stats(const struct agent *);
-void agent_send_stats(struct agent *, struct vmmob_stats *);
-enum agent_status agent_get_status(const struct agent *);
+bool vmmob_agent_send(struct agent *, const struct vmmob_msg *update);
+bool vmmob_agent_wants_stats(const struct agent *);
+void vmmob_agent_send_stats(struct agent *, struct vmmob_stats *);
+enum agent_status vmmob_agent_get_status(const struct agent *);
 
 #endif /* ofproto-vmmob/agent.h */

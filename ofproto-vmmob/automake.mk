@@ -295,9 +295,9 @@ EXTRA_DIST += \
 # that is not real.
 noinst_PROGRAMS += tests/test-vmmob-sim
 tests_test_vmmob_sim_SOURCES = \
+	ofproto-vmmob/agent.c \
 	tests/test-vmmob-sim.c \
 	tests/vmmob-sim.h \
-	tests/vmmob-sim-agent.c \
 	tests/vmmob-sim-db.c \
 	tests/vmmob-sim-fakes.h \
 	tests/vmmob-sim-net.c \

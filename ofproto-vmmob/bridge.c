@@ -107,15 +107,15 @@ vmmob_bridge_configure(struct vmmob_bridge *b, const struct smap *other_config,
         b->error_kind = VMMOB_PROBLEM_TABLES;
         error = bridge_check_tables(b);
     }
-    if (!error && handover_find_ofs(b->handover, id)
+    if (!error && vmmob_handover_find_ofs(b->handover, id)
         && !(b->enabled && b->id == id)) {
         b->error_kind = VMMOB_PROBLEM_DATAPATH_ID;
         error = xasprintf("datapath id "VMMOB_OFS_ID_FMT" is that of another "
                           "bridge, too", id);
     }
     bridge_set_error(b, error);
-    bridge_reserve(b, b->enabled || !error || handover_find_ofs(
-                       b->handover, id) ? 0 : id);
+    bridge_reserve(b, b->enabled || !error || vmmob_handover_find_ofs(
+        b->handover, id) ? 0 : id);
     if (error) {
         vmmob_settings_destroy(&settings);
         return false;
@@ -136,7 +136,7 @@ vmmob_bridge_configure(struct vmmob_bridge *b, const struct smap *other_config,
     if (enable) {
         b->enabled = true;
         b->id = id;
-        b->rules = rules_create(&b->ofproto->up);
+        b->rules = vmmob_rules_create(&b->ofproto->up);
         b->gateway.mac = eth_addr_zero;
         b->next_sweep = now + SWEEP_MS;
         b->next_report = now + REPORT_MS;
@@ -155,21 +155,21 @@ vmmob_bridge_configure(struct vmmob_bridge *b, const struct smap *other_config,
     }
 
     if (!enable && b->uplink != uplink) {
-        b->past_forged += rules_count_forged(b->rules, b->uplink);
+        b->past_forged += vmmob_rules_count_forged(b->rules, b->uplink);
         b->n_forged_reported = 0;
-        rules_update_forged(b->rules, b->uplink, false);
+        vmmob_rules_update_forged(b->rules, b->uplink, false);
     }
 
-    gateway_configure(b, &settings, now);
+    vmmob_gateway_configure(b, &settings, now);
     b->mac = mac;
     b->uplink = uplink;
     if (enable || !vmmob_settings_equals(&b->ofs->settings, &settings)) {
         struct vmmob_ofs record;
 
         vmmob_ofs_init(&record, id);
-        handover_configure(b->handover, &record, &settings, now);
+        vmmob_handover_configure(b->handover, &record, &settings, now);
         vmmob_ofs_destroy(&record);
-        b->ofs = handover_find_ofs(b->handover, id);
+        b->ofs = vmmob_handover_find_ofs(b->handover, id);
     }
     vmmob_bridge_update_ofs(b, now);
     vmmob_settings_destroy(&settings);
@@ -180,13 +180,13 @@ vmmob_bridge_configure(struct vmmob_bridge *b, const struct smap *other_config,
 
         HMAP_FOR_EACH (oe, node,
                        vmmob_table_ofs_entries(b->handover->table)) {
-            rules_update_ofs(b->rules, &ctx, oe->ofs.id);
+            vmmob_rules_update_ofs(b->rules, &ctx, oe->ofs.id);
         }
-        handover_touch(b->handover, b->ofs);
+        vmmob_handover_touch(b->handover, b->ofs);
     }
-    vm_ports_find(b, &b->ofs->settings, now);
+    vmmob_vm_ports_find(b, &b->ofs->settings, now);
     /* After that: its number may have been that of a VM port. */
-    rules_update_forged(b->rules, b->uplink, true);
+    vmmob_rules_update_forged(b->rules, b->uplink, true);
     /* What this OFS wrote in an earlier life is to be told. */
     return enable;
 }
@@ -220,7 +220,7 @@ vmmob_bridge_update_ofs(struct vmmob_bridge *b, long long int now)
     record.gateway_mac = b->gateway.mac;
     record.pools = xmemdup(s->pools, s->n_pools * sizeof *s->pools);
     record.n_pools = s->n_pools;
-    handover_configure(b->handover, &record, s, now);
+    vmmob_handover_configure(b->handover, &record, s, now);
     vmmob_ofs_destroy(&record);
 }
 
@@ -235,9 +235,9 @@ vmmob_bridge_find_lost(struct vmmob_bridge *b, long long int now)
         return;
     }
     b->ofs->seek = false;
-    vm_ports_police(b, NULL, now);
+    vmmob_vm_ports_police(b, NULL, now);
     /* Those that were expected in an earlier life, and are no more. */
-    handover_port_gone(b->handover, b->ofs, OFPP_NONE, now);
+    vmmob_handover_port_gone(b->handover, b->ofs, OFPP_NONE, now);
     HMAP_FOR_EACH (vmn, node, &b->ofs->vmns) {
         if (vmn->state == HANDOVER_DETACHED) {
             if (b->n_lost >= b->allocated_lost) {
@@ -256,7 +256,7 @@ report_forged(struct vmmob_bridge *b)
     OVS_REQUIRES(vmmob_mutex)
 {
     static struct vlog_rate_limit forged_rl = VLOG_RATE_LIMIT_INIT(5, 20);
-    unsigned long long int n = rules_count_forged(b->rules, b->uplink);
+    unsigned long long int n = vmmob_rules_count_forged(b->rules, b->uplink);
 
     if (n > b->n_forged_reported) {
         VLOG_WARN_RL(&forged_rl, "bridge %s: dropped %llu frames from the "
@@ -271,22 +271,22 @@ report_forged(struct vmmob_bridge *b)
 void
 vmmob_bridge_run(struct vmmob_bridge *b, long long int now)
 {
-    gateway_run(b, now);
+    vmmob_gateway_run(b, now);
     if (now >= b->next_ask) {
         vmmob_ask_lost(b, now);
     }
     if (now >= b->next_revalidation) {
         b->next_revalidation = LLONG_MAX;
-        rules_revalidate(b->rules);
+        vmmob_rules_revalidate(b->rules);
         seq_change(b->ofproto->ams_seq);
     }
     if (now >= b->next_count) {
-        vm_ports_block_floods(b, now);
+        vmmob_vm_ports_block_floods(b, now);
         bridge_limit_copies(b);
         b->next_count = now + VM_PORT_COUNT_MS;
     }
     if (now >= b->next_report) {
-        vm_ports_report_forged(b);
+        vmmob_vm_ports_report_forged(b);
         report_forged(b);
         b->next_report = now + REPORT_MS;
     }
@@ -295,9 +295,10 @@ vmmob_bridge_run(struct vmmob_bridge *b, long long int now)
         struct vmmob_key *idle;
         size_t n_idle;
 
-        rules_collect_idle(b->rules, &ctx, now - IDLE_MS, &idle, &n_idle);
+        vmmob_rules_collect_idle(b->rules, &ctx, now - IDLE_MS, &idle,
+                                 &n_idle);
         for (size_t i = 0; i < n_idle; i++) {
-            handover_quiet(b->handover, b->ofs, &idle[i]);
+            vmmob_handover_quiet(b->handover, b->ofs, &idle[i]);
         }
         free(idle);
         b->next_sweep = now + SWEEP_MS;
@@ -327,9 +328,9 @@ bridge_disable(struct vmmob_bridge *b, bool withdraw, bool delete_flows)
         atomic_store_relaxed(&b->ofproto->vmmob_table, 0);
         b->ofproto->backer->need_revalidate = REV_RECONFIGURE;
     }
-    vm_ports_forget(b);
-    rules_destroy(b->rules, delete_flows);
-    handover_remove(b->handover, b->id, withdraw, time_msec());
+    vmmob_vm_ports_forget(b);
+    vmmob_rules_destroy(b->rules, delete_flows);
+    vmmob_handover_remove(b->handover, b->id, withdraw, time_msec());
     b->ofs = NULL;
     if (delete_flows) {
         ovs_mutex_lock(&ofproto_mutex);
@@ -353,10 +354,10 @@ bridge_reserve(struct vmmob_bridge *b, uint64_t id)
 {
     if (b->reserved != id) {
         if (b->reserved) {
-            handover_reserve(b->handover, b->reserved, false);
+            vmmob_handover_reserve(b->handover, b->reserved, false);
         }
         if (id) {
-            handover_reserve(b->handover, id, true);
+            vmmob_handover_reserve(b->handover, id, true);
         }
         b->reserved = id;
     }
@@ -425,15 +426,15 @@ bridge_limit_copies(struct vmmob_bridge *b)
     if (!ofs->settings.copy_ms || !rate) {
         return;
     }
-    rules_collect_busy(b->rules, rate * VM_PORT_COUNT_MS / 1000, &busy,
-                       &n_busy);
+    vmmob_rules_collect_busy(b->rules, rate * VM_PORT_COUNT_MS / 1000, &busy,
+                             &n_busy);
     for (size_t i = 0; i < n_busy; i++) {
         COVERAGE_INC(vmmob_copy_stopped);
         VLOG_INFO_RL(&rl, "bridge %s: VMN "ETH_ADDR_FMT" has more than "
                      "%"PRIuSIZE" packets a second, so there are no copies of "
                      "them; see vmmob-copy-rate", b->name,
                      ETH_ADDR_ARGS(busy[i].mac), rate);
-        handover_stop_copies(b->handover, ofs, &busy[i]);
+        vmmob_handover_stop_copies(b->handover, ofs, &busy[i]);
     }
     free(busy);
 }

@@ -36,9 +36,10 @@ record_destroy(struct damping *d, struct damping_record *r)
     free(r);
 }
 
-/* Initializes 'd', without damping until damping_configure() is called. */
+/* Initializes 'd', without damping until vmmob_damping_configure() is
+ * called. */
 void
-damping_init(struct damping *d)
+vmmob_damping_init(struct damping *d)
 {
     hmap_init(&d->records);
     ovs_list_init(&d->by_expiry);
@@ -47,16 +48,17 @@ damping_init(struct damping *d)
 }
 
 void
-damping_destroy(struct damping *d)
+vmmob_damping_destroy(struct damping *d)
 {
-    damping_configure(d, 0, 0);
+    vmmob_damping_configure(d, 0, 0);
     hmap_destroy(&d->records);
 }
 
 /* Has 'd' freeze a VMN that moves 'max_moves' times within 'window' ms.  If
  * that is not what it did before, all that it counted is forgotten. */
 void
-damping_configure(struct damping *d, size_t max_moves, long long int window)
+vmmob_damping_configure(struct damping *d, size_t max_moves,
+                        long long int window)
 {
     struct damping_record *r;
 
@@ -72,8 +74,8 @@ damping_configure(struct damping *d, size_t max_moves, long long int window)
 
 /* The VMN 'key' moved.  Returns true if it is frozen from now on. */
 bool
-damping_note_move(struct damping *d, const struct vmmob_key *key,
-                  long long int now)
+vmmob_damping_note_move(struct damping *d, const struct vmmob_key *key,
+                        long long int now)
 {
     struct damping_record *r = find(d, key);
     size_t n_old = 0;
@@ -116,7 +118,7 @@ damping_note_move(struct damping *d, const struct vmmob_key *key,
 }
 
 bool
-damping_is_frozen(const struct damping *d, const struct vmmob_key *key)
+vmmob_damping_is_frozen(const struct damping *d, const struct vmmob_key *key)
 {
     const struct damping_record *r = find(d, key);
 
@@ -126,7 +128,7 @@ damping_is_frozen(const struct damping *d, const struct vmmob_key *key)
 /* Lets the VMN 'key' move again, as if it had never moved.  Returns true if it
  * was frozen. */
 bool
-damping_release(struct damping *d, const struct vmmob_key *key)
+vmmob_damping_release(struct damping *d, const struct vmmob_key *key)
 {
     struct damping_record *r = find(d, key);
     bool frozen = r && r->frozen;
@@ -139,7 +141,7 @@ damping_release(struct damping *d, const struct vmmob_key *key)
 
 /* Forgets what is over at 'now'. */
 void
-damping_run(struct damping *d, long long int now)
+vmmob_damping_run(struct damping *d, long long int now)
 {
     struct damping_record *r;
 
@@ -155,10 +157,10 @@ damping_run(struct damping *d, long long int now)
     }
 }
 
-/* Returns the time, in ms, when damping_run() has something to do next, or
- * LLONG_MAX. */
+/* Returns the time, in ms, when vmmob_damping_run() has something to do next,
+ * or LLONG_MAX. */
 long long int
-damping_next_event(const struct damping *d)
+vmmob_damping_next_event(const struct damping *d)
 {
     return (ovs_list_is_empty(&d->by_expiry) ? LLONG_MAX
             : CONTAINER_OF(ovs_list_front(&d->by_expiry),

@@ -41,17 +41,17 @@ struct damping_record {
     long long int times[];      /* Room for 'max_moves'. */
 };
 
-void damping_init(struct damping *);
-void damping_destroy(struct damping *);
-void damping_configure(struct damping *, size_t max_moves,
-                       long long int window);
+void vmmob_damping_init(struct damping *);
+void vmmob_damping_destroy(struct damping *);
+void vmmob_damping_configure(struct damping *, size_t max_moves,
+                             long long int window);
 
-bool damping_note_move(struct damping *, const struct vmmob_key *,
-                       long long int now);
-bool damping_is_frozen(const struct damping *, const struct vmmob_key *);
-bool damping_release(struct damping *, const struct vmmob_key *);
+bool vmmob_damping_note_move(struct damping *, const struct vmmob_key *,
+                             long long int now);
+bool vmmob_damping_is_frozen(const struct damping *, const struct vmmob_key *);
+bool vmmob_damping_release(struct damping *, const struct vmmob_key *);
 
-void damping_run(struct damping *, long long int now);
-long long int damping_next_event(const struct damping *);
+void vmmob_damping_run(struct damping *, long long int now);
+long long int vmmob_damping_next_event(const struct damping *);
 
 #endif /* ofproto-vmmob/damping.h */

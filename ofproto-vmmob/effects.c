@@ -39,15 +39,15 @@ static void wake_resolver(struct vmmob *, const struct handover_effects *)
 
 /* Does what is to be done because of what was decided.  If 'refresh' is true,
  * then the caller has the datapath follow at once; see
- * effects_apply_and_refresh(). */
+ * vmmob_effects_apply_and_refresh(). */
 void
-effects_apply(struct vmmob *vmmob, bool refresh)
+vmmob_effects_apply(struct vmmob *vmmob, bool refresh)
 {
     if (vmmob->handover->n_moves) {
         /* What an operator had done. */
-        watch_note_moves(vmmob, NULL, time_usec(), -1);
+        vmmob_watch_note_moves(vmmob, NULL, time_usec(), -1);
     }
-    if (!handover_has_effects(vmmob->handover)) {
+    if (!vmmob_handover_has_effects(vmmob->handover)) {
         commit_rules(vmmob, refresh);
         return;
     }
@@ -57,7 +57,7 @@ effects_apply(struct vmmob *vmmob, bool refresh)
     struct vmmob_msg msg;
 
     vmmob_msg_init(&msg, VMMOB_MSG_UPDATE);
-    handover_take_effects(vmmob->handover, &effects, &msg);
+    vmmob_handover_take_effects(vmmob->handover, &effects, &msg);
     HMAP_FOR_EACH (b, node, &vmmob->bridges) {
         if (!b->enabled) {
             continue;
@@ -67,19 +67,19 @@ effects_apply(struct vmmob *vmmob, bool refresh)
 
         for (size_t i = 0; i < effects.n_ofss; i++) {
             if (effects.ofss[i] == b->id) {
-                rules_update_base(b->rules, &ctx);
+                vmmob_rules_update_base(b->rules, &ctx);
             } else {
-                rules_update_ofs(b->rules, &ctx, effects.ofss[i]);
+                vmmob_rules_update_ofs(b->rules, &ctx, effects.ofss[i]);
             }
         }
-        rules_update_vmns(b->rules, &ctx, effects.vmns, effects.n_vmns);
+        vmmob_rules_update_vmns(b->rules, &ctx, effects.vmns, effects.n_vmns);
     }
     /* What the others do because of the news takes a moment, so the rules are
      * there in time. */
     commit_rules(vmmob, refresh);
-    watch_note_phase(vmmob, VMMOB_MOVE_RULES);
-    if (agent_send(vmmob->agent, &msg)) {
-        watch_note_phase(vmmob, VMMOB_MOVE_PUBLISHED);
+    vmmob_watch_note_phase(vmmob, VMMOB_MOVE_RULES);
+    if (vmmob_agent_send(vmmob->agent, &msg)) {
+        vmmob_watch_note_phase(vmmob, VMMOB_MOVE_PUBLISHED);
     }
     HMAP_FOR_EACH (b, node, &vmmob->bridges) {
         for (size_t i = 0; b->enabled && i < effects.n_announcements; i++) {
@@ -94,31 +94,32 @@ effects_apply(struct vmmob *vmmob, bool refresh)
             }
         }
     }
-    watch_note_phase(vmmob, VMMOB_MOVE_ANNOUNCED);
+    vmmob_watch_note_phase(vmmob, VMMOB_MOVE_ANNOUNCED);
     wake_resolver(vmmob, &effects);
     vmmob_msg_uninit(&msg);
-    handover_effects_uninit(&effects);
+    vmmob_handover_effects_uninit(&effects);
 }
 
 /* Does what is to be done because of what was decided, and has the datapath
  * follow at once.  The module's thread only. */
 void
-effects_apply_and_refresh(struct vmmob *vmmob, long long int now)
+vmmob_effects_apply_and_refresh(struct vmmob *vmmob, long long int now)
 {
     struct vmmob_bridge *b;
     bool complete = true;
 
-    effects_apply(vmmob, true);
+    vmmob_effects_apply(vmmob, true);
     HMAP_FOR_EACH (b, node, &vmmob->bridges) {
         struct in6_addr *addrs;
-        size_t n = b->enabled ? rules_take_changed(b->rules, &addrs) : 0;
+        size_t n = b->enabled ? vmmob_rules_take_changed(b->rules, &addrs) : 0;
 
         if (n) {
-            complete &= refresh_bridge(&vmmob->refreshes, b, addrs, n, now);
+            complete &= vmmob_refresh_bridge(&vmmob->refreshes, b, addrs, n,
+                                             now);
         }
     }
     if (complete) {
-        watch_note_phase(vmmob, VMMOB_MOVE_FLOWS);
+        vmmob_watch_note_phase(vmmob, VMMOB_MOVE_FLOWS);
     }
 }
 
@@ -142,10 +143,10 @@ commit_rules(struct vmmob *vmmob, bool refresh)
             continue;
         }
 
-        bool is_quiet = refresh && rules_are_narrow(b->rules);
+        bool is_quiet = refresh && vmmob_rules_are_narrow(b->rules);
 
         *quiet_get() = is_quiet;
-        if (rules_commit(b->rules)) {
+        if (vmmob_rules_commit(b->rules)) {
             if (is_quiet) {
                 b->next_revalidation = MIN(b->next_revalidation,
                                            time_msec() + REVALIDATE_MS);
@@ -162,9 +163,9 @@ static void
 wake_addrs(struct resolver *resolver, const struct vmmob_vmn *row)
 {
     for (size_t i = 0; i < row->n_pairs; i++) {
-        resolver_wake(resolver, &row->pairs[i].hoa);
+        vmmob_resolver_wake(resolver, &row->pairs[i].hoa);
         if (ipv6_addr_is_set(&row->pairs[i].moa)) {
-            resolver_wake(resolver, &row->pairs[i].moa);
+            vmmob_resolver_wake(resolver, &row->pairs[i].moa);
         }
     }
 }
@@ -180,7 +181,7 @@ wake_resolver(struct vmmob *vmmob, const struct handover_effects *effects)
     }
     if (effects->n_ofss) {
         /* The next hop to anywhere, or whose addresses those of a pool are. */
-        resolver_wake_all(resolver);
+        vmmob_resolver_wake_all(resolver);
         return;
     }
     for (size_t i = 0; i < effects->n_vmns; i++) {
@@ -191,7 +192,7 @@ wake_resolver(struct vmmob *vmmob, const struct handover_effects *effects)
         if (!entry) {
             /* Its addresses, which are not known any more, may be those of
              * others now. */
-            resolver_wake_all(resolver);
+            vmmob_resolver_wake_all(resolver);
             return;
         }
         LIST_FOR_EACH (row, node, &entry->rows) {

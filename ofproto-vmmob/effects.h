@@ -16,8 +16,9 @@ struct vmmob;
 
 extern struct ovs_mutex vmmob_mutex;
 
-void effects_apply(struct vmmob *, bool refresh) OVS_REQUIRES(vmmob_mutex);
-void effects_apply_and_refresh(struct vmmob *, long long int now)
+void vmmob_effects_apply(struct vmmob *,
+                         bool refresh) OVS_REQUIRES(vmmob_mutex);
+void vmmob_effects_apply_and_refresh(struct vmmob *, long long int now)
     OVS_REQUIRES(vmmob_mutex);
 
 #endif /* ofproto-vmmob/effects.h */

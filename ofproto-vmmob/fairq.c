@@ -27,8 +27,8 @@ static void move_items(struct fairq *, struct fairq_port *,
 /* Initializes 'q' as an empty queue for at most 'max_items'.  Ports that are
  * not configured share one queue, with a token bucket as given. */
 void
-fairq_init(struct fairq *q, size_t max_items, unsigned int strange_rate,
-           unsigned int strange_burst)
+vmmob_fairq_init(struct fairq *q, size_t max_items, unsigned int strange_rate,
+                 unsigned int strange_burst)
 {
     hmap_init(&q->ports);
     port_init(&q->strange);
@@ -42,7 +42,7 @@ fairq_init(struct fairq *q, size_t max_items, unsigned int strange_rate,
 
 /* Frees what 'q', which must be empty, owns. */
 void
-fairq_destroy(struct fairq *q)
+vmmob_fairq_destroy(struct fairq *q)
 {
     struct fairq_port *p;
 
@@ -56,8 +56,9 @@ fairq_destroy(struct fairq *q)
  * 'rate' items a second and 'burst' at once, or as many as there are if 'rate'
  * is 0. */
 void
-fairq_configure(struct fairq *q, const struct uuid *bridge, ofp_port_t port,
-                bool uplink, unsigned int rate, unsigned int burst)
+vmmob_fairq_configure(struct fairq *q, const struct uuid *bridge,
+                      ofp_port_t port, bool uplink, unsigned int rate,
+                      unsigned int burst)
 {
     struct fairq_port *p = find(q, bridge, port);
 
@@ -67,7 +68,7 @@ fairq_configure(struct fairq *q, const struct uuid *bridge, ofp_port_t port,
         move_items(q, p, &items);
         p->uplink = uplink;
         while (!ovs_list_is_empty(&items)) {
-            fairq_push(q, bridge, port, ovs_list_pop_front(&items));
+            vmmob_fairq_push(q, bridge, port, ovs_list_pop_front(&items));
         }
     } else if (!p) {
         p = xzalloc(sizeof *p);
@@ -85,7 +86,7 @@ fairq_configure(struct fairq *q, const struct uuid *bridge, ofp_port_t port,
 /* Marks the ports of 'bridge'.  The mark goes if the port is configured
  * again. */
 void
-fairq_mark(struct fairq *q, const struct uuid *bridge)
+vmmob_fairq_mark(struct fairq *q, const struct uuid *bridge)
 {
     struct fairq_port *p;
 
@@ -99,7 +100,7 @@ fairq_mark(struct fairq *q, const struct uuid *bridge)
 /* Removes the ports of 'bridge' that have a mark.  What is in their queues
  * gets into that of the ports that are not configured. */
 void
-fairq_sweep(struct fairq *q, const struct uuid *bridge)
+vmmob_fairq_sweep(struct fairq *q, const struct uuid *bridge)
 {
     struct fairq_port *p;
 
@@ -110,7 +111,8 @@ fairq_sweep(struct fairq *q, const struct uuid *bridge)
             move_items(q, p, &items);
             hmap_remove(&q->ports, &p->node);
             while (!ovs_list_is_empty(&items)) {
-                fairq_push(q, bridge, p->port, ovs_list_pop_front(&items));
+                vmmob_fairq_push(q, bridge, p->port,
+                                 ovs_list_pop_front(&items));
             }
             free(p);
         }
@@ -118,8 +120,8 @@ fairq_sweep(struct fairq *q, const struct uuid *bridge)
 }
 
 void
-fairq_get_stats(const struct fairq *q, const struct uuid *bridge,
-                ofp_port_t port, struct fairq_stats *stats)
+vmmob_fairq_get_stats(const struct fairq *q, const struct uuid *bridge,
+                      ofp_port_t port, struct fairq_stats *stats)
 {
     const struct fairq_port *p = find(q, bridge, port);
 
@@ -129,7 +131,7 @@ fairq_get_stats(const struct fairq *q, const struct uuid *bridge,
 /* Returns true if 'port' of 'bridge' may push an item now.  To be asked just
  * once for each. */
 bool
-fairq_admit(struct fairq *q, const struct uuid *bridge, ofp_port_t port)
+vmmob_fairq_admit(struct fairq *q, const struct uuid *bridge, ofp_port_t port)
 {
     struct fairq_port *p = find_or_strange(q, bridge, port);
 
@@ -145,8 +147,8 @@ fairq_admit(struct fairq *q, const struct uuid *bridge, ofp_port_t port)
 /* Appends 'item' to the queue of 'port' of 'bridge'.  Returns NULL or, if 'q'
  * is full, an item that had to go, perhaps 'item' itself. */
 struct ovs_list *
-fairq_push(struct fairq *q, const struct uuid *bridge, ofp_port_t port,
-           struct ovs_list *item)
+vmmob_fairq_push(struct fairq *q, const struct uuid *bridge, ofp_port_t port,
+                 struct ovs_list *item)
 {
     struct fairq_port *p = find_or_strange(q, bridge, port);
     struct ovs_list *lost = NULL;
@@ -172,7 +174,7 @@ fairq_push(struct fairq *q, const struct uuid *bridge, ofp_port_t port,
 
 /* Takes the next item from 'q'.  Returns NULL if it is empty. */
 struct ovs_list *
-fairq_pop(struct fairq *q)
+vmmob_fairq_pop(struct fairq *q)
 {
     struct fairq_port *p;
 
@@ -194,8 +196,8 @@ fairq_pop(struct fairq *q)
 
 /* Moves what 'port' of 'bridge' has in 'q' to the end of 'items'. */
 void
-fairq_flush_port(struct fairq *q, const struct uuid *bridge, ofp_port_t port,
-                 struct ovs_list *items)
+vmmob_fairq_flush_port(struct fairq *q, const struct uuid *bridge,
+                       ofp_port_t port, struct ovs_list *items)
 {
     struct fairq_port *p = find(q, bridge, port);
 

@@ -36,7 +36,7 @@ struct fairq_port {
     struct hmap_node node;      /* In 'ports' of its fairq. */
     struct uuid bridge;
     ofp_port_t port;
-    bool marked;                /* See fairq_mark(). */
+    bool marked;                /* See vmmob_fairq_mark(). */
 
     unsigned int rate, burst;   /* Of 'bucket'; no limit if 'rate' is 0. */
     struct token_bucket bucket;
@@ -58,22 +58,23 @@ struct fairq {
     size_t n_items, max_items;
 };
 
-void fairq_init(struct fairq *, size_t max_items, unsigned int strange_rate,
-                unsigned int strange_burst);
-void fairq_destroy(struct fairq *);
+void vmmob_fairq_init(struct fairq *, size_t max_items,
+                      unsigned int strange_rate, unsigned int strange_burst);
+void vmmob_fairq_destroy(struct fairq *);
 
-void fairq_configure(struct fairq *, const struct uuid *bridge, ofp_port_t,
-                     bool uplink, unsigned int rate, unsigned int burst);
-void fairq_mark(struct fairq *, const struct uuid *bridge);
-void fairq_sweep(struct fairq *, const struct uuid *bridge);
-void fairq_get_stats(const struct fairq *, const struct uuid *bridge,
-                     ofp_port_t, struct fairq_stats *);
+void vmmob_fairq_configure(struct fairq *, const struct uuid *bridge,
+                           ofp_port_t, bool uplink, unsigned int rate,
+                           unsigned int burst);
+void vmmob_fairq_mark(struct fairq *, const struct uuid *bridge);
+void vmmob_fairq_sweep(struct fairq *, const struct uuid *bridge);
+void vmmob_fairq_get_stats(const struct fairq *, const struct uuid *bridge,
+                           ofp_port_t, struct fairq_stats *);
 
-bool fairq_admit(struct fairq *, const struct uuid *bridge, ofp_port_t);
-struct ovs_list *fairq_push(struct fairq *, const struct uuid *bridge,
-                            ofp_port_t, struct ovs_list *item);
-struct ovs_list *fairq_pop(struct fairq *);
-void fairq_flush_port(struct fairq *, const struct uuid *bridge, ofp_port_t,
-                      struct ovs_list *items);
+bool vmmob_fairq_admit(struct fairq *, const struct uuid *bridge, ofp_port_t);
+struct ovs_list *vmmob_fairq_push(struct fairq *, const struct uuid *bridge,
+                                  ofp_port_t, struct ovs_list *item);
+struct ovs_list *vmmob_fairq_pop(struct fairq *);
+void vmmob_fairq_flush_port(struct fairq *, const struct uuid *bridge,
+                            ofp_port_t, struct ovs_list *items);
 
 #endif /* ofproto-vmmob/fairq.h */

@@ -59,20 +59,21 @@ static uint32_t prefix_hash(const struct in6_addr *, uint8_t plen);
 static uint8_t ipv4_plen(ovs_be32 mask);
 static uint8_t ipv6_plen(const struct in6_addr *mask);
 
-/* Sets whether flow_index_add() adds anything. */
+/* Sets whether vmmob_flow_index_add() adds anything. */
 void
-flow_index_enable(bool enable)
+vmmob_flow_index_enable(bool enable)
 {
     atomic_store_relaxed(&enabled, enable);
 }
 
 /* Adds the flow 'ufid' and 'pmd_id' of the datapath 'owner', with the key
  * 'flow' and the mask 'wc' (NULL for an exact match).  Returns an entry that
- * the caller must eventually pass to flow_index_remove(), or NULL if there is
- * nothing to be found by. */
+ * the caller must eventually pass to vmmob_flow_index_remove(), or NULL if
+ * there is nothing to be found by. */
 struct flow_index_entry *
-flow_index_add(const void *owner, const ovs_u128 *ufid, unsigned int pmd_id,
-               const struct flow *flow, const struct flow_wildcards *wc)
+vmmob_flow_index_add(const void *owner, const ovs_u128 *ufid,
+                     unsigned int pmd_id, const struct flow *flow,
+                     const struct flow_wildcards *wc)
 {
     struct in6_addr src, dst;
     uint8_t src_plen, dst_plen;
@@ -114,7 +115,7 @@ flow_index_add(const void *owner, const ovs_u128 *ufid, unsigned int pmd_id,
 
 /* Removes and frees 'entry', which may be NULL. */
 void
-flow_index_remove(struct flow_index_entry *entry)
+vmmob_flow_index_remove(struct flow_index_entry *entry)
 {
     if (entry) {
         ovs_mutex_lock(&mutex);
@@ -132,9 +133,9 @@ flow_index_remove(struct flow_index_entry *entry)
  * those that do not look at all bits of it.  Returns how many it stored, and
  * stores in '*complete' whether these are all. */
 size_t
-flow_index_find(const void *owner, const struct in6_addr *addr,
-                struct flow_index_id *ids, size_t max, size_t max_vague,
-                bool *complete)
+vmmob_flow_index_find(const void *owner, const struct in6_addr *addr,
+                      struct flow_index_id *ids, size_t max, size_t max_vague,
+                      bool *complete)
 {
     size_t n_vague = 0;
     size_t n = 0;
@@ -173,7 +174,7 @@ out:
 
 /* Returns the number of flows that can be found. */
 size_t
-flow_index_count(void)
+vmmob_flow_index_count(void)
 {
     size_t n;
 

@@ -17,8 +17,8 @@
  * found may be a flow that the address does not change, but none is missed
  * that was translated by a rule for the address.
  *
- * Empty, and without cost, until flow_index_enable() is called.  Thread-safe;
- * any thread. */
+ * Empty, and without cost, until vmmob_flow_index_enable() is called.
+ * Thread-safe; any thread. */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -37,19 +37,19 @@ struct flow_index_id {
     unsigned int pmd_id;
 };
 
-void flow_index_enable(bool);
+void vmmob_flow_index_enable(bool);
 
-struct flow_index_entry *flow_index_add(const void *owner,
-                                        const ovs_u128 *ufid,
-                                        unsigned int pmd_id,
-                                        const struct flow *,
-                                        const struct flow_wildcards *);
-void flow_index_remove(struct flow_index_entry *);
+struct flow_index_entry *vmmob_flow_index_add(const void *owner,
+                                              const ovs_u128 *ufid,
+                                              unsigned int pmd_id,
+                                              const struct flow *,
+                                              const struct flow_wildcards *);
+void vmmob_flow_index_remove(struct flow_index_entry *);
 
-size_t flow_index_find(const void *owner, const struct in6_addr *,
-                       struct flow_index_id *, size_t max, size_t max_vague,
-                       bool *complete);
-size_t flow_index_count(void);
+size_t vmmob_flow_index_find(const void *owner, const struct in6_addr *,
+                             struct flow_index_id *, size_t max,
+                             size_t max_vague, bool *complete);
+size_t vmmob_flow_index_count(void);
 
 /* In Open vSwitch's ofproto/ofproto-dpif-upcall.c. */
 bool udpif_refresh_flow(struct udpif *, const ovs_u128 *ufid,

@@ -16,7 +16,7 @@ static ovs_be16 *find_embedded_csum(const struct dp_packet *,
 
 /* Parses 'flow', as flow_extract() makes it from a frame, into '*frame'. */
 void
-frame_parse(const struct flow *flow, struct frame *frame)
+vmmob_frame_parse(const struct flow *flow, struct frame *frame)
 {
     *frame = (struct frame) {
         .type = FRAME_BAD,
@@ -73,10 +73,10 @@ frame_parse(const struct flow *flow, struct frame *frame)
 /* Returns an ARP request for 'tpa' to '*dst', or to everybody if 'dst' is
  * NULL.  Unspecified, 'spa' makes it an ARP probe (RFC 5227). */
 struct dp_packet *
-frame_compose_arp_request(const struct eth_addr src,
-                          const struct eth_addr *dst,
-                          const struct in6_addr *spa,
-                          const struct in6_addr *tpa)
+vmmob_frame_compose_arp_request(const struct eth_addr src,
+                                const struct eth_addr *dst,
+                                const struct in6_addr *spa,
+                                const struct in6_addr *tpa)
 {
     struct dp_packet *packet = dp_packet_new(0);
 
@@ -89,8 +89,10 @@ frame_compose_arp_request(const struct eth_addr src,
 /* Returns an ARP reply that tells 'tpa', which is at 'tha', that 'spa' is at
  * 'sha'. */
 struct dp_packet *
-frame_compose_arp_reply(const struct eth_addr sha, const struct in6_addr *spa,
-                        const struct eth_addr tha, const struct in6_addr *tpa)
+vmmob_frame_compose_arp_reply(const struct eth_addr sha,
+                              const struct in6_addr *spa,
+                              const struct eth_addr tha,
+                              const struct in6_addr *tpa)
 {
     struct dp_packet *packet = dp_packet_new(0);
 
@@ -102,17 +104,17 @@ frame_compose_arp_reply(const struct eth_addr sha, const struct in6_addr *spa,
 
 /* Returns an ARP announcement (RFC 5227) that 'addr' is at 'src'. */
 struct dp_packet *
-frame_compose_arp_announcement(const struct eth_addr src,
-                               const struct in6_addr *addr)
+vmmob_frame_compose_arp_announcement(const struct eth_addr src,
+                                     const struct in6_addr *addr)
 {
-    return frame_compose_arp_request(src, NULL, addr, addr);
+    return vmmob_frame_compose_arp_request(src, NULL, addr, addr);
 }
 
 /* Gets the addresses of the packet that 'packet', a FRAME_ICMP_ERROR, is
  * about.  Returns false if there is no IPv4 header inside. */
 bool
-frame_get_embedded(const struct dp_packet *packet, struct in6_addr *ip_src,
-                   struct in6_addr *ip_dst)
+vmmob_frame_get_embedded(const struct dp_packet *packet,
+                         struct in6_addr *ip_src, struct in6_addr *ip_dst)
 {
     const struct ip_header *inner = find_embedded(packet);
 
@@ -127,8 +129,9 @@ frame_get_embedded(const struct dp_packet *packet, struct in6_addr *ip_src,
  * as they are quoted, of TCP and UDP, become what they are with these
  * addresses, and ICMP's stays right. */
 void
-frame_set_embedded(struct dp_packet *packet, const struct in6_addr *ip_src,
-                   const struct in6_addr *ip_dst)
+vmmob_frame_set_embedded(struct dp_packet *packet,
+                         const struct in6_addr *ip_src,
+                         const struct in6_addr *ip_dst)
 {
     struct ip_header *inner = find_embedded(packet);
     struct icmp_header *icmp = dp_packet_l4(packet);

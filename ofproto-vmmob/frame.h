@@ -39,20 +39,24 @@ struct frame {
     bool multicast;             /* To a multicast or broadcast MAC address? */
 };
 
-void frame_parse(const struct flow *, struct frame *);
+void vmmob_frame_parse(const struct flow *, struct frame *);
 
-struct dp_packet *frame_compose_arp_request(
-    const struct eth_addr src, const struct eth_addr *dst,
-    const struct in6_addr *spa, const struct in6_addr *tpa);
-struct dp_packet *frame_compose_arp_reply(
-    const struct eth_addr sha, const struct in6_addr *spa,
-    const struct eth_addr tha, const struct in6_addr *tpa);
-struct dp_packet *frame_compose_arp_announcement(const struct eth_addr src,
-                                                 const struct in6_addr *);
+struct dp_packet *vmmob_frame_compose_arp_request(const struct eth_addr src,
+                                                  const struct eth_addr *dst,
+                                                  const struct in6_addr *spa,
+                                                  const struct in6_addr *tpa);
+struct dp_packet *vmmob_frame_compose_arp_reply(const struct eth_addr sha,
+                                                const struct in6_addr *spa,
+                                                const struct eth_addr tha,
+                                                const struct in6_addr *tpa);
+struct dp_packet *vmmob_frame_compose_arp_announcement(
+    const struct eth_addr src, const struct in6_addr *);
 
-bool frame_get_embedded(const struct dp_packet *, struct in6_addr *ip_src,
-                        struct in6_addr *ip_dst);
-void frame_set_embedded(struct dp_packet *, const struct in6_addr *ip_src,
-                        const struct in6_addr *ip_dst);
+bool vmmob_frame_get_embedded(const struct dp_packet *,
+                              struct in6_addr *ip_src,
+                              struct in6_addr *ip_dst);
+void vmmob_frame_set_embedded(struct dp_packet *,
+                              const struct in6_addr *ip_src,
+                              const struct in6_addr *ip_dst);
 
 #endif /* ofproto-vmmob/frame.h */

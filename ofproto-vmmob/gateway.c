@@ -29,8 +29,9 @@ static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 20);
 /* Puts 'settings' in force at 'b', whose settings are still those before, if
  * it has any. */
 void
-gateway_configure(struct vmmob_bridge *b,
-                  const struct vmmob_settings *settings, long long int now)
+vmmob_gateway_configure(struct vmmob_bridge *b,
+                        const struct vmmob_settings *settings,
+                        long long int now)
 {
     const struct handover_ofs *ofs = b->ofs;
     struct vmmob_gateway *gw = &b->gateway;
@@ -49,8 +50,8 @@ gateway_configure(struct vmmob_bridge *b,
 /* The gateway of the network at the uplink of 'b' says that its address is
  * 'mac'.  Returns true if that is news, which the caller must tell. */
 bool
-gateway_learn(struct vmmob_bridge *b, const struct eth_addr mac,
-              long long int now)
+vmmob_gateway_learn(struct vmmob_bridge *b, const struct eth_addr mac,
+                    long long int now)
 {
     struct vmmob_gateway *gw = &b->gateway;
 
@@ -71,7 +72,7 @@ gateway_learn(struct vmmob_bridge *b, const struct eth_addr mac,
 
 /* Asks for the gateway, if that is due at 'now'. */
 void
-gateway_run(struct vmmob_bridge *b, long long int now)
+vmmob_gateway_run(struct vmmob_bridge *b, long long int now)
 {
     struct vmmob_gateway *gw = &b->gateway;
     bool known = !eth_addr_is_zero(gw->mac);
@@ -82,8 +83,8 @@ gateway_run(struct vmmob_bridge *b, long long int now)
     if (!known) {
         COVERAGE_INC(vmmob_gateway_retry);
     }
-    vmmob_output(b, frame_compose_arp_request(b->mac, NULL, &in6addr_any,
-                                              &b->ofs->settings.gateway),
+    vmmob_output(b, vmmob_frame_compose_arp_request(b->mac, NULL, &in6addr_any,
+                                                    &b->ofs->settings.gateway),
                  &b->uplink, 1);
     gw->next_probe = now + (known ? PROBE_KNOWN_MS
                             : now < gw->soon_until ? PROBE_SOON_MS

@@ -26,11 +26,12 @@ struct vmmob_gateway {
     long long int soon_until;   /* Until when to ask often. */
 };
 
-void gateway_configure(struct vmmob_bridge *, const struct vmmob_settings *,
-                       long long int now) OVS_REQUIRES(vmmob_mutex);
-bool gateway_learn(struct vmmob_bridge *, const struct eth_addr,
-                   long long int now) OVS_REQUIRES(vmmob_mutex);
-void gateway_run(struct vmmob_bridge *, long long int now)
+void vmmob_gateway_configure(struct vmmob_bridge *,
+                             const struct vmmob_settings *,
+                             long long int now) OVS_REQUIRES(vmmob_mutex);
+bool vmmob_gateway_learn(struct vmmob_bridge *, const struct eth_addr,
+                         long long int now) OVS_REQUIRES(vmmob_mutex);
+void vmmob_gateway_run(struct vmmob_bridge *, long long int now)
     OVS_REQUIRES(vmmob_mutex);
 
 #endif /* ofproto-vmmob/gateway.h */

@@ -36,7 +36,7 @@ static struct handover_vmn *first_copy(const struct ovs_list *);
 /* Returns how long at most, in ms, the packets for a VMN at 'ofs' are copied
  * to where it is expected.  After that there is a pause that takes as long. */
 long long int
-handover_get_copy_ms(const struct handover_ofs *ofs)
+vmmob_handover_get_copy_ms(const struct handover_ofs *ofs)
 {
     /* It may be that it prepares for none itself. */
     return (ofs->settings.prepare_ms ? ofs->settings.prepare_ms
@@ -45,7 +45,8 @@ handover_get_copy_ms(const struct handover_ofs *ofs)
 
 /* There are no copies of what is for 'vmn', and there may be again. */
 void
-handover_vmn_end_copies(struct handover_ofs *ofs, struct handover_vmn *vmn)
+vmmob_handover_vmn_end_copies(struct handover_ofs *ofs,
+                              struct handover_vmn *vmn)
 {
     vmn_count_copy(ofs, vmn, 0);
     ovs_list_remove(&vmn->copying);
@@ -59,16 +60,16 @@ handover_vmn_end_copies(struct handover_ofs *ofs, struct handover_vmn *vmn)
  * none until a pause is over and nobody says so; and they are made for a
  * limited number of VMNs. */
 void
-handover_vmn_copy(struct handover *h, struct handover_ofs *ofs,
-                  struct handover_vmn *vmn, long long int now)
+vmmob_handover_vmn_copy(struct handover *h, struct handover_ofs *ofs,
+                        struct handover_vmn *vmn, long long int now)
 {
     static struct vlog_rate_limit copy_rl = VLOG_RATE_LIMIT_INIT(20, 20);
-    long long int copy_ms = handover_get_copy_ms(ofs);
+    long long int copy_ms = vmmob_handover_get_copy_ms(ofs);
     uint64_t to = find_copy_target(h, ofs, vmn);
 
     if (!to && vmn->copy_since != LLONG_MIN
         && now >= vmn->copy_since + 2 * copy_ms) {
-        handover_vmn_end_copies(ofs, vmn);
+        vmmob_handover_vmn_end_copies(ofs, vmn);
     }
     if (to && to != vmn->copy_to) {
         const struct copy_count *cc = find_copy_count(ofs, to);
@@ -111,38 +112,39 @@ handover_vmn_copy(struct handover *h, struct handover_ofs *ofs,
 /* Ends the copies, and the pauses after them, that have taken their time, and
  * begins those for which there is room only now. */
 void
-handover_ofs_run_copies(struct handover *h, struct handover_ofs *ofs,
-                        long long int now)
+vmmob_handover_ofs_run_copies(struct handover *h, struct handover_ofs *ofs,
+                              long long int now)
 {
-    long long int copy_ms = handover_get_copy_ms(ofs);
+    long long int copy_ms = vmmob_handover_get_copy_ms(ofs);
     struct handover_vmn *vmn;
 
     while ((vmn = first_copy(&ofs->copying))
            && now >= vmn->copy_since + copy_ms) {
         ovs_list_remove(&vmn->copying);
         ovs_list_push_back(&ofs->copied, &vmn->copying);
-        handover_vmn_copy(h, ofs, vmn, now);
+        vmmob_handover_vmn_copy(h, ofs, vmn, now);
     }
     while ((vmn = first_copy(&ofs->copied))
            && now >= vmn->copy_since + 2 * copy_ms) {
         ovs_list_remove(&vmn->copying);
         ovs_list_init(&vmn->copying);
-        handover_vmn_copy(h, ofs, vmn, now);
+        vmmob_handover_vmn_copy(h, ofs, vmn, now);
     }
     if (ofs->copies_wait && ofs->copies_freed) {
         ofs->copies_wait = false;
         HMAP_FOR_EACH (vmn, node, &ofs->vmns) {
-            handover_vmn_copy(h, ofs, vmn, now);
+            vmmob_handover_vmn_copy(h, ofs, vmn, now);
         }
     }
     ofs->copies_freed = false;
 }
 
-/* Returns when handover_ofs_run_copies() has something to do, or LLONG_MAX. */
+/* Returns when vmmob_handover_ofs_run_copies() has something to do, or
+ * LLONG_MAX. */
 long long int
-handover_next_copy_event(const struct handover_ofs *ofs)
+vmmob_handover_next_copy_event(const struct handover_ofs *ofs)
 {
-    long long int copy_ms = handover_get_copy_ms(ofs);
+    long long int copy_ms = vmmob_handover_get_copy_ms(ofs);
     const struct handover_vmn *copying = first_copy(&ofs->copying);
     const struct handover_vmn *copied = first_copy(&ofs->copied);
 
@@ -201,7 +203,7 @@ vmn_set_copy(struct handover *h, struct handover_ofs *ofs,
 {
     if (vmn->copy_to != to) {
         vmn_count_copy(ofs, vmn, to);
-        handover_touch_vmn(h, &vmn->row.key, false);
+        vmmob_handover_touch_vmn(h, &vmn->row.key, false);
     }
 }
 

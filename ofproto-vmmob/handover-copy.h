@@ -7,11 +7,12 @@
 
 #include "handover-state.h"
 
-void handover_vmn_end_copies(struct handover_ofs *, struct handover_vmn *);
-void handover_vmn_copy(struct handover *, struct handover_ofs *,
-                       struct handover_vmn *, long long int now);
-void handover_ofs_run_copies(struct handover *, struct handover_ofs *,
-                             long long int now);
-long long int handover_next_copy_event(const struct handover_ofs *);
+void vmmob_handover_vmn_end_copies(struct handover_ofs *,
+                                   struct handover_vmn *);
+void vmmob_handover_vmn_copy(struct handover *, struct handover_ofs *,
+                             struct handover_vmn *, long long int now);
+void vmmob_handover_ofs_run_copies(struct handover *, struct handover_ofs *,
+                                   long long int now);
+long long int vmmob_handover_next_copy_event(const struct handover_ofs *);
 
 #endif /* ofproto-vmmob/handover-copy.h */

@@ -21,33 +21,34 @@ static void add_announcement(struct handover *,
 /* Notes that the rules of 'ofs', one of the OFSs of 'h', may have to change
  * although nothing did that 'h' knows of. */
 void
-handover_touch(struct handover *h, const struct handover_ofs *ofs)
+vmmob_handover_touch(struct handover *h, const struct handover_ofs *ofs)
 {
     const struct handover_vmn *vmn;
     const struct key_node *kn;
 
-    handover_touch_ofs(h, ofs->id);
+    vmmob_handover_touch_ofs(h, ofs->id);
     HMAP_FOR_EACH (vmn, node, &ofs->vmns) {
-        handover_touch_vmn(h, &vmn->row.key, false);
+        vmmob_handover_touch_vmn(h, &vmn->row.key, false);
     }
     HMAP_FOR_EACH (kn, node, &ofs->active) {
-        handover_touch_vmn(h, &kn->key, false);
+        vmmob_handover_touch_vmn(h, &kn->key, false);
     }
 }
 
 bool
-handover_has_effects(const struct handover *h)
+vmmob_handover_has_effects(const struct handover *h)
 {
     return (!hmap_is_empty(&h->dirty_vmns) || !hmap_is_empty(&h->dirty_ofss)
             || h->n_gone || h->n_announcements);
 }
 
 /* Takes from 'h' what is to be done, into '*effects', which the caller must
- * eventually pass to handover_effects_uninit(), and into 'update', an
+ * eventually pass to vmmob_handover_effects_uninit(), and into 'update', an
  * initialized VMMOB_MSG_UPDATE for the agent. */
 void
-handover_take_effects(struct handover *h, struct handover_effects *effects,
-                      struct vmmob_msg *update)
+vmmob_handover_take_effects(struct handover *h,
+                            struct handover_effects *effects,
+                            struct vmmob_msg *update)
 {
     struct id_node *in;
     struct key_node *kn;
@@ -76,7 +77,7 @@ handover_take_effects(struct handover *h, struct handover_effects *effects,
                             * sizeof *effects->ofss);
     HMAP_FOR_EACH_POP (in, node, &h->dirty_ofss) {
         effects->ofss[effects->n_ofss++] = in->id;
-        if (handover_find_ofs(h, in->id)) {
+        if (vmmob_handover_find_ofs(h, in->id)) {
             vmmob_msg_put_ofs(update,
                               vmmob_table_find_ofs(h->table, in->id));
         } else if (!vmmob_table_find_ofs(h->table, in->id)) {
@@ -101,7 +102,7 @@ handover_take_effects(struct handover *h, struct handover_effects *effects,
 }
 
 void
-handover_effects_uninit(struct handover_effects *effects)
+vmmob_handover_effects_uninit(struct handover_effects *effects)
 {
     free(effects->vmns);
     free(effects->ofss);
@@ -111,7 +112,7 @@ handover_effects_uninit(struct handover_effects *effects)
 /* Adds to 'update', an initialized VMMOB_MSG_UPDATE, every row of which this
  * switch is the author. */
 void
-handover_get_authored(const struct handover *h, struct vmmob_msg *update)
+vmmob_handover_get_authored(const struct handover *h, struct vmmob_msg *update)
 {
     struct handover_ofs *ofs;
 
@@ -130,7 +131,7 @@ handover_get_authored(const struct handover *h, struct vmmob_msg *update)
                                                                in->id);
         const struct vmmob_row *row;
 
-        if (!ofs_row || handover_find_ofs(h, in->id)) {
+        if (!ofs_row || vmmob_handover_find_ofs(h, in->id)) {
             continue;
         }
         vmmob_msg_put_ofs(update, ofs_row);
@@ -146,16 +147,16 @@ handover_get_authored(const struct handover *h, struct vmmob_msg *update)
 /* Notes that the rules for the VMN 'key' may have to change and, if 'publish'
  * is true, that a row of ours for it changed. */
 void
-handover_touch_vmn(struct handover *h, const struct vmmob_key *key,
-                   bool publish)
+vmmob_handover_touch_vmn(struct handover *h, const struct vmmob_key *key,
+                         bool publish)
 {
     vmmob_key_set_add(&h->dirty_vmns, key)->publish |= publish;
 }
 
 /* Notes that our OFS 'ofs' has no row for 'key' any more. */
 void
-handover_note_gone(struct handover *h, const struct vmmob_key *key,
-                   uint64_t ofs)
+vmmob_handover_note_gone(struct handover *h, const struct vmmob_key *key,
+                         uint64_t ofs)
 {
     if (h->n_gone >= h->allocated_gone) {
         h->gone = x2nrealloc(h->gone, &h->allocated_gone, sizeof *h->gone);
@@ -164,7 +165,7 @@ handover_note_gone(struct handover *h, const struct vmmob_key *key,
 }
 
 void
-handover_touch_ofs(struct handover *h, uint64_t id)
+vmmob_handover_touch_ofs(struct handover *h, uint64_t id)
 {
     struct id_node *in = vmmob_id_set_find(&h->dirty_ofss, id);
 
@@ -178,7 +179,7 @@ handover_touch_ofs(struct handover *h, uint64_t id)
 
 /* Puts 'row' into the table.  Returns true if that changed something. */
 bool
-handover_put_row(struct handover *h, const struct vmmob_vmn *row)
+vmmob_handover_put_row(struct handover *h, const struct vmmob_vmn *row)
 {
     touch_rivals(h, &row->key);
     touch_owners(h, row);
@@ -188,8 +189,8 @@ handover_put_row(struct handover *h, const struct vmmob_vmn *row)
 /* Removes the row for 'key' that 'ofs' wrote from the table.  Returns true if
  * it was there. */
 bool
-handover_remove_row(struct handover *h, const struct vmmob_key *key,
-                    uint64_t ofs)
+vmmob_handover_remove_row(struct handover *h, const struct vmmob_key *key,
+                          uint64_t ofs)
 {
     touch_rivals(h, key);
     return vmmob_table_remove_vmn(h->table, key, ofs);
@@ -198,21 +199,21 @@ handover_remove_row(struct handover *h, const struct vmmob_key *key,
 /* Notes that the rules may have to change for the VMNs that are, were or are
  * expected at the OFS 'id': the way there is another one. */
 void
-handover_touch_vmns_of(struct handover *h, uint64_t id)
+vmmob_handover_touch_vmns_of(struct handover *h, uint64_t id)
 {
     const struct vmmob_row *row;
 
     HINDEX_FOR_EACH_WITH_HASH (row, ofs_node, vmmob_hash_uint64(id, 0),
                                vmmob_table_rows_by_ofs(h->table)) {
         if (row->vmn.ofs == id && has_rules(h, &row->vmn.key)) {
-            handover_touch_vmn(h, &row->vmn.key, false);
+            vmmob_handover_touch_vmn(h, &row->vmn.key, false);
         }
     }
 }
 
 void
-handover_announce(struct handover *h, const struct handover_ofs *ofs,
-                  const struct in6_addr *moa, bool fresh)
+vmmob_handover_announce(struct handover *h, const struct handover_ofs *ofs,
+                        const struct in6_addr *moa, bool fresh)
 {
     const struct handover_announcement a = {
         .ofs = ofs->id, .addr = *moa, .fresh = fresh, .port = OFPP_NONE,
@@ -223,8 +224,9 @@ handover_announce(struct handover *h, const struct handover_ofs *ofs,
 
 /* 'vmn' is about to leave the port of 'ofs' where it is. */
 void
-handover_announce_leave(struct handover *h, const struct handover_ofs *ofs,
-                        const struct handover_vmn *vmn)
+vmmob_handover_announce_leave(struct handover *h,
+                              const struct handover_ofs *ofs,
+                              const struct handover_vmn *vmn)
 {
     for (size_t i = 0; vmn->port != OFPP_NONE && i < vmn->row.n_pairs; i++) {
         const struct handover_announcement a = {
@@ -239,9 +241,9 @@ handover_announce_leave(struct handover *h, const struct handover_ofs *ofs,
 /* Notes for the user what happened to the VMN 'key', and returns that, for the
  * caller to add to. */
 struct handover_move *
-handover_tell_move(struct handover *h, enum handover_move_kind kind,
-                   const struct vmmob_key *key, uint64_t ofs, uint64_t other,
-                   uint64_t seqno)
+vmmob_handover_tell_move(struct handover *h, enum handover_move_kind kind,
+                         const struct vmmob_key *key, uint64_t ofs,
+                         uint64_t other, uint64_t seqno)
 {
     struct handover_move *move;
 
@@ -271,7 +273,7 @@ touch_owners(struct handover *h, const struct vmmob_vmn *row)
             h->table, row->key.tenant, &row->pairs[i].hoa);
 
         if (owner && !vmmob_key_equals(&owner->key, &row->key)) {
-            handover_touch_vmn(h, &owner->key, false);
+            vmmob_handover_touch_vmn(h, &owner->key, false);
         }
     }
 }
@@ -299,7 +301,9 @@ has_rules(const struct handover *h, const struct vmmob_key *key)
     const struct handover_ofs *ofs;
 
     HMAP_FOR_EACH (ofs, node, &h->ofss) {
-        if (handover_find_vmn(ofs, key) || handover_is_active(ofs, key)) {
+        if (vmmob_handover_find_vmn(ofs,
+                                    key) || vmmob_handover_is_active(ofs,
+                                                                     key)) {
             return true;
         }
     }

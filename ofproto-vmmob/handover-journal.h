@@ -5,27 +5,28 @@
 
 /* What has to be done because of what was decided, and what is to be told:
  * changes to the table are made here, so that none is forgotten.  The caller
- * of handover.h takes it with handover_take_effects(). */
+ * of handover.h takes it with vmmob_handover_take_effects(). */
 
 #include "handover-state.h"
 
-void handover_touch_vmn(struct handover *, const struct vmmob_key *,
-                        bool publish);
-void handover_note_gone(struct handover *, const struct vmmob_key *,
-                        uint64_t ofs);
-void handover_touch_ofs(struct handover *, uint64_t id);
-bool handover_put_row(struct handover *, const struct vmmob_vmn *);
-bool handover_remove_row(struct handover *, const struct vmmob_key *,
-                         uint64_t ofs);
-void handover_touch_vmns_of(struct handover *, uint64_t id);
-void handover_announce(struct handover *, const struct handover_ofs *,
-                       const struct in6_addr *, bool fresh);
-void handover_announce_leave(struct handover *, const struct handover_ofs *,
-                             const struct handover_vmn *);
-struct handover_move *handover_tell_move(struct handover *,
-                                         enum handover_move_kind,
-                                         const struct vmmob_key *,
-                                         uint64_t ofs, uint64_t other,
-                                         uint64_t seqno);
+void vmmob_handover_touch_vmn(struct handover *, const struct vmmob_key *,
+                              bool publish);
+void vmmob_handover_note_gone(struct handover *, const struct vmmob_key *,
+                              uint64_t ofs);
+void vmmob_handover_touch_ofs(struct handover *, uint64_t id);
+bool vmmob_handover_put_row(struct handover *, const struct vmmob_vmn *);
+bool vmmob_handover_remove_row(struct handover *, const struct vmmob_key *,
+                               uint64_t ofs);
+void vmmob_handover_touch_vmns_of(struct handover *, uint64_t id);
+void vmmob_handover_announce(struct handover *, const struct handover_ofs *,
+                             const struct in6_addr *, bool fresh);
+void vmmob_handover_announce_leave(struct handover *,
+                                   const struct handover_ofs *,
+                                   const struct handover_vmn *);
+struct handover_move *vmmob_handover_tell_move(struct handover *,
+                                               enum handover_move_kind,
+                                               const struct vmmob_key *,
+                                               uint64_t ofs, uint64_t other,
+                                               uint64_t seqno);
 
 #endif /* ofproto-vmmob/handover-journal.h */

@@ -28,10 +28,11 @@ static void ofs_adopt(struct handover *, struct handover_ofs *,
  * settings; both are copied, but for the name of the site, which comes from
  * the agent. */
 void
-handover_configure(struct handover *h, const struct vmmob_ofs *record,
-                   const struct vmmob_settings *settings, long long int now)
+vmmob_handover_configure(struct handover *h, const struct vmmob_ofs *record,
+                         const struct vmmob_settings *settings,
+                         long long int now)
 {
-    struct handover_ofs *ofs = handover_find_ofs(h, record->id);
+    struct handover_ofs *ofs = vmmob_handover_find_ofs(h, record->id);
     bool created = false;
     bool changed = true;
 
@@ -40,7 +41,7 @@ handover_configure(struct handover *h, const struct vmmob_ofs *record,
         hmap_insert(&h->ofss, &ofs->node, vmmob_hash_uint64(record->id, 0));
         ofs->id = record->id;
         vmmob_table_set_own(h->table, ofs->id, true);
-        ofs->pool = pool_create();
+        ofs->pool = vmmob_pool_create();
         hmap_init(&ofs->vmns);
         ovs_list_init(&ofs->needy);
         ovs_list_init(&ofs->left);
@@ -50,7 +51,7 @@ handover_configure(struct handover *h, const struct vmmob_ofs *record,
         hmap_init(&ofs->copy_counts);
         hmap_init(&ofs->active);
         hmap_init(&ofs->port_counts);
-        damping_init(&ofs->damping);
+        vmmob_damping_init(&ofs->damping);
         /* If the agent was faster, then what this OFS wrote in an earlier life
          * is in the table. */
         ofs->restored = ofs->seek = h->synced && !h->receiving;
@@ -68,10 +69,10 @@ handover_configure(struct handover *h, const struct vmmob_ofs *record,
 
     if (changed) {
         vmmob_settings_clone(&ofs->settings, settings);
-        pool_configure(ofs->pool, settings->pools, settings->n_pools,
-                       &settings->network, &settings->gateway);
-        damping_configure(&ofs->damping, settings->max_moves,
-                          settings->move_window_ms);
+        vmmob_pool_configure(ofs->pool, settings->pools, settings->n_pools,
+                             &settings->network, &settings->gateway);
+        vmmob_damping_configure(&ofs->damping, settings->max_moves,
+                                settings->move_window_ms);
         ofs_reconsider(h, ofs, now);
     }
 
@@ -84,8 +85,8 @@ handover_configure(struct handover *h, const struct vmmob_ofs *record,
         self.site = xstrdup(old ? old->site : h->site);
     }
     if (vmmob_table_put_ofs(h->table, &self) || changed) {
-        handover_touch_vmns_of(h, ofs->id);
-        handover_touch(h, ofs);
+        vmmob_handover_touch_vmns_of(h, ofs->id);
+        vmmob_handover_touch(h, ofs);
     }
     vmmob_ofs_destroy(&self);
     if (created) {
@@ -97,10 +98,10 @@ handover_configure(struct handover *h, const struct vmmob_ofs *record,
  * nobody is to know of it any more; otherwise it is to be found again when the
  * switch is restarted. */
 void
-handover_remove(struct handover *h, uint64_t id, bool withdraw,
-                long long int now)
+vmmob_handover_remove(struct handover *h, uint64_t id, bool withdraw,
+                      long long int now)
 {
-    struct handover_ofs *ofs = handover_find_ofs(h, id);
+    struct handover_ofs *ofs = vmmob_handover_find_ofs(h, id);
     struct handover_vmn *vmn;
     struct key_node *kn;
 
@@ -112,16 +113,16 @@ handover_remove(struct handover *h, uint64_t id, bool withdraw,
     HMAP_FOR_EACH_SAFE (vmn, node, &ofs->vmns) {
         const struct vmmob_key key = vmn->row.key;
 
-        handover_remove_row(h, &key, id);
+        vmmob_handover_remove_row(h, &key, id);
         if (withdraw) {
-            handover_note_gone(h, &key, id);
+            vmmob_handover_note_gone(h, &key, id);
         }
-        handover_vmn_destroy(ofs, vmn);
-        handover_vmn_settle(h, &key, now);
+        vmmob_handover_vmn_destroy(ofs, vmn);
+        vmmob_handover_vmn_settle(h, &key, now);
     }
     vmmob_table_set_own(h->table, id, false);
     if (withdraw) {
-        handover_touch_ofs(h, id);
+        vmmob_handover_touch_ofs(h, id);
     }
 
     HMAP_FOR_EACH_POP (kn, node, &ofs->active) {
@@ -130,9 +131,9 @@ handover_remove(struct handover *h, uint64_t id, bool withdraw,
     hmap_destroy(&ofs->active);
     hmap_destroy(&ofs->port_counts);
     hmap_destroy(&ofs->copy_counts);
-    damping_destroy(&ofs->damping);
+    vmmob_damping_destroy(&ofs->damping);
     hmap_destroy(&ofs->vmns);
-    pool_destroy(ofs->pool);
+    vmmob_pool_destroy(ofs->pool);
     vmmob_settings_destroy(&ofs->settings);
     hmap_remove(&h->ofss, &ofs->node);
     free(ofs);
@@ -142,7 +143,7 @@ handover_remove(struct handover *h, uint64_t id, bool withdraw,
  * cannot be one yet.  What it wrote in an earlier life is to stay published,
  * so that its VMNs keep their MoAs. */
 void
-handover_reserve(struct handover *h, uint64_t id, bool reserve)
+vmmob_handover_reserve(struct handover *h, uint64_t id, bool reserve)
 {
     struct id_node *in = vmmob_id_set_find(&h->reserved, id);
 
@@ -158,21 +159,21 @@ handover_reserve(struct handover *h, uint64_t id, bool reserve)
 
 /* Says whether there are other sites, of which the agent will tell. */
 void
-handover_set_peers(struct handover *h, bool has_peers)
+vmmob_handover_set_peers(struct handover *h, bool has_peers)
 {
     if (has_peers != h->has_peers) {
         struct handover_ofs *ofs;
 
         h->has_peers = has_peers;
         HMAP_FOR_EACH (ofs, node, &h->ofss) {
-            handover_touch_ofs(h, ofs->id);
+            vmmob_handover_touch_ofs(h, ofs->id);
         }
     }
 }
 
 /* Gives MoAs to the VMNs of 'ofs' that have none yet. */
 void
-handover_ofs_fill(struct handover *h, struct handover_ofs *ofs)
+vmmob_handover_ofs_fill(struct handover *h, struct handover_ofs *ofs)
 {
     size_t n = ovs_list_size(&ofs->needy);
 
@@ -180,19 +181,19 @@ handover_ofs_fill(struct handover *h, struct handover_ofs *ofs)
         struct handover_vmn *vmn = CONTAINER_OF(
             ovs_list_front(&ofs->needy), struct handover_vmn, needy);
 
-        handover_vmn_take_moas(h, ofs, vmn);
-        handover_vmn_publish(h, vmn);
+        vmmob_handover_vmn_take_moas(h, ofs, vmn);
+        vmmob_handover_vmn_publish(h, vmn);
     }
 }
 
 /* The agent told 'ofs' what is known, or it took too long for that. */
 void
-handover_ofs_stop_waiting(struct handover *h, struct handover_ofs *ofs,
-                          long long int now)
+vmmob_handover_ofs_stop_waiting(struct handover *h, struct handover_ofs *ofs,
+                                long long int now)
 {
     struct handover_vmn *vmn;
 
-    if (!handover_is_waiting(ofs)) {
+    if (!vmmob_handover_is_waiting(ofs)) {
         return;
     }
     ofs->wait_until = LLONG_MIN;
@@ -202,37 +203,38 @@ handover_ofs_stop_waiting(struct handover *h, struct handover_ofs *ofs,
         if (vmn->early) {
             vmn->early = false;
             if (vmn->state == HANDOVER_LEFT) {
-                handover_vmn_arrive(h, ofs, vmn, &vmn->row.key, NULL,
-                                    vmn->port, now);
+                vmmob_handover_vmn_arrive(h, ofs, vmn, &vmn->row.key, NULL,
+                                          vmn->port, now);
             }
         }
     }
-    handover_ofs_fill(h, ofs);
+    vmmob_handover_ofs_fill(h, ofs);
 }
 
 /* The agent told all that is known, or it took too long for that. */
 void
-handover_ofs_stop_being_blind(struct handover *h, struct handover_ofs *ofs)
+vmmob_handover_ofs_stop_being_blind(struct handover *h,
+                                    struct handover_ofs *ofs)
 {
     if (ofs->blind_until != LLONG_MIN) {
         ofs->blind_until = LLONG_MIN;
-        handover_touch_ofs(h, ofs->id);
+        vmmob_handover_touch_ofs(h, ofs->id);
     }
 }
 
 /* Takes 'row' of an earlier life of 'ofs' up again. */
 void
-handover_ofs_restore(struct handover *h, struct handover_ofs *ofs,
-                     const struct vmmob_vmn *row, long long int now)
+vmmob_handover_ofs_restore(struct handover *h, struct handover_ofs *ofs,
+                           const struct vmmob_vmn *row, long long int now)
 {
-    struct handover_vmn *vmn = handover_find_vmn(ofs, &row->key);
+    struct handover_vmn *vmn = vmmob_handover_find_vmn(ofs, &row->key);
 
-    if (handover_decide(EARLIER_ROW, vmn) == TAKE_UP) {
-        vmn = handover_vmn_create(ofs, &row->key);
-        handover_vmn_set_state(ofs, vmn,
-                               row->state == VMMOB_PREPARED
-                                ? HANDOVER_PREPARED : HANDOVER_DETACHED,
-                               now);
+    if (vmmob_handover_decide(EARLIER_ROW, vmn) == TAKE_UP) {
+        vmn = vmmob_handover_vmn_create(ofs, &row->key);
+        vmmob_handover_vmn_set_state(ofs, vmn,
+                                     (row->state == VMMOB_PREPARED
+                                      ? HANDOVER_PREPARED
+                                      : HANDOVER_DETACHED), now);
     }
     vmn->row.seqno = MAX(vmn->row.seqno, row->seqno);
     for (size_t i = 0; i < row->n_pairs; i++) {
@@ -240,7 +242,7 @@ handover_ofs_restore(struct handover *h, struct handover_ofs *ofs,
         const struct vmmob_pair *known
             = vmmob_vmn_find_hoa(&vmn->row, &pair->hoa);
 
-        if (!handover_is_home(ofs, &pair->hoa)
+        if (!vmmob_handover_is_home(ofs, &pair->hoa)
             || (known && ipv6_addr_is_set(&known->moa))) {
             continue;
         }
@@ -250,7 +252,7 @@ handover_ofs_restore(struct handover *h, struct handover_ofs *ofs,
             continue;
         }
         if (ipv6_addr_is_set(&pair->moa)
-            && pool_take_this(ofs->pool, &row->key, &pair->moa)) {
+            && vmmob_pool_take_this(ofs->pool, &row->key, &pair->moa)) {
             vmmob_vmn_set_pair(&vmn->row, &pair->hoa, &pair->moa);
             continue;
         }
@@ -263,11 +265,11 @@ handover_ofs_restore(struct handover *h, struct handover_ofs *ofs,
     }
     if (!vmn->row.n_pairs) {
         /* Not a VMN with the settings of today. */
-        handover_vmn_forget(h, ofs, vmn, now);
+        vmmob_handover_vmn_forget(h, ofs, vmn, now);
         return;
     }
-    handover_vmn_publish(h, vmn);
-    handover_vmn_settle(h, &row->key, now);
+    vmmob_handover_vmn_publish(h, vmn);
+    vmmob_handover_vmn_settle(h, &row->key, now);
 }
 
 /* The settings of 'ofs' changed: takes from its VMNs the addresses that are
@@ -285,32 +287,32 @@ ofs_reconsider(struct handover *h, struct handover_ofs *ofs,
         while (i < vmn->row.n_pairs) {
             struct vmmob_pair *pair = &vmn->row.pairs[i];
 
-            if (!handover_is_home(ofs, &pair->hoa)) {
-                pool_give_back(ofs->pool, &pair->moa,
-                               now + ofs->settings.quarantine_ms);
+            if (!vmmob_handover_is_home(ofs, &pair->hoa)) {
+                vmmob_pool_give_back(ofs->pool, &pair->moa,
+                                     now + ofs->settings.quarantine_ms);
                 vmmob_vmn_remove_hoa(&vmn->row, &pair->hoa);
                 changed = true;
                 continue;
             }
             if (ipv6_addr_is_set(&pair->moa)
-                && !pool_contains(ofs->pool, &pair->moa)) {
-                pool_give_back(ofs->pool, &pair->moa, now);
+                && !vmmob_pool_contains(ofs->pool, &pair->moa)) {
+                vmmob_pool_give_back(ofs->pool, &pair->moa, now);
                 pair->moa = in6addr_any;
                 changed = true;
             }
             i++;
         }
         if (!vmn->row.n_pairs) {
-            handover_vmn_forget(h, ofs, vmn, now);
+            vmmob_handover_vmn_forget(h, ofs, vmn, now);
         } else if (changed) {
             if (vmn->state != HANDOVER_LEFT) {
-                handover_vmn_take_moas(h, ofs, vmn);
+                vmmob_handover_vmn_take_moas(h, ofs, vmn);
             }
-            handover_vmn_publish(h, vmn);
+            vmmob_handover_vmn_publish(h, vmn);
         }
     }
-    pool_run(ofs->pool, now);
-    handover_ofs_fill(h, ofs);
+    vmmob_pool_run(ofs->pool, now);
+    vmmob_handover_ofs_fill(h, ofs);
 }
 
 /* Takes up the rows of an earlier life of 'ofs' that the agent sent before
@@ -329,11 +331,11 @@ ofs_adopt(struct handover *h, struct handover_ofs *ofs, long long int now)
         }
     }
     for (size_t i = 0; i < rows.n_vmns; i++) {
-        handover_remove_row(h, &rows.vmns[i].key, ofs->id);
-        handover_ofs_restore(h, ofs, &rows.vmns[i], now);
+        vmmob_handover_remove_row(h, &rows.vmns[i].key, ofs->id);
+        vmmob_handover_ofs_restore(h, ofs, &rows.vmns[i], now);
     }
-    if (!handover_is_waiting(ofs)) {
-        handover_ofs_fill(h, ofs);
+    if (!vmmob_handover_is_waiting(ofs)) {
+        vmmob_handover_ofs_fill(h, ofs);
     }
     vmmob_msg_uninit(&rows);
 }

@@ -7,11 +7,12 @@
 
 #include "handover-state.h"
 
-void handover_ofs_fill(struct handover *, struct handover_ofs *);
-void handover_ofs_stop_waiting(struct handover *, struct handover_ofs *,
-                               long long int now);
-void handover_ofs_stop_being_blind(struct handover *, struct handover_ofs *);
-void handover_ofs_restore(struct handover *, struct handover_ofs *,
-                          const struct vmmob_vmn *, long long int now);
+void vmmob_handover_ofs_fill(struct handover *, struct handover_ofs *);
+void vmmob_handover_ofs_stop_waiting(struct handover *, struct handover_ofs *,
+                                     long long int now);
+void vmmob_handover_ofs_stop_being_blind(struct handover *,
+                                         struct handover_ofs *);
+void vmmob_handover_ofs_restore(struct handover *, struct handover_ofs *,
+                                const struct vmmob_vmn *, long long int now);
 
 #endif /* ofproto-vmmob/handover-ofs.h */

@@ -10,7 +10,7 @@
 #include "vmmob-hash.h"
 
 const char *
-handover_state_to_string(enum handover_state state)
+vmmob_handover_state_to_string(enum handover_state state)
 {
     switch (state) {
     case HANDOVER_ATTACHED:
@@ -27,7 +27,7 @@ handover_state_to_string(enum handover_state state)
 }
 
 struct handover_ofs *
-handover_find_ofs(const struct handover *h, uint64_t id)
+vmmob_handover_find_ofs(const struct handover *h, uint64_t id)
 {
     struct handover_ofs *ofs;
 
@@ -40,7 +40,8 @@ handover_find_ofs(const struct handover *h, uint64_t id)
 }
 
 struct handover_vmn *
-handover_find_vmn(const struct handover_ofs *ofs, const struct vmmob_key *key)
+vmmob_handover_find_vmn(const struct handover_ofs *ofs,
+                        const struct vmmob_key *key)
 {
     struct handover_vmn *vmn;
 
@@ -54,7 +55,8 @@ handover_find_vmn(const struct handover_ofs *ofs, const struct vmmob_key *key)
 
 /* Returns true if rules for the remote VMN 'key' are wanted at 'ofs'. */
 bool
-handover_is_active(const struct handover_ofs *ofs, const struct vmmob_key *key)
+vmmob_handover_is_active(const struct handover_ofs *ofs,
+                         const struct vmmob_key *key)
 {
     return vmmob_key_set_find(&ofs->active, key) != NULL;
 }
@@ -63,7 +65,8 @@ handover_is_active(const struct handover_ofs *ofs, const struct vmmob_key *key)
  * in the home subnet, is neither its gateway's address nor its first or its
  * last one. */
 bool
-handover_is_home(const struct handover_ofs *ofs, const struct in6_addr *addr)
+vmmob_handover_is_home(const struct handover_ofs *ofs,
+                       const struct in6_addr *addr)
 {
     const struct vmmob_prefix *home = &ofs->settings.home;
     struct in6_addr last = vmmob_prefix_last(home);
@@ -76,16 +79,16 @@ handover_is_home(const struct handover_ofs *ofs, const struct in6_addr *addr)
 
 /* Returns true if 'ofs' does not hand out MoAs yet. */
 bool
-handover_is_waiting(const struct handover_ofs *ofs)
+vmmob_handover_is_waiting(const struct handover_ofs *ofs)
 {
     return ofs->wait_until != LLONG_MIN;
 }
 
 /* Returns the number of VMNs that are attached to 'port' of 'ofs'. */
 size_t
-handover_count_port(const struct handover_ofs *ofs, ofp_port_t port)
+vmmob_handover_count_port(const struct handover_ofs *ofs, ofp_port_t port)
 {
-    const struct port_count *pc = handover_find_port_count(ofs, port);
+    const struct port_count *pc = vmmob_handover_find_port_count(ofs, port);
 
     return pc ? pc->n : 0;
 }
@@ -94,7 +97,8 @@ handover_count_port(const struct handover_ofs *ofs, ofp_port_t port)
  * not know yet, so that a packet from an unknown sender is perhaps not to be
  * delivered as it is. */
 bool
-handover_is_blind(const struct handover *h, const struct handover_ofs *ofs)
+vmmob_handover_is_blind(const struct handover *h,
+                        const struct handover_ofs *ofs)
 {
     return h->has_peers && ofs->blind_until != LLONG_MIN;
 }
@@ -139,7 +143,7 @@ vmmob_id_set_find(const struct hmap *set, uint64_t id)
 }
 
 struct port_count *
-handover_find_port_count(const struct handover_ofs *ofs, ofp_port_t port)
+vmmob_handover_find_port_count(const struct handover_ofs *ofs, ofp_port_t port)
 {
     struct port_count *pc;
 

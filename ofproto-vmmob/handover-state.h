@@ -37,7 +37,7 @@ enum handover_state {
                                  * it: it has its MoAs. */
 };
 
-const char *handover_state_to_string(enum handover_state);
+const char *vmmob_handover_state_to_string(enum handover_state);
 
 /* A VMN at an OFS. */
 struct handover_vmn {
@@ -176,14 +176,18 @@ struct handover {
 #define HANDOVER_MAX_MOVES 65536
 
 /* Look-ups. */
-struct handover_ofs *handover_find_ofs(const struct handover *, uint64_t id);
-struct handover_vmn *handover_find_vmn(const struct handover_ofs *,
-                                       const struct vmmob_key *);
-bool handover_is_active(const struct handover_ofs *, const struct vmmob_key *);
-bool handover_is_home(const struct handover_ofs *, const struct in6_addr *);
-bool handover_is_waiting(const struct handover_ofs *);
-size_t handover_count_port(const struct handover_ofs *, ofp_port_t);
-bool handover_is_blind(const struct handover *, const struct handover_ofs *);
+struct handover_ofs *vmmob_handover_find_ofs(const struct handover *,
+                                             uint64_t id);
+struct handover_vmn *vmmob_handover_find_vmn(const struct handover_ofs *,
+                                             const struct vmmob_key *);
+bool vmmob_handover_is_active(const struct handover_ofs *,
+                              const struct vmmob_key *);
+bool vmmob_handover_is_home(const struct handover_ofs *,
+                            const struct in6_addr *);
+bool vmmob_handover_is_waiting(const struct handover_ofs *);
+size_t vmmob_handover_count_port(const struct handover_ofs *, ofp_port_t);
+bool vmmob_handover_is_blind(const struct handover *,
+                             const struct handover_ofs *);
 
 /* For the files of handover.h only. */
 
@@ -219,7 +223,7 @@ struct key_node *vmmob_key_set_find(const struct hmap *,
                                     const struct vmmob_key *);
 struct key_node *vmmob_key_set_add(struct hmap *, const struct vmmob_key *);
 struct id_node *vmmob_id_set_find(const struct hmap *, uint64_t id);
-struct port_count *handover_find_port_count(const struct handover_ofs *,
-                                            ofp_port_t);
+struct port_count *vmmob_handover_find_port_count(const struct handover_ofs *,
+                                                  ofp_port_t);
 
 #endif /* ofproto-vmmob/handover-state.h */

@@ -104,7 +104,7 @@ static void vmn_copy_hoas(const struct handover *, const struct handover_ofs *,
 /* Returns what to do on 'event' about 'vmn', which is null if the OFS knows
  * nothing of it. */
 enum action
-handover_decide(enum event event, const struct handover_vmn *vmn)
+vmmob_handover_decide(enum event event, const struct handover_vmn *vmn)
 {
     BUILD_ASSERT_DECL(HANDOVER_ATTACHED == 0 && HANDOVER_DETACHED == 1
                       && HANDOVER_LEFT == 2 && HANDOVER_PREPARED == 3);
@@ -112,7 +112,8 @@ handover_decide(enum event event, const struct handover_vmn *vmn)
 }
 
 struct handover_vmn *
-handover_vmn_create(struct handover_ofs *ofs, const struct vmmob_key *key)
+vmmob_handover_vmn_create(struct handover_ofs *ofs,
+                          const struct vmmob_key *key)
 {
     struct handover_vmn *vmn = xzalloc(sizeof *vmn);
 
@@ -128,11 +129,11 @@ handover_vmn_create(struct handover_ofs *ofs, const struct vmmob_key *key)
 }
 
 void
-handover_vmn_destroy(struct handover_ofs *ofs, struct handover_vmn *vmn)
+vmmob_handover_vmn_destroy(struct handover_ofs *ofs, struct handover_vmn *vmn)
 {
     vmn->state = HANDOVER_DETACHED;
     vmn_count(ofs, vmn);
-    handover_vmn_end_copies(ofs, vmn);
+    vmmob_handover_vmn_end_copies(ofs, vmn);
     hmap_remove(&ofs->vmns, &vmn->node);
     ovs_list_remove(&vmn->needy);
     ovs_list_remove(&vmn->expiring);
@@ -142,33 +143,34 @@ handover_vmn_destroy(struct handover_ofs *ofs, struct handover_vmn *vmn)
 
 /* Forgets 'vmn', gives its MoAs back and withdraws its row. */
 void
-handover_vmn_forget(struct handover *h, struct handover_ofs *ofs,
-                    struct handover_vmn *vmn, long long int now)
+vmmob_handover_vmn_forget(struct handover *h, struct handover_ofs *ofs,
+                          struct handover_vmn *vmn, long long int now)
 {
     const struct vmmob_key key = vmn->row.key;
 
     for (size_t i = 0; i < vmn->row.n_pairs; i++) {
-        pool_give_back(ofs->pool, &vmn->row.pairs[i].moa,
-                       now + ofs->settings.quarantine_ms);
+        vmmob_pool_give_back(ofs->pool, &vmn->row.pairs[i].moa,
+                             now + ofs->settings.quarantine_ms);
     }
-    handover_remove_row(h, &key, ofs->id);
-    handover_note_gone(h, &key, ofs->id);
-    handover_vmn_destroy(ofs, vmn);
-    handover_vmn_settle(h, &key, now);
+    vmmob_handover_remove_row(h, &key, ofs->id);
+    vmmob_handover_note_gone(h, &key, ofs->id);
+    vmmob_handover_vmn_destroy(ofs, vmn);
+    vmmob_handover_vmn_settle(h, &key, now);
 }
 
 /* Forgets 'vmn', which was expected and is not any more. */
 void
-handover_vmn_undo_prepare(struct handover *h, struct handover_ofs *ofs,
-                          struct handover_vmn *vmn, long long int now)
+vmmob_handover_vmn_undo_prepare(struct handover *h, struct handover_ofs *ofs,
+                                struct handover_vmn *vmn, long long int now)
 {
     COVERAGE_INC(vmmob_prepare_undone);
-    handover_vmn_forget(h, ofs, vmn, now);
+    vmmob_handover_vmn_forget(h, ofs, vmn, now);
 }
 
 void
-handover_vmn_set_state(struct handover_ofs *ofs, struct handover_vmn *vmn,
-                       enum handover_state state, long long int now)
+vmmob_handover_vmn_set_state(struct handover_ofs *ofs,
+                             struct handover_vmn *vmn,
+                             enum handover_state state, long long int now)
 {
     ovs_list_remove(&vmn->expiring);
     ovs_list_init(&vmn->expiring);
@@ -194,7 +196,7 @@ handover_vmn_set_state(struct handover_ofs *ofs, struct handover_vmn *vmn,
 /* Returns when the first VMN in 'list', which is ordered by 'expires',
  * expires, or LLONG_MAX. */
 long long int
-handover_next_expiry(const struct ovs_list *list)
+vmmob_handover_next_expiry(const struct ovs_list *list)
 {
     return (ovs_list_is_empty(list) ? LLONG_MAX
             : CONTAINER_OF(ovs_list_front(list), struct handover_vmn,
@@ -203,31 +205,31 @@ handover_next_expiry(const struct ovs_list *list)
 
 /* 'vmn' is not at the port where it is or is expected. */
 void
-handover_vmn_not_at_port(struct handover *h, struct handover_ofs *ofs,
-                         struct handover_vmn *vmn, long long int now)
+vmmob_handover_vmn_not_at_port(struct handover *h, struct handover_ofs *ofs,
+                               struct handover_vmn *vmn, long long int now)
 {
-    enum action action = handover_decide(NOT_AT_PORT, vmn);
+    enum action action = vmmob_handover_decide(NOT_AT_PORT, vmn);
 
     if (action == DETACH) {
-        handover_vmn_set_state(ofs, vmn, HANDOVER_DETACHED, now);
-        handover_touch_vmn(h, &vmn->row.key, false);
-        handover_vmn_copy(h, ofs, vmn, now);
+        vmmob_handover_vmn_set_state(ofs, vmn, HANDOVER_DETACHED, now);
+        vmmob_handover_touch_vmn(h, &vmn->row.key, false);
+        vmmob_handover_vmn_copy(h, ofs, vmn, now);
     } else if (action == FORGET) {
-        handover_vmn_undo_prepare(h, ofs, vmn, now);
+        vmmob_handover_vmn_undo_prepare(h, ofs, vmn, now);
     }
 }
 
 /* Redirection to 'vmn', or preparation for it, has taken its time. */
 void
-handover_vmn_expire(struct handover *h, struct handover_ofs *ofs,
-                    struct handover_vmn *vmn, long long int now)
+vmmob_handover_vmn_expire(struct handover *h, struct handover_ofs *ofs,
+                          struct handover_vmn *vmn, long long int now)
 {
-    enum action action = handover_decide(EXPIRED, vmn);
+    enum action action = vmmob_handover_decide(EXPIRED, vmn);
 
     if (action == END_LEAVE) {
         const struct vmmob_vmn *binding
             = vmmob_table_find_binding(h->table, &vmn->row.key);
-        struct handover_move *move = handover_tell_move(
+        struct handover_move *move = vmmob_handover_tell_move(
             h, HANDOVER_REDIRECTED, &vmn->row.key, ofs->id,
             binding ? binding->ofs : 0, vmn->row.seqno);
 
@@ -235,30 +237,30 @@ handover_vmn_expire(struct handover *h, struct handover_ofs *ofs,
         move->n_before = vmn->n_before;
     }
     if (action == END_LEAVE && vmn->expected != OFPP_NONE
-        && handover_vmn_prepare(h, ofs, vmn, &vmn->row.key, vmn->expected,
-                                now)) {
+        && vmmob_handover_vmn_prepare(h, ofs, vmn, &vmn->row.key,
+                                      vmn->expected, now)) {
         return;
     }
     if (action == FORGET) {
-        handover_vmn_undo_prepare(h, ofs, vmn, now);
+        vmmob_handover_vmn_undo_prepare(h, ofs, vmn, now);
     } else if (action == END_LEAVE) {
-        handover_vmn_forget(h, ofs, vmn, now);
+        vmmob_handover_vmn_forget(h, ofs, vmn, now);
     }
 }
 
 void
-handover_vmn_publish(struct handover *h, struct handover_vmn *vmn)
+vmmob_handover_vmn_publish(struct handover *h, struct handover_vmn *vmn)
 {
-    if (handover_put_row(h, &vmn->row)) {
-        handover_touch_vmn(h, &vmn->row.key, true);
+    if (vmmob_handover_put_row(h, &vmn->row)) {
+        vmmob_handover_touch_vmn(h, &vmn->row.key, true);
     }
 }
 
 /* Takes MoAs for those HoAs of 'vmn' that have none, and announces them.  The
  * caller must publish the row. */
 void
-handover_vmn_take_moas(struct handover *h, struct handover_ofs *ofs,
-                       struct handover_vmn *vmn)
+vmmob_handover_vmn_take_moas(struct handover *h, struct handover_ofs *ofs,
+                             struct handover_vmn *vmn)
 {
     bool needy = false;
 
@@ -268,15 +270,16 @@ handover_vmn_take_moas(struct handover *h, struct handover_ofs *ofs,
         if (ipv6_addr_is_set(&pair->moa)) {
             continue;
         }
-        if (!handover_is_waiting(ofs)
-            && pool_take(ofs->pool, &vmn->row.key, &pair->hoa, &pair->moa)) {
-            handover_announce(h, ofs, &pair->moa, true);
+        if (!vmmob_handover_is_waiting(ofs)
+            && vmmob_pool_take(ofs->pool, &vmn->row.key, &pair->hoa,
+                               &pair->moa)) {
+            vmmob_handover_announce(h, ofs, &pair->moa, true);
         } else {
             needy = true;
         }
     }
 
-    if (needy && !handover_is_waiting(ofs)) {
+    if (needy && !vmmob_handover_is_waiting(ofs)) {
         COVERAGE_INC(vmmob_pool_exhausted);
         VLOG_WARN_RL(&rl, "VMN "ETH_ADDR_FMT": no mobile address is free, so "
                      "it reaches only local VMNs; enlarge vmmob-pool or use "
@@ -293,13 +296,14 @@ handover_vmn_take_moas(struct handover *h, struct handover_ofs *ofs,
  * elsewhere now.  'vmn' is what 'ofs' knows of it from an earlier stay, or
  * NULL.  Returns true if successful. */
 bool
-handover_vmn_prepare(struct handover *h, struct handover_ofs *ofs,
-                     struct handover_vmn *vmn, const struct vmmob_key *key,
-                     ofp_port_t port, long long int now)
+vmmob_handover_vmn_prepare(struct handover *h, struct handover_ofs *ofs,
+                           struct handover_vmn *vmn,
+                           const struct vmmob_key *key, ofp_port_t port,
+                           long long int now)
 {
     const struct vmmob_vmn *binding = vmmob_table_find_binding(h->table, key);
 
-    if (!ofs->settings.prepare_ms || handover_is_waiting(ofs)
+    if (!ofs->settings.prepare_ms || vmmob_handover_is_waiting(ofs)
         || !binding || binding->ofs == ofs->id
         || binding->state != VMMOB_ACTIVE) {
         return false;
@@ -307,12 +311,12 @@ handover_vmn_prepare(struct handover *h, struct handover_ofs *ofs,
 
     bool created = !vmn;
     if (created) {
-        vmn = handover_vmn_create(ofs, key);
+        vmn = vmmob_handover_vmn_create(ofs, key);
     }
     vmn_copy_hoas(h, ofs, vmn, binding);
     if (!vmn->row.n_pairs) {
         if (created) {
-            handover_vmn_destroy(ofs, vmn);
+            vmmob_handover_vmn_destroy(ofs, vmn);
         }
         return false;
     }
@@ -322,10 +326,10 @@ handover_vmn_prepare(struct handover *h, struct handover_ofs *ofs,
                  binding->ofs);
     vmn->row.seqno = binding->seqno;
     vmn->port = port;
-    handover_vmn_set_state(ofs, vmn, HANDOVER_PREPARED, now);
-    handover_vmn_take_moas(h, ofs, vmn);
-    handover_vmn_publish(h, vmn);
-    handover_vmn_settle(h, key, now);
+    vmmob_handover_vmn_set_state(ofs, vmn, HANDOVER_PREPARED, now);
+    vmmob_handover_vmn_take_moas(h, ofs, vmn);
+    vmmob_handover_vmn_publish(h, vmn);
+    vmmob_handover_vmn_settle(h, key, now);
     return true;
 }
 
@@ -334,16 +338,17 @@ handover_vmn_prepare(struct handover *h, struct handover_ofs *ofs,
  * address that it says it has, or NULL.  Returns false if it has no home
  * address that is one at 'ofs'. */
 bool
-handover_vmn_arrive(struct handover *h, struct handover_ofs *ofs,
-                    struct handover_vmn *vmn, const struct vmmob_key *key,
-                    const struct in6_addr *hoa, ofp_port_t port,
-                    long long int now)
+vmmob_handover_vmn_arrive(struct handover *h, struct handover_ofs *ofs,
+                          struct handover_vmn *vmn,
+                          const struct vmmob_key *key,
+                          const struct in6_addr *hoa, ofp_port_t port,
+                          long long int now)
 {
     const struct vmmob_vmn *binding = vmmob_table_find_binding(h->table, key);
     bool created = !vmn;
 
     if (!vmn) {
-        vmn = handover_vmn_create(ofs, key);
+        vmn = vmmob_handover_vmn_create(ofs, key);
     }
 
     if (binding) {
@@ -354,7 +359,7 @@ handover_vmn_arrive(struct handover *h, struct handover_ofs *ofs,
     }
     if (!vmn->row.n_pairs) {
         if (created) {
-            handover_vmn_destroy(ofs, vmn);
+            vmmob_handover_vmn_destroy(ofs, vmn);
         }
         return false;
     }
@@ -363,44 +368,45 @@ handover_vmn_arrive(struct handover *h, struct handover_ofs *ofs,
     vmn->row.seqno = (binding
                       ? MIN(binding->seqno, VMMOB_MAX_SEQNO - 1) + 1
                       : MAX(1, vmn->row.seqno));
-    vmn->early = handover_is_waiting(ofs);
+    vmn->early = vmmob_handover_is_waiting(ofs);
     vmn->port = port;
 
     bool expected = vmn->state == HANDOVER_PREPARED;
-    handover_vmn_end_copies(ofs, vmn);
-    handover_vmn_set_state(ofs, vmn, HANDOVER_ATTACHED, now);
+    vmmob_handover_vmn_end_copies(ofs, vmn);
+    vmmob_handover_vmn_set_state(ofs, vmn, HANDOVER_ATTACHED, now);
     /* The MoAs of an earlier stay are to be announced again. */
     for (size_t i = 0; i < vmn->row.n_pairs; i++) {
         if (ipv6_addr_is_set(&vmn->row.pairs[i].moa)) {
-            handover_announce(h, ofs, &vmn->row.pairs[i].moa, false);
+            vmmob_handover_announce(h, ofs, &vmn->row.pairs[i].moa, false);
         }
     }
-    handover_vmn_take_moas(h, ofs, vmn);
+    vmmob_handover_vmn_take_moas(h, ofs, vmn);
 
     bool moved = binding && binding->ofs != ofs->id;
     uint64_t from = binding ? binding->ofs : 0;
 
-    handover_put_row(h, &vmn->row);
-    handover_touch_vmn(h, key, true);
+    vmmob_handover_put_row(h, &vmn->row);
+    vmmob_handover_touch_vmn(h, key, true);
     if (moved) {
-        handover_vmn_note_move(h, key, now);
+        vmmob_handover_vmn_note_move(h, key, now);
     }
 
-    struct handover_move *move = handover_tell_move(
+    struct handover_move *move = vmmob_handover_tell_move(
         h, moved ? HANDOVER_CAME : HANDOVER_APPEARED, key, ofs->id,
         moved ? from : 0, vmn->row.seqno);
     move->port = port;
     move->expected = expected;
-    handover_vmn_settle(h, key, now);
+    vmmob_handover_vmn_settle(h, key, now);
     return true;
 }
 
 /* Returns true if the VMN 'key', seen at 'port' of 'ofs', was elsewhere
  * before.  'vmn' is what 'ofs' knows of it, or NULL. */
 bool
-handover_vmn_is_move(const struct handover *h, const struct handover_ofs *ofs,
-                     const struct handover_vmn *vmn,
-                     const struct vmmob_key *key, ofp_port_t port)
+vmmob_handover_vmn_is_move(const struct handover *h,
+                           const struct handover_ofs *ofs,
+                           const struct handover_vmn *vmn,
+                           const struct vmmob_key *key, ofp_port_t port)
 {
     if (vmn && (vmn->state == HANDOVER_ATTACHED
                 || vmn->state == HANDOVER_DETACHED)) {
@@ -414,15 +420,15 @@ handover_vmn_is_move(const struct handover *h, const struct handover_ofs *ofs,
 
 /* The VMN 'key' moved from one OFS to another. */
 void
-handover_vmn_note_move(struct handover *h, const struct vmmob_key *key,
-                       long long int now)
+vmmob_handover_vmn_note_move(struct handover *h, const struct vmmob_key *key,
+                             long long int now)
 {
     struct handover_ofs *ofs;
 
     HMAP_FOR_EACH (ofs, node, &h->ofss) {
         /* While it waits, what it sees need not be the order of events. */
-        if (!handover_is_waiting(ofs)) {
-            damping_note_move(&ofs->damping, key, now);
+        if (!vmmob_handover_is_waiting(ofs)) {
+            vmmob_damping_note_move(&ofs->damping, key, now);
         }
     }
 }
@@ -431,28 +437,28 @@ handover_vmn_note_move(struct handover *h, const struct vmmob_key *key,
  * where it was, it has left that one; if it is at one that it had left, then
  * whoever claimed it does so no more. */
 void
-handover_vmn_settle(struct handover *h, const struct vmmob_key *key,
-                    long long int now)
+vmmob_handover_vmn_settle(struct handover *h, const struct vmmob_key *key,
+                          long long int now)
 {
     const struct vmmob_vmn *binding = vmmob_table_find_binding(h->table, key);
     struct handover_vmn *here = NULL;
     struct handover_ofs *ofs;
 
-    handover_touch_vmn(h, key, false);
+    vmmob_handover_touch_vmn(h, key, false);
     if (!binding) {
         return;
     }
     HMAP_FOR_EACH (ofs, node, &h->ofss) {
-        struct handover_vmn *vmn = handover_find_vmn(ofs, key);
+        struct handover_vmn *vmn = vmmob_handover_find_vmn(ofs, key);
 
-        enum action action = handover_decide(
+        enum action action = vmmob_handover_decide(
             binding->ofs == ofs->id ? HERE_AGAIN : ELSEWHERE, vmn);
 
         if (action == LEAVE) {
-            handover_tell_move(h, HANDOVER_WENT, key, ofs->id, binding->ofs,
-                               binding->seqno);
-            handover_announce_leave(h, ofs, vmn);
-            handover_vmn_set_state(ofs, vmn, HANDOVER_LEFT, now);
+            vmmob_handover_tell_move(h, HANDOVER_WENT, key, ofs->id,
+                                     binding->ofs, binding->seqno);
+            vmmob_handover_announce_leave(h, ofs, vmn);
+            vmmob_handover_vmn_set_state(ofs, vmn, HANDOVER_LEFT, now);
             /* Whom it talked to here will most likely go on. */
             vmmob_key_set_add(&ofs->active, key);
         } else if (action == DETACH) {
@@ -460,10 +466,10 @@ handover_vmn_settle(struct handover *h, const struct vmmob_key *key,
             VLOG_INFO_RL(&rl, "VMN "ETH_ADDR_FMT": nobody else claims it any "
                          "more, so it is back at OFS "VMMOB_OFS_ID_FMT,
                          ETH_ADDR_ARGS(key->mac), ofs->id);
-            handover_vmn_set_state(ofs, vmn, HANDOVER_DETACHED, now);
+            vmmob_handover_vmn_set_state(ofs, vmn, HANDOVER_DETACHED, now);
         }
         if (vmn) {
-            handover_vmn_copy(h, ofs, vmn, now);
+            vmmob_handover_vmn_copy(h, ofs, vmn, now);
             here = binding->ofs == ofs->id ? vmn : here;
         }
     }
@@ -475,9 +481,9 @@ handover_vmn_settle(struct handover *h, const struct vmmob_key *key,
 /* Returns true if the VMN 'key', seen at 'port' of 'ofs', may have 'hoa'.  The
  * first one who has it keeps it, unless it is detached at an OFS of ours. */
 bool
-handover_vmn_claim_hoa(struct handover *h, struct handover_ofs *ofs,
-                       const struct vmmob_key *key, ofp_port_t port,
-                       const struct in6_addr *hoa, long long int now)
+vmmob_handover_vmn_claim_hoa(struct handover *h, struct handover_ofs *ofs,
+                             const struct vmmob_key *key, ofp_port_t port,
+                             const struct in6_addr *hoa, long long int now)
 {
     const struct vmmob_vmn *owner
         = vmmob_table_find_by_hoa(h->table, key->tenant, hoa);
@@ -486,14 +492,15 @@ handover_vmn_claim_hoa(struct handover *h, struct handover_ofs *ofs,
         return true;
     }
 
-    struct handover_ofs *owners_ofs = handover_find_ofs(h, owner->ofs);
+    struct handover_ofs *owners_ofs = vmmob_handover_find_ofs(h, owner->ofs);
     const struct vmmob_vmn *binding = vmmob_table_find_binding(h->table, key);
     if (!owners_ofs && binding && vmmob_vmn_find_hoa(binding, hoa)) {
         /* It has had it elsewhere, whoever else claims it. */
         return true;
     }
-    if (owners_ofs && !handover_is_waiting(owners_ofs)) {
-        struct handover_vmn *vmn = handover_find_vmn(owners_ofs, &owner->key);
+    if (owners_ofs && !vmmob_handover_is_waiting(owners_ofs)) {
+        struct handover_vmn *vmn = vmmob_handover_find_vmn(owners_ofs,
+                                                           &owner->key);
 
         if (vmn && (vmn->state == HANDOVER_DETACHED
                     || vmn->state == HANDOVER_PREPARED)) {
@@ -502,7 +509,7 @@ handover_vmn_claim_hoa(struct handover *h, struct handover_ofs *ofs,
                          "from "ETH_ADDR_FMT", which is %s",
                          ETH_ADDR_ARGS(key->mac),
                          ETH_ADDR_ARGS(owner->key.mac),
-                         handover_state_to_string(vmn->state));
+                         vmmob_handover_state_to_string(vmn->state));
             vmn_give_back_hoa(h, owners_ofs, vmn, hoa, now);
             return true;
         }
@@ -565,14 +572,14 @@ vmn_count(struct handover_ofs *ofs, struct handover_vmn *vmn)
         return;
     }
     if (vmn->counted_port != OFPP_NONE) {
-        pc = handover_find_port_count(ofs, vmn->counted_port);
+        pc = vmmob_handover_find_port_count(ofs, vmn->counted_port);
         if (!--pc->n) {
             hmap_remove(&ofs->port_counts, &pc->node);
             free(pc);
         }
     }
     if (port != OFPP_NONE) {
-        pc = handover_find_port_count(ofs, port);
+        pc = vmmob_handover_find_port_count(ofs, port);
         if (!pc) {
             pc = xzalloc(sizeof *pc);
             pc->port = port;
@@ -602,7 +609,7 @@ vmn_renumber(struct handover *h, struct handover_vmn *vmn)
     }
     if (vmn->row.seqno > max + VMMOB_MAX_SEQNO_GAP) {
         vmn->row.seqno = max + 1;
-        handover_vmn_publish(h, vmn);
+        vmmob_handover_vmn_publish(h, vmn);
     }
 }
 
@@ -615,12 +622,12 @@ vmn_give_back_hoa(struct handover *h, struct handover_ofs *ofs,
     struct vmmob_pair *pair = vmmob_vmn_find_hoa(&vmn->row, hoa);
 
     if (pair && vmn->row.n_pairs > 1) {
-        pool_give_back(ofs->pool, &pair->moa,
-                       now + ofs->settings.quarantine_ms);
+        vmmob_pool_give_back(ofs->pool, &pair->moa,
+                             now + ofs->settings.quarantine_ms);
         vmmob_vmn_remove_hoa(&vmn->row, hoa);
-        handover_vmn_publish(h, vmn);
+        vmmob_handover_vmn_publish(h, vmn);
     } else if (pair) {
-        handover_vmn_forget(h, ofs, vmn, now);
+        vmmob_handover_vmn_forget(h, ofs, vmn, now);
     }
 }
 
@@ -636,10 +643,10 @@ vmn_copy_hoas(const struct handover *h, const struct handover_ofs *ofs,
             = vmmob_table_find_by_hoa(h->table, row->key.tenant, hoa);
 
         if (owner && !vmmob_key_equals(&owner->key, &row->key)
-            && handover_find_ofs(h, owner->ofs)) {
+            && vmmob_handover_find_ofs(h, owner->ofs)) {
             continue;
         }
-        if (handover_is_home(ofs, hoa)
+        if (vmmob_handover_is_home(ofs, hoa)
             && !vmmob_vmn_find_hoa(&vmn->row, hoa)) {
             vmmob_vmn_set_pair(&vmn->row, hoa, &in6addr_any);
         }

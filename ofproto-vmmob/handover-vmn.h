@@ -23,53 +23,55 @@ enum event {
 
 enum action {
     NOTHING,                    /* Stay. */
-    ARRIVE,                     /* To ATTACHED, see handover_vmn_arrive(). */
+    ARRIVE,                     /* See vmmob_handover_vmn_arrive(). */
     NOTE_PORT,                  /* Stay, perhaps at another port. */
     ATTACH,                     /* To ATTACHED, it was here all the time. */
     DETACH,                     /* To DETACHED. */
     LEAVE,                      /* To LEFT. */
-    PREPARE,                    /* To PREPARED, see handover_vmn_prepare(). */
-    FORGET,                     /* To "-", see handover_vmn_forget(). */
+    PREPARE,                    /* See vmmob_handover_vmn_prepare(). */
+    FORGET,                     /* See vmmob_handover_vmn_forget(). */
     END_LEAVE,                  /* To PREPARED or "-". */
     TAKE_UP,                    /* To what the row says, with it. */
     MERGE                       /* Stay, with the row's seqno if higher, and
                                  * those of its addresses that are new. */
 };
 
-enum action handover_decide(enum event, const struct handover_vmn *);
-struct handover_vmn *handover_vmn_create(struct handover_ofs *,
-                                         const struct vmmob_key *);
-void handover_vmn_destroy(struct handover_ofs *, struct handover_vmn *);
-void handover_vmn_forget(struct handover *, struct handover_ofs *,
-                         struct handover_vmn *, long long int now);
-void handover_vmn_undo_prepare(struct handover *, struct handover_ofs *,
+enum action vmmob_handover_decide(enum event, const struct handover_vmn *);
+struct handover_vmn *vmmob_handover_vmn_create(struct handover_ofs *,
+                                               const struct vmmob_key *);
+void vmmob_handover_vmn_destroy(struct handover_ofs *, struct handover_vmn *);
+void vmmob_handover_vmn_forget(struct handover *, struct handover_ofs *,
                                struct handover_vmn *, long long int now);
-void handover_vmn_set_state(struct handover_ofs *, struct handover_vmn *,
-                            enum handover_state, long long int now);
-long long int handover_next_expiry(const struct ovs_list *);
-void handover_vmn_not_at_port(struct handover *, struct handover_ofs *,
-                              struct handover_vmn *, long long int now);
-void handover_vmn_expire(struct handover *, struct handover_ofs *,
-                         struct handover_vmn *, long long int now);
-void handover_vmn_publish(struct handover *, struct handover_vmn *);
-void handover_vmn_take_moas(struct handover *, struct handover_ofs *,
-                            struct handover_vmn *);
-bool handover_vmn_prepare(struct handover *, struct handover_ofs *,
-                          struct handover_vmn *, const struct vmmob_key *,
-                          ofp_port_t, long long int now);
-bool handover_vmn_arrive(struct handover *, struct handover_ofs *,
-                         struct handover_vmn *, const struct vmmob_key *,
-                         const struct in6_addr *, ofp_port_t,
-                         long long int now);
-bool handover_vmn_is_move(const struct handover *, const struct handover_ofs *,
-                          const struct handover_vmn *,
-                          const struct vmmob_key *, ofp_port_t);
-void handover_vmn_note_move(struct handover *, const struct vmmob_key *,
-                            long long int now);
-void handover_vmn_settle(struct handover *, const struct vmmob_key *,
-                         long long int now);
-bool handover_vmn_claim_hoa(struct handover *, struct handover_ofs *,
-                            const struct vmmob_key *, ofp_port_t,
-                            const struct in6_addr *, long long int now);
+void vmmob_handover_vmn_undo_prepare(struct handover *, struct handover_ofs *,
+                                     struct handover_vmn *, long long int now);
+void vmmob_handover_vmn_set_state(struct handover_ofs *, struct handover_vmn *,
+                                  enum handover_state, long long int now);
+long long int vmmob_handover_next_expiry(const struct ovs_list *);
+void vmmob_handover_vmn_not_at_port(struct handover *, struct handover_ofs *,
+                                    struct handover_vmn *, long long int now);
+void vmmob_handover_vmn_expire(struct handover *, struct handover_ofs *,
+                               struct handover_vmn *, long long int now);
+void vmmob_handover_vmn_publish(struct handover *, struct handover_vmn *);
+void vmmob_handover_vmn_take_moas(struct handover *, struct handover_ofs *,
+                                  struct handover_vmn *);
+bool vmmob_handover_vmn_prepare(struct handover *, struct handover_ofs *,
+                                struct handover_vmn *,
+                                const struct vmmob_key *, ofp_port_t,
+                                long long int now);
+bool vmmob_handover_vmn_arrive(struct handover *, struct handover_ofs *,
+                               struct handover_vmn *, const struct vmmob_key *,
+                               const struct in6_addr *, ofp_port_t,
+                               long long int now);
+bool vmmob_handover_vmn_is_move(const struct handover *,
+                                const struct handover_ofs *,
+                                const struct handover_vmn *,
+                                const struct vmmob_key *, ofp_port_t);
+void vmmob_handover_vmn_note_move(struct handover *, const struct vmmob_key *,
+                                  long long int now);
+void vmmob_handover_vmn_settle(struct handover *, const struct vmmob_key *,
+                               long long int now);
+bool vmmob_handover_vmn_claim_hoa(struct handover *, struct handover_ofs *,
+                                  const struct vmmob_key *, ofp_port_t,
+                                  const struct in6_addr *, long long int now);
 
 #endif /* ofproto-vmmob/handover-vmn.h */

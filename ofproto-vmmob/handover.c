@@ -29,13 +29,13 @@ static void receive_ofs(struct handover *, const struct vmmob_ofs *);
 static void receive_site(struct handover *, const struct vmmob_ofs *);
 
 struct handover *
-handover_create(void)
+vmmob_handover_create(void)
 {
     struct handover *h = xzalloc(sizeof *h);
 
     h->table = vmmob_table_create();
     hmap_init(&h->ofss);
-    port_table_init(&h->ports);
+    vmmob_port_table_init(&h->ports);
     hmap_init(&h->reserved);
     hmap_init(&h->dirty_vmns);
     hmap_init(&h->dirty_ofss);
@@ -43,7 +43,7 @@ handover_create(void)
 }
 
 void
-handover_destroy(struct handover *h)
+vmmob_handover_destroy(struct handover *h)
 {
     if (h) {
         struct handover_effects effects;
@@ -52,15 +52,15 @@ handover_destroy(struct handover *h)
         struct id_node *in;
 
         HMAP_FOR_EACH_SAFE (ofs, node, &h->ofss) {
-            handover_remove(h, ofs->id, false, 0);
+            vmmob_handover_remove(h, ofs->id, false, 0);
         }
         vmmob_msg_init(&msg, VMMOB_MSG_UPDATE);
-        handover_take_effects(h, &effects, &msg);
-        handover_effects_uninit(&effects);
+        vmmob_handover_take_effects(h, &effects, &msg);
+        vmmob_handover_effects_uninit(&effects);
         vmmob_msg_uninit(&msg);
 
         hmap_destroy(&h->ofss);
-        port_table_destroy(&h->ports);
+        vmmob_port_table_destroy(&h->ports);
         HMAP_FOR_EACH_POP (in, node, &h->reserved) {
             free(in);
         }
@@ -78,43 +78,44 @@ handover_destroy(struct handover *h)
 
 /* A packet from the VMN 'key' came in by 'port' of 'ofs'.  'hoa' is the home
  * address that it says it has, or NULL if the packet says nothing of that (as
- * a RARP does) or if the address is not for a VMN (see handover_is_home()).
+ * a RARP does) or if the address is not for a VMN (see
+ * vmmob_handover_is_home()).
  *
  * This is the only event that makes a VMN move here, whatever the packet. */
 enum handover_sighting
-handover_sight(struct handover *h, struct handover_ofs *ofs,
-               const struct vmmob_key *key, ofp_port_t port,
-               const struct in6_addr *hoa, long long int now)
+vmmob_handover_sight(struct handover *h, struct handover_ofs *ofs,
+                     const struct vmmob_key *key, ofp_port_t port,
+                     const struct in6_addr *hoa, long long int now)
 {
-    struct handover_vmn *vmn = handover_find_vmn(ofs, key);
+    struct handover_vmn *vmn = vmmob_handover_find_vmn(ofs, key);
 
-    if (handover_vmn_is_move(h, ofs, vmn, key, port)
-        && damping_is_frozen(&ofs->damping, key)) {
+    if (vmmob_handover_vmn_is_move(h, ofs, vmn, key, port)
+        && vmmob_damping_is_frozen(&ofs->damping, key)) {
         return SIGHTED_FROZEN;
     }
     if (ofs->settings.max_vmns
         && (vmn || hoa || vmmob_table_find_binding(h->table, key))
         && !(vmn && vmn->state == HANDOVER_ATTACHED && vmn->port == port)
-        && handover_count_port(ofs, port) >= ofs->settings.max_vmns) {
+        && vmmob_handover_count_port(ofs, port) >= ofs->settings.max_vmns) {
         return SIGHTED_PORT_FULL;
     }
-    if (hoa && !handover_vmn_claim_hoa(h, ofs, key, port, hoa, now)) {
+    if (hoa && !vmmob_handover_vmn_claim_hoa(h, ofs, key, port, hoa, now)) {
         return SIGHTED_CONFLICT;
     }
 
-    enum action action = handover_decide(SEEN, vmn);
+    enum action action = vmmob_handover_decide(SEEN, vmn);
     if (action == ARRIVE) {
-        return (handover_vmn_arrive(h, ofs, vmn, key, hoa, port, now)
+        return (vmmob_handover_vmn_arrive(h, ofs, vmn, key, hoa, port, now)
                 ? SIGHTED_HERE : SIGHTED_NO_HOA);
     }
     if (action == ATTACH || vmn->port != port) {
         if (action == NOTE_PORT) {
-            damping_note_move(&ofs->damping, key, now);
+            vmmob_damping_note_move(&ofs->damping, key, now);
         }
         vmn->port = port;
-        handover_vmn_set_state(ofs, vmn, HANDOVER_ATTACHED, now);
-        handover_touch_vmn(h, key, false);
-        handover_vmn_copy(h, ofs, vmn, now);
+        vmmob_handover_vmn_set_state(ofs, vmn, HANDOVER_ATTACHED, now);
+        vmmob_handover_touch_vmn(h, key, false);
+        vmmob_handover_vmn_copy(h, ofs, vmn, now);
     }
     if (hoa && !vmmob_vmn_find_hoa(&vmn->row, hoa)) {
         if (!vmmob_vmn_set_pair(&vmn->row, hoa, &in6addr_any)) {
@@ -123,8 +124,8 @@ handover_sight(struct handover *h, struct handover_ofs *ofs,
                          ETH_ADDR_ARGS(key->mac), VMMOB_MAX_PAIRS);
             return SIGHTED_FULL;
         }
-        handover_vmn_take_moas(h, ofs, vmn);
-        handover_vmn_publish(h, vmn);
+        vmmob_handover_vmn_take_moas(h, ofs, vmn);
+        vmmob_handover_vmn_publish(h, vmn);
     }
     return SIGHTED_HERE;
 }
@@ -133,36 +134,36 @@ handover_sight(struct handover *h, struct handover_ofs *ofs,
  * tells where to send what is for it, if it is here, but not that it is: so
  * nothing changes unless it is detached. */
 void
-handover_attach(struct handover *h, struct handover_ofs *ofs,
-                const struct vmmob_key *key, ofp_port_t port,
-                long long int now)
+vmmob_handover_attach(struct handover *h, struct handover_ofs *ofs,
+                      const struct vmmob_key *key, ofp_port_t port,
+                      long long int now)
 {
-    struct handover_vmn *vmn = handover_find_vmn(ofs, key);
+    struct handover_vmn *vmn = vmmob_handover_find_vmn(ofs, key);
 
-    if (handover_decide(SAID_AT_PORT, vmn) == ATTACH) {
+    if (vmmob_handover_decide(SAID_AT_PORT, vmn) == ATTACH) {
         vmn->port = port;
-        handover_vmn_set_state(ofs, vmn, HANDOVER_ATTACHED, now);
-        handover_touch_vmn(h, key, false);
-        handover_vmn_copy(h, ofs, vmn, now);
+        vmmob_handover_vmn_set_state(ofs, vmn, HANDOVER_ATTACHED, now);
+        vmmob_handover_touch_vmn(h, key, false);
+        vmmob_handover_vmn_copy(h, ofs, vmn, now);
     }
 }
 
 /* The VMN 'key' is not at the port of 'ofs' where it was. */
 void
-handover_detach(struct handover *h, struct handover_ofs *ofs,
-                const struct vmmob_key *key, long long int now)
+vmmob_handover_detach(struct handover *h, struct handover_ofs *ofs,
+                      const struct vmmob_key *key, long long int now)
 {
-    struct handover_vmn *vmn = handover_find_vmn(ofs, key);
+    struct handover_vmn *vmn = vmmob_handover_find_vmn(ofs, key);
 
     if (vmn) {
-        handover_vmn_not_at_port(h, ofs, vmn, now);
+        vmmob_handover_vmn_not_at_port(h, ofs, vmn, now);
     }
 }
 
 /* 'port' of 'ofs' is gone, or is another one from now on. */
 void
-handover_port_gone(struct handover *h, struct handover_ofs *ofs,
-                   ofp_port_t port, long long int now)
+vmmob_handover_port_gone(struct handover *h, struct handover_ofs *ofs,
+                         ofp_port_t port, long long int now)
 {
     struct handover_vmn *vmn;
 
@@ -171,7 +172,7 @@ handover_port_gone(struct handover *h, struct handover_ofs *ofs,
             vmn->expected = OFPP_NONE;
         }
         if (vmn->port == port) {
-            handover_vmn_not_at_port(h, ofs, vmn, now);
+            vmmob_handover_vmn_not_at_port(h, ofs, vmn, now);
         }
     }
 }
@@ -180,35 +181,35 @@ handover_port_gone(struct handover *h, struct handover_ofs *ofs,
  * migration, before the VM runs there.  Has 'ofs' prepare for it, unless it is
  * here or nobody knows it yet. */
 void
-handover_expect(struct handover *h, struct handover_ofs *ofs,
-                const struct vmmob_key *key, ofp_port_t port,
-                long long int now)
+vmmob_handover_expect(struct handover *h, struct handover_ofs *ofs,
+                      const struct vmmob_key *key, ofp_port_t port,
+                      long long int now)
 {
-    struct handover_vmn *vmn = handover_find_vmn(ofs, key);
-    enum action action = handover_decide(EXPECTED, vmn);
+    struct handover_vmn *vmn = vmmob_handover_find_vmn(ofs, key);
+    enum action action = vmmob_handover_decide(EXPECTED, vmn);
 
     if (action == PREPARE) {
-        handover_vmn_prepare(h, ofs, NULL, key, port, now);
+        vmmob_handover_vmn_prepare(h, ofs, NULL, key, port, now);
     } else if (action == NOTE_PORT && vmn->state == HANDOVER_LEFT) {
         vmn->expected = port;
     } else if (action == NOTE_PORT && vmn->port != port) {
         vmn->port = port;
-        handover_touch_vmn(h, key, false);
+        vmmob_handover_touch_vmn(h, key, false);
     }
 }
 
 /* 'port' of 'ofs' is not for the VMN 'key' any more: a migration has failed,
  * or somebody has thought better of it. */
 void
-handover_unexpect(struct handover *h, struct handover_ofs *ofs,
-                  const struct vmmob_key *key, ofp_port_t port,
-                  long long int now)
+vmmob_handover_unexpect(struct handover *h, struct handover_ofs *ofs,
+                        const struct vmmob_key *key, ofp_port_t port,
+                        long long int now)
 {
-    struct handover_vmn *vmn = handover_find_vmn(ofs, key);
-    enum action action = handover_decide(NOT_EXPECTED, vmn);
+    struct handover_vmn *vmn = vmmob_handover_find_vmn(ofs, key);
+    enum action action = vmmob_handover_decide(NOT_EXPECTED, vmn);
 
     if (action == FORGET && vmn->port == port) {
-        handover_vmn_undo_prepare(h, ofs, vmn, now);
+        vmmob_handover_vmn_undo_prepare(h, ofs, vmn, now);
     } else if (action == NOTE_PORT && vmn->expected == port) {
         vmn->expected = OFPP_NONE;
     }
@@ -218,8 +219,8 @@ handover_unexpect(struct handover *h, struct handover_ofs *ofs,
  * true if 'remote' is not at 'ofs' and its rules are to be installed because
  * of that. */
 bool
-handover_talk(struct handover *h, struct handover_ofs *ofs,
-              const struct vmmob_key *remote)
+vmmob_handover_talk(struct handover *h, struct handover_ofs *ofs,
+                    const struct vmmob_key *remote)
 {
     const struct vmmob_vmn *binding
         = vmmob_table_find_binding(h->table, remote);
@@ -230,39 +231,39 @@ handover_talk(struct handover *h, struct handover_ofs *ofs,
     if (vmmob_key_set_find(&ofs->active, remote)) {
         /* No rule took the packet all the same.  'remote' may be the owner of
          * its home address only since another claimant is gone. */
-        handover_touch_vmn(h, remote, false);
+        vmmob_handover_touch_vmn(h, remote, false);
         return false;
     }
     vmmob_key_set_add(&ofs->active, remote);
-    handover_touch_vmn(h, remote, false);
+    vmmob_handover_touch_vmn(h, remote, false);
     return true;
 }
 
 /* The VMN 'key', which is at 'ofs', gets more packets than those where it is
  * expected should have a copy of. */
 void
-handover_stop_copies(struct handover *h, struct handover_ofs *ofs,
-                     const struct vmmob_key *key)
+vmmob_handover_stop_copies(struct handover *h, struct handover_ofs *ofs,
+                           const struct vmmob_key *key)
 {
-    struct handover_vmn *vmn = handover_find_vmn(ofs, key);
+    struct handover_vmn *vmn = vmmob_handover_find_vmn(ofs, key);
 
     if (vmn && !vmn->no_copies) {
         vmn->no_copies = true;
-        handover_touch_vmn(h, key, false);
+        vmmob_handover_touch_vmn(h, key, false);
     }
 }
 
 /* No packets go between VMNs at 'ofs' and the VMN 'remote' any more. */
 void
-handover_quiet(struct handover *h, struct handover_ofs *ofs,
-               const struct vmmob_key *remote)
+vmmob_handover_quiet(struct handover *h, struct handover_ofs *ofs,
+                     const struct vmmob_key *remote)
 {
     struct key_node *kn = vmmob_key_set_find(&ofs->active, remote);
 
     if (kn) {
         hmap_remove(&ofs->active, &kn->node);
         free(kn);
-        handover_touch_vmn(h, remote, false);
+        vmmob_handover_touch_vmn(h, remote, false);
     }
 }
 
@@ -270,19 +271,19 @@ handover_quiet(struct handover *h, struct handover_ofs *ofs,
  * and lets it move here again if it was frozen.  Returns the number of OFSs
  * for which that changed something. */
 size_t
-handover_release(struct handover *h, const struct vmmob_key *key,
-                 long long int now)
+vmmob_handover_release(struct handover *h, const struct vmmob_key *key,
+                       long long int now)
 {
     struct handover_ofs *ofs;
     size_t n = 0;
 
     HMAP_FOR_EACH (ofs, node, &h->ofss) {
-        struct handover_vmn *vmn = handover_find_vmn(ofs, key);
-        bool frozen = damping_release(&ofs->damping, key);
+        struct handover_vmn *vmn = vmmob_handover_find_vmn(ofs, key);
+        bool frozen = vmmob_damping_release(&ofs->damping, key);
 
         n += vmn || frozen;
-        if (handover_decide(RELEASED, vmn) == FORGET) {
-            handover_vmn_forget(h, ofs, vmn, now);
+        if (vmmob_handover_decide(RELEASED, vmn) == FORGET) {
+            vmmob_handover_vmn_forget(h, ofs, vmn, now);
         }
     }
     return n;
@@ -290,8 +291,8 @@ handover_release(struct handover *h, const struct vmmob_key *key,
 
 /* Takes 'msg' from the agent into account. */
 void
-handover_receive(struct handover *h, const struct vmmob_msg *msg,
-                 long long int now)
+vmmob_handover_receive(struct handover *h, const struct vmmob_msg *msg,
+                       long long int now)
 {
     struct handover_ofs *ofs;
 
@@ -302,18 +303,18 @@ handover_receive(struct handover *h, const struct vmmob_msg *msg,
     switch (msg->type) {
     case VMMOB_MSG_BEGIN:
         vmmob_table_mark(h->table);
-        port_table_mark(&h->ports);
+        vmmob_port_table_mark(&h->ports);
         h->receiving = true;
         h->partial = false;
         break;
 
     case VMMOB_MSG_UPDATE:
-        port_table_update(&h->ports, msg);
+        vmmob_port_table_update(&h->ports, msg);
         h->partial |= msg->partial;
         for (size_t i = 0; i < msg->n_ofss; i++) {
             const struct vmmob_ofs *row = &msg->ofss[i];
 
-            if (handover_find_ofs(h, row->id)) {
+            if (vmmob_handover_find_ofs(h, row->id)) {
                 receive_site(h, row);
             } else {
                 receive_ofs(h, row);
@@ -322,26 +323,26 @@ handover_receive(struct handover *h, const struct vmmob_msg *msg,
         for (size_t i = 0; i < msg->n_vmns; i++) {
             const struct vmmob_vmn *row = &msg->vmns[i];
 
-            ofs = handover_find_ofs(h, row->ofs);
+            ofs = vmmob_handover_find_ofs(h, row->ofs);
             if (!ofs) {
                 receive_vmn(h, row, now);
             } else if (h->receiving && !ofs->restored) {
-                handover_ofs_restore(h, ofs, row, now);
+                vmmob_handover_ofs_restore(h, ofs, row, now);
             }
         }
         for (size_t i = 0; i < msg->n_del_vmns; i++) {
             const struct vmmob_row_id *id = &msg->del_vmns[i];
 
-            if (!handover_find_ofs(h, id->ofs)
-                && handover_remove_row(h, &id->key, id->ofs)) {
-                handover_vmn_settle(h, &id->key, now);
+            if (!vmmob_handover_find_ofs(h, id->ofs)
+                && vmmob_handover_remove_row(h, &id->key, id->ofs)) {
+                vmmob_handover_vmn_settle(h, &id->key, now);
             }
         }
         for (size_t i = 0; i < msg->n_del_ofss; i++) {
-            if (!handover_find_ofs(h, msg->del_ofss[i])
+            if (!vmmob_handover_find_ofs(h, msg->del_ofss[i])
                 && vmmob_table_remove_ofs(h->table, msg->del_ofss[i])) {
-                handover_touch_ofs(h, msg->del_ofss[i]);
-                handover_touch_vmns_of(h, msg->del_ofss[i]);
+                vmmob_handover_touch_ofs(h, msg->del_ofss[i]);
+                vmmob_handover_touch_vmns_of(h, msg->del_ofss[i]);
             }
         }
         break;
@@ -383,19 +384,19 @@ handover_receive(struct handover *h, const struct vmmob_msg *msg,
                 vmmob_ofs_destroy(&stale);
             }
         }
-        handover_receive(h, &gone, now);
+        vmmob_handover_receive(h, &gone, now);
         vmmob_msg_uninit(&gone);
-        port_table_sweep(&h->ports);
+        vmmob_port_table_sweep(&h->ports);
 
         HMAP_FOR_EACH (ofs, node, &h->ofss) {
             ofs->seek |= !ofs->restored;
             ofs->restored = true;
-            handover_ofs_stop_waiting(h, ofs, now);
+            vmmob_handover_ofs_stop_waiting(h, ofs, now);
             /* If it did not wait that long, then others may have the MoAs of
              * those that were restored. */
-            handover_ofs_fill(h, ofs);
+            vmmob_handover_ofs_fill(h, ofs);
             if (h->complete) {
-                handover_ofs_stop_being_blind(h, ofs);
+                vmmob_handover_ofs_stop_being_blind(h, ofs);
             }
         }
         break;
@@ -405,59 +406,59 @@ handover_receive(struct handover *h, const struct vmmob_msg *msg,
 
 /* Does what is due at 'now'. */
 void
-handover_run(struct handover *h, long long int now)
+vmmob_handover_run(struct handover *h, long long int now)
 {
     struct handover_ofs *ofs;
 
     HMAP_FOR_EACH (ofs, node, &h->ofss) {
         struct handover_vmn *vmn;
 
-        if (handover_is_waiting(ofs) && now >= ofs->wait_until) {
-            handover_ofs_stop_waiting(h, ofs, now);
+        if (vmmob_handover_is_waiting(ofs) && now >= ofs->wait_until) {
+            vmmob_handover_ofs_stop_waiting(h, ofs, now);
         }
         if (now >= ofs->blind_until) {
-            handover_ofs_stop_being_blind(h, ofs);
+            vmmob_handover_ofs_stop_being_blind(h, ofs);
         }
         LIST_FOR_EACH_SAFE (vmn, expiring, &ofs->left) {
             if (vmn->expires > now) {
                 break;
             }
-            handover_vmn_expire(h, ofs, vmn, now);
+            vmmob_handover_vmn_expire(h, ofs, vmn, now);
         }
         LIST_FOR_EACH_SAFE (vmn, expiring, &ofs->prepared) {
             if (vmn->expires > now) {
                 break;
             }
-            handover_vmn_expire(h, ofs, vmn, now);
+            vmmob_handover_vmn_expire(h, ofs, vmn, now);
         }
-        handover_ofs_run_copies(h, ofs, now);
-        damping_run(&ofs->damping, now);
-        if (pool_run(ofs->pool, now)) {
-            handover_ofs_fill(h, ofs);
+        vmmob_handover_ofs_run_copies(h, ofs, now);
+        vmmob_damping_run(&ofs->damping, now);
+        if (vmmob_pool_run(ofs->pool, now)) {
+            vmmob_handover_ofs_fill(h, ofs);
         }
     }
 }
 
-/* Returns the time, in ms, when handover_run() has something to do next, or
- * LLONG_MAX. */
+/* Returns the time, in ms, when vmmob_handover_run() has something to do next,
+ * or LLONG_MAX. */
 long long int
-handover_next_event(const struct handover *h)
+vmmob_handover_next_event(const struct handover *h)
 {
     long long int next = LLONG_MAX;
     struct handover_ofs *ofs;
 
     HMAP_FOR_EACH (ofs, node, &h->ofss) {
-        if (handover_is_waiting(ofs)) {
+        if (vmmob_handover_is_waiting(ofs)) {
             next = MIN(next, ofs->wait_until);
         }
         if (ofs->blind_until != LLONG_MIN) {
             next = MIN(next, ofs->blind_until);
         }
-        next = MIN(next, handover_next_expiry(&ofs->left));
-        next = MIN(next, handover_next_expiry(&ofs->prepared));
-        next = MIN(next, handover_next_copy_event(ofs));
-        next = MIN(next, pool_next_event(ofs->pool));
-        next = MIN(next, damping_next_event(&ofs->damping));
+        next = MIN(next, vmmob_handover_next_expiry(&ofs->left));
+        next = MIN(next, vmmob_handover_next_expiry(&ofs->prepared));
+        next = MIN(next, vmmob_handover_next_copy_event(ofs));
+        next = MIN(next, vmmob_pool_next_event(ofs->pool));
+        next = MIN(next, vmmob_damping_next_event(&ofs->damping));
     }
     return next;
 }
@@ -491,7 +492,7 @@ receive_vmn(struct handover *h, const struct vmmob_vmn *row,
         struct handover_ofs *ofs;
 
         HMAP_FOR_EACH (ofs, node, &h->ofss) {
-            struct handover_vmn *vmn = handover_find_vmn(ofs, &row->key);
+            struct handover_vmn *vmn = vmmob_handover_find_vmn(ofs, &row->key);
 
             if (vmn) {
                 vmn->no_copies = false;
@@ -501,28 +502,28 @@ receive_vmn(struct handover *h, const struct vmmob_vmn *row,
 
     uint64_t from = (old && old->state == VMMOB_ACTIVE ? old->ofs : row->ofs);
 
-    if (handover_put_row(h, row)) {
+    if (vmmob_handover_put_row(h, row)) {
         if (from != row->ofs
             && vmmob_table_find_binding(h->table, &row->key)->ofs
                == row->ofs) {
-            handover_vmn_note_move(h, &row->key, now);
-            if (!handover_find_ofs(h, from)) {
+            vmmob_handover_vmn_note_move(h, &row->key, now);
+            if (!vmmob_handover_find_ofs(h, from)) {
                 struct handover_ofs *ofs;
-                struct handover_move *move = handover_tell_move(
+                struct handover_move *move = vmmob_handover_tell_move(
                     h, HANDOVER_PASSED, &row->key, row->ofs, from, row->seqno);
 
                 HMAP_FOR_EACH (ofs, node, &h->ofss) {
-                    move->active |= handover_is_active(ofs, &row->key);
+                    move->active |= vmmob_handover_is_active(ofs, &row->key);
                 }
             }
         }
-        handover_vmn_settle(h, &row->key, now);
+        vmmob_handover_vmn_settle(h, &row->key, now);
     }
 }
 
 /* The agent sent 'row' for an OFS that is not ours.  Of what is in it, only
- * its pools matter to the rules for it, and only what pipeline_get_next_hop()
- * looks at to those for its VMNs. */
+ * its pools matter to the rules for it, and only what
+ * vmmob_pipeline_get_next_hop() looks at to those for its VMNs. */
 static void
 receive_ofs(struct handover *h, const struct vmmob_ofs *row)
 {
@@ -533,10 +534,10 @@ receive_ofs(struct handover *h, const struct vmmob_ofs *row)
 
     vmmob_table_put_ofs(h->table, row);
     if (pools) {
-        handover_touch_ofs(h, row->id);
+        vmmob_handover_touch_ofs(h, row->id);
     }
     if (way) {
-        handover_touch_vmns_of(h, row->id);
+        vmmob_handover_touch_vmns_of(h, row->id);
     }
 }
 

@@ -13,8 +13,8 @@
  * This is the core of the module.  It knows neither packets nor OpenFlow nor
  * sockets nor the clock: it is told what was seen, what other authors say and
  * what time it is, and it collects what has to be done about it, which the
- * caller takes with handover_take_effects().  So the very same code runs in
- * ovs-vswitchd and in tests, any number of switches in one process.
+ * caller takes with vmmob_handover_take_effects().  So the very same code runs
+ * in ovs-vswitchd and in tests, any number of switches in one process.
  *
  * A switch has any number of OFSs (bridges); they share one merged VMN table.
  *
@@ -23,18 +23,19 @@
 
 #include "handover-state.h"
 
-struct handover *handover_create(void);
-void handover_destroy(struct handover *);
+struct handover *vmmob_handover_create(void);
+void vmmob_handover_destroy(struct handover *);
 
-void handover_configure(struct handover *, const struct vmmob_ofs *,
-                        const struct vmmob_settings *, long long int now);
-void handover_touch(struct handover *, const struct handover_ofs *);
-void handover_remove(struct handover *, uint64_t id, bool withdraw,
-                     long long int now);
-void handover_reserve(struct handover *, uint64_t id, bool reserve);
-void handover_set_peers(struct handover *, bool has_peers);
+void vmmob_handover_configure(struct handover *, const struct vmmob_ofs *,
+                              const struct vmmob_settings *,
+                              long long int now);
+void vmmob_handover_touch(struct handover *, const struct handover_ofs *);
+void vmmob_handover_remove(struct handover *, uint64_t id, bool withdraw,
+                           long long int now);
+void vmmob_handover_reserve(struct handover *, uint64_t id, bool reserve);
+void vmmob_handover_set_peers(struct handover *, bool has_peers);
 
-/* Result of handover_sight(). */
+/* Result of vmmob_handover_sight(). */
 enum handover_sighting {
     SIGHTED_HERE,               /* The VMN is attached here. */
     SIGHTED_NO_HOA,             /* Nothing is known of it, and there is no
@@ -46,39 +47,40 @@ enum handover_sighting {
 };
 
 /* Events. */
-enum handover_sighting handover_sight(struct handover *, struct handover_ofs *,
-                                      const struct vmmob_key *,
-                                      ofp_port_t port,
-                                      const struct in6_addr *hoa,
-                                      long long int now);
-void handover_attach(struct handover *, struct handover_ofs *,
-                     const struct vmmob_key *, ofp_port_t port,
-                     long long int now);
-void handover_detach(struct handover *, struct handover_ofs *,
-                     const struct vmmob_key *, long long int now);
-void handover_port_gone(struct handover *, struct handover_ofs *,
-                        ofp_port_t port, long long int now);
-void handover_expect(struct handover *, struct handover_ofs *,
-                     const struct vmmob_key *, ofp_port_t port,
-                     long long int now);
-void handover_unexpect(struct handover *, struct handover_ofs *,
-                       const struct vmmob_key *, ofp_port_t port,
-                       long long int now);
-bool handover_talk(struct handover *, struct handover_ofs *,
-                   const struct vmmob_key *remote);
-void handover_stop_copies(struct handover *, struct handover_ofs *,
-                          const struct vmmob_key *);
-void handover_quiet(struct handover *, struct handover_ofs *,
-                    const struct vmmob_key *remote);
-size_t handover_release(struct handover *, const struct vmmob_key *,
-                        long long int now);
-void handover_receive(struct handover *, const struct vmmob_msg *,
-                      long long int now);
-void handover_run(struct handover *, long long int now);
-long long int handover_next_event(const struct handover *);
+enum handover_sighting vmmob_handover_sight(struct handover *,
+                                            struct handover_ofs *,
+                                            const struct vmmob_key *,
+                                            ofp_port_t port,
+                                            const struct in6_addr *hoa,
+                                            long long int now);
+void vmmob_handover_attach(struct handover *, struct handover_ofs *,
+                           const struct vmmob_key *, ofp_port_t port,
+                           long long int now);
+void vmmob_handover_detach(struct handover *, struct handover_ofs *,
+                           const struct vmmob_key *, long long int now);
+void vmmob_handover_port_gone(struct handover *, struct handover_ofs *,
+                              ofp_port_t port, long long int now);
+void vmmob_handover_expect(struct handover *, struct handover_ofs *,
+                           const struct vmmob_key *, ofp_port_t port,
+                           long long int now);
+void vmmob_handover_unexpect(struct handover *, struct handover_ofs *,
+                             const struct vmmob_key *, ofp_port_t port,
+                             long long int now);
+bool vmmob_handover_talk(struct handover *, struct handover_ofs *,
+                         const struct vmmob_key *remote);
+void vmmob_handover_stop_copies(struct handover *, struct handover_ofs *,
+                                const struct vmmob_key *);
+void vmmob_handover_quiet(struct handover *, struct handover_ofs *,
+                          const struct vmmob_key *remote);
+size_t vmmob_handover_release(struct handover *, const struct vmmob_key *,
+                              long long int now);
+void vmmob_handover_receive(struct handover *, const struct vmmob_msg *,
+                            long long int now);
+void vmmob_handover_run(struct handover *, long long int now);
+long long int vmmob_handover_next_event(const struct handover *);
 
 /* Look-ups. */
-long long int handover_get_copy_ms(const struct handover_ofs *);
+long long int vmmob_handover_get_copy_ms(const struct handover_ofs *);
 
 /* What has to be done about what happened. */
 struct handover_announcement {
@@ -101,10 +103,11 @@ struct handover_effects {
     size_t n_announcements;
 };
 
-bool handover_has_effects(const struct handover *);
-void handover_take_effects(struct handover *, struct handover_effects *,
-                           struct vmmob_msg *update);
-void handover_effects_uninit(struct handover_effects *);
-void handover_get_authored(const struct handover *, struct vmmob_msg *update);
+bool vmmob_handover_has_effects(const struct handover *);
+void vmmob_handover_take_effects(struct handover *, struct handover_effects *,
+                                 struct vmmob_msg *update);
+void vmmob_handover_effects_uninit(struct handover_effects *);
+void vmmob_handover_get_authored(const struct handover *,
+                                 struct vmmob_msg *update);
 
 #endif /* ofproto-vmmob/handover.h */

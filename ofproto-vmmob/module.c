@@ -29,13 +29,13 @@ vmmob_create(void)
 {
     module = xzalloc(sizeof *module);
     hmap_init(&module->bridges);
-    module->handover = handover_create();
-    module->agent = agent_create();
-    resolver_init(&module->resolver);
+    module->handover = vmmob_handover_create();
+    module->agent = vmmob_agent_create();
+    vmmob_resolver_init(&module->resolver);
     ovs_list_init(&module->resumed);
-    tail_init(&module->copies);
-    moves_init(&module->moves);
-    refreshes_init(&module->refreshes);
+    vmmob_tail_init(&module->copies);
+    vmmob_moves_init(&module->moves);
+    vmmob_refreshes_init(&module->refreshes);
     return module;
 }
 
@@ -45,13 +45,13 @@ void
 vmmob_destroy(void)
 {
     hmap_destroy(&module->bridges);
-    agent_destroy(module->agent);
-    handover_destroy(module->handover);
-    resolver_destroy(&module->resolver);
-    tail_destroy(&module->copies);
-    moves_log(&module->moves, LLONG_MAX);
-    moves_destroy(&module->moves);
-    refreshes_destroy(&module->refreshes);
+    vmmob_agent_destroy(module->agent);
+    vmmob_handover_destroy(module->handover);
+    vmmob_resolver_destroy(&module->resolver);
+    vmmob_tail_destroy(&module->copies);
+    vmmob_moves_log(&module->moves, LLONG_MAX);
+    vmmob_moves_destroy(&module->moves);
+    vmmob_refreshes_destroy(&module->refreshes);
     free(module);
     module = NULL;
 }

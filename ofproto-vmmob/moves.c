@@ -15,7 +15,7 @@ VLOG_DEFINE_THIS_MODULE(vmmob_moves);
 #define LINE_TOKENS 1000
 
 void
-moves_init(struct moves *m)
+vmmob_moves_init(struct moves *m)
 {
     memset(m, 0, sizeof *m);
     token_bucket_init(&m->bucket, MOVES_LOG_RATE,
@@ -25,7 +25,7 @@ moves_init(struct moves *m)
 
 /* Frees what 'm' owns, but not 'm' itself. */
 void
-moves_destroy(struct moves *m)
+vmmob_moves_destroy(struct moves *m)
 {
     if (m) {
         free(m->moves);
@@ -36,11 +36,12 @@ moves_destroy(struct moves *m)
 /* Notes that 'what' was decided because of what was 'seen', a static string,
  * or NULL if others said so.  That came in at 'start', in us.
  *
- * Returns the new move, for the caller to say more of it until moves_end().
- * It may be elsewhere after the next call of this function. */
+ * Returns the new move, for the caller to say more of it until
+ * vmmob_moves_end(). It may be elsewhere after the next call of this
+ * function. */
 struct move *
-moves_begin(struct moves *m, const struct handover_move *what,
-            const char *seen, long long int start)
+vmmob_moves_begin(struct moves *m, const struct handover_move *what,
+                  const char *seen, long long int start)
 {
     struct move *move;
 
@@ -66,7 +67,7 @@ move_direction(const struct move *move)
 /* All is done about the moves that have begun.  They are counted, and are to
  * be logged. */
 void
-moves_end(struct moves *m, long long int now)
+vmmob_moves_end(struct moves *m, long long int now)
 {
     for (size_t i = 0; i < m->n; i++) {
         const struct move *move = &m->moves[i];
@@ -173,7 +174,7 @@ log_move(const struct move *move)
 
 /* Logs what is to be logged at 'now', in ms. */
 void
-moves_log(struct moves *m, long long int now)
+vmmob_moves_log(struct moves *m, long long int now)
 {
     for (size_t i = 0; i < m->n_done; i++) {
         log_move(&m->done[i]);
@@ -197,9 +198,9 @@ moves_log(struct moves *m, long long int now)
     }
 }
 
-/* Returns when moves_log() has something to do, in ms, or LLONG_MAX. */
+/* Returns when vmmob_moves_log() has something to do, in ms, or LLONG_MAX. */
 long long int
-moves_next_event(const struct moves *m)
+vmmob_moves_next_event(const struct moves *m)
 {
     return m->n_done ? LLONG_MIN : m->next_summary;
 }

@@ -60,13 +60,13 @@ struct moves {
     long long int next_summary; /* In ms, or LLONG_MAX. */
 };
 
-void moves_init(struct moves *);
-void moves_destroy(struct moves *);
+void vmmob_moves_init(struct moves *);
+void vmmob_moves_destroy(struct moves *);
 
-struct move *moves_begin(struct moves *, const struct handover_move *,
-                         const char *seen, long long int start);
-void moves_end(struct moves *, long long int now);
-void moves_log(struct moves *, long long int now);
-long long int moves_next_event(const struct moves *);
+struct move *vmmob_moves_begin(struct moves *, const struct handover_move *,
+                               const char *seen, long long int start);
+void vmmob_moves_end(struct moves *, long long int now);
+void vmmob_moves_log(struct moves *, long long int now);
+long long int vmmob_moves_next_event(const struct moves *);
 
 #endif /* ofproto-vmmob/moves.h */

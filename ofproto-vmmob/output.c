@@ -77,11 +77,12 @@ vmmob_announce(struct vmmob_bridge *b, const struct in6_addr *moa, bool fresh)
     const struct eth_addr *mac = (eth_addr_is_zero(b->gateway.mac)
                                   ? NULL : &b->gateway.mac);
 
-    vmmob_output(b, frame_compose_arp_announcement(b->mac, moa), &b->uplink,
+    vmmob_output(b, vmmob_frame_compose_arp_announcement(b->mac,
+                                                         moa), &b->uplink,
                  1);
     if (fresh) {
-        vmmob_output(b, frame_compose_arp_request(b->mac, mac, moa,
-                                                  &b->ofs->settings.gateway),
+        vmmob_output(b, vmmob_frame_compose_arp_request(
+            b->mac, mac, moa, &b->ofs->settings.gateway),
                      &b->uplink, 1);
     }
 }
@@ -94,13 +95,14 @@ void
 vmmob_announce_leave(struct vmmob_bridge *b, const struct in6_addr *hoa,
                      const struct eth_addr mac, ofp_port_t port)
 {
-    const struct vmmob_vm_port *vm_port = vm_port_find(b, port);
-    const struct vmmob_port *row = vm_port ? vm_port_row(b, vm_port)
+    const struct vmmob_vm_port *vm_port = vmmob_vm_port_find(b, port);
+    const struct vmmob_port *row = vm_port ? vmmob_vm_port_row(b, vm_port)
                                            : NULL;
 
     /* A port with one MAC address has one VM, which is gone. */
     if (vm_port && (!row || row->n_macs != 1)) {
-        vmmob_output(b, frame_compose_arp_announcement(mac, hoa), &port, 1);
+        vmmob_output(b, vmmob_frame_compose_arp_announcement(mac,
+                                                             hoa), &port, 1);
     }
 }
 
@@ -123,7 +125,8 @@ vmmob_ask(struct vmmob_bridge *b, const struct in6_addr *hoa,
     }
     if (n) {
         COVERAGE_INC(vmmob_ask);
-        vmmob_output(b, frame_compose_arp_request(sha, NULL, spa, hoa), ports,
+        vmmob_output(b, vmmob_frame_compose_arp_request(sha, NULL, spa,
+                                                        hoa), ports,
                      n);
     }
     free(ports);
@@ -139,7 +142,7 @@ vmmob_ask_lost(struct vmmob_bridge *b, long long int now)
 
     while (b->n_lost && n_frames < ASK_FRAMES) {
         const struct vmmob_key *key = &b->lost[--b->n_lost];
-        const struct handover_vmn *vmn = handover_find_vmn(ofs, key);
+        const struct handover_vmn *vmn = vmmob_handover_find_vmn(ofs, key);
         const struct vmmob_vm_port *port;
         size_t n = 0;
 
@@ -147,16 +150,15 @@ vmmob_ask_lost(struct vmmob_bridge *b, long long int now)
             continue;
         }
         HMAP_FOR_EACH (port, node, &b->vm_ports) {
-            if (vm_port_may_have(b, port, key->mac)) {
+            if (vmmob_vm_port_may_have(b, port, key->mac)) {
                 ports[n++] = port->number;
             }
         }
         for (size_t i = 0; n && i < vmn->row.n_pairs; i++) {
             COVERAGE_INC(vmmob_ask);
-            vmmob_output(b, frame_compose_arp_request(
-                             vmmob_gateway_mac, &key->mac,
-                             &ofs->settings.home_gateway,
-                             &vmn->row.pairs[i].hoa),
+            vmmob_output(b, vmmob_frame_compose_arp_request(
+                vmmob_gateway_mac, &key->mac, &ofs->settings.home_gateway,
+                &vmn->row.pairs[i].hoa),
                          ports, n);
             n_frames += n;
         }
@@ -213,6 +215,6 @@ vmmob_output_resumed(struct ovs_list *resumed)
         execute(punted->bridge, punted->packet, punted->in_port, &ofpacts);
         punted->packet = NULL;
         ofpbuf_uninit(&ofpacts);
-        punted_destroy(punted);
+        vmmob_punted_destroy(punted);
     }
 }

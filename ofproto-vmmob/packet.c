@@ -58,7 +58,8 @@ static bool process_vm(struct vmmob *, struct vmmob_bridge *, struct punted *,
 /* Processes and eventually frees 'punted'.  This turn of the thread began at
  * 'turn', in us. */
 void
-packet_process(struct vmmob *vmmob, struct punted *punted, long long int turn)
+vmmob_packet_process(struct vmmob *vmmob, struct punted *punted,
+                     long long int turn)
 {
     struct vmmob_bridge *b = vmmob_find_bridge_by_uuid(vmmob,
                                                        &punted->ofproto_uuid);
@@ -69,13 +70,13 @@ packet_process(struct vmmob *vmmob, struct punted *punted, long long int turn)
 
     if (!b) {
         COVERAGE_INC(vmmob_unknown_bridge);
-        punted_destroy(punted);
+        vmmob_punted_destroy(punted);
         return;
     }
 
     b->n_punted++;
     flow_extract(punted->packet, &flow);
-    frame_parse(&flow, &frame);
+    vmmob_frame_parse(&flow, &frame);
     if (frame.type == FRAME_BAD
         || (punted->in_port != b->uplink
             && !eth_addr_equals(frame.sha, frame.src))) {
@@ -92,23 +93,23 @@ packet_process(struct vmmob *vmmob, struct punted *punted, long long int turn)
         taken = process_vm(vmmob, b, punted, &frame, turn);
     }
     if (!taken) {
-        punted_destroy(punted);
+        vmmob_punted_destroy(punted);
     }
 }
 
 /* Drops the packets that have been kept for too long. */
 void
-packet_expire(struct vmmob *vmmob, long long int now)
+vmmob_packet_expire(struct vmmob *vmmob, long long int now)
 {
     struct ovs_list gone = OVS_LIST_INITIALIZER(&gone);
 
-    resolver_expire(&vmmob->resolver, now, &gone);
+    vmmob_resolver_expire(&vmmob->resolver, now, &gone);
     COVERAGE_ADD(vmmob_unresolved, ovs_list_size(&gone));
-    punted_destroy_all(&gone);
+    vmmob_punted_destroy_all(&gone);
 
-    tail_run(&vmmob->copies, now, &gone);
+    vmmob_tail_run(&vmmob->copies, now, &gone);
     COVERAGE_ADD(vmmob_copy_dropped, ovs_list_size(&gone));
-    punted_destroy_all(&gone);
+    vmmob_punted_destroy_all(&gone);
 }
 
 /* Keeps 'punted' until there are news about 'addr' or 'other', which may be
@@ -127,8 +128,8 @@ hold(struct vmmob *vmmob, struct vmmob_bridge *b, struct punted *punted,
         COVERAGE_INC(vmmob_unresolved);
         return false;
     }
-    if (!resolver_wait(&vmmob->resolver, &punted->wait, addr, other,
-                       punted->expires)) {
+    if (!vmmob_resolver_wait(&vmmob->resolver, &punted->wait, addr, other,
+                             punted->expires)) {
         COVERAGE_INC(vmmob_hold_full);
         return false;
     }
@@ -148,17 +149,17 @@ hold_copy(struct vmmob *vmmob, struct vmmob_bridge *b, struct punted *punted,
     struct ovs_list gone = OVS_LIST_INITIALIZER(&gone);
 
     COVERAGE_INC(vmmob_copy_held);
-    tail_push(&vmmob->copies, b->id, key, &punted->tail,
-              dp_packet_size(punted->packet), now + b->ofs->settings.copy_ms,
-              &gone);
+    vmmob_tail_push(&vmmob->copies, b->id, key, &punted->tail,
+                    dp_packet_size(punted->packet),
+                    now + b->ofs->settings.copy_ms, &gone);
     COVERAGE_ADD(vmmob_copy_dropped, ovs_list_size(&gone));
-    punted_destroy_all(&gone);
+    vmmob_punted_destroy_all(&gone);
     if (sender && sender->ofs != b->id
-        && !handover_is_active(b->ofs, &sender->key)) {
+        && !vmmob_handover_is_active(b->ofs, &sender->key)) {
         /* It will have an answer. */
         const struct vmmob_key sender_key = sender->key;
 
-        handover_talk(b->handover, b->ofs, &sender_key);
+        vmmob_handover_talk(b->handover, b->ofs, &sender_key);
     }
 }
 
@@ -174,11 +175,12 @@ deliver_copies(struct vmmob *vmmob, const struct vmmob_bridge *b,
     struct moves *moves = &vmmob->moves;
     struct punted *punted;
 
-    tail_take(&vmmob->copies, b->id, key, now, &packets, &gone);
+    vmmob_tail_take(&vmmob->copies, b->id, key, now, &packets, &gone);
     LIST_FOR_EACH_POP (punted, node, &packets) {
         COVERAGE_INC(vmmob_copy_delivered);
         punted->expires = now + HOLD_MS;
-        resolver_add_ready(&vmmob->resolver, &punted->wait, punted->expires);
+        vmmob_resolver_add_ready(&vmmob->resolver, &punted->wait,
+                                 punted->expires);
         for (size_t i = moves->n; i > 0; i--) {
             struct move *move = &moves->moves[i - 1];
 
@@ -190,7 +192,7 @@ deliver_copies(struct vmmob *vmmob, const struct vmmob_bridge *b,
         }
     }
     COVERAGE_ADD(vmmob_copy_dropped, ovs_list_size(&gone));
-    punted_destroy_all(&gone);
+    vmmob_punted_destroy_all(&gone);
 }
 
 /* Returns the port of the VMN whose home address is 'hoa' at 'b', or
@@ -202,7 +204,7 @@ find_local_port(const struct vmmob_bridge *b, const struct in6_addr *hoa)
     const struct vmmob_vmn *owner
         = vmmob_table_find_by_hoa(b->handover->table, 0, hoa);
     const struct handover_vmn *vmn
-        = owner ? handover_find_vmn(b->ofs, &owner->key) : NULL;
+        = owner ? vmmob_handover_find_vmn(b->ofs, &owner->key) : NULL;
 
     return (vmn && vmn->state == HANDOVER_ATTACHED ? vmn->port : OFPP_NONE);
 }
@@ -218,7 +220,7 @@ deliver_icmp_error(struct vmmob_bridge *b, struct punted *punted,
     const struct vmmob_vmn *dst
         = vmmob_table_find_by_moa(table, &frame->ip_dst);
     const struct handover_vmn *vmn
-        = dst ? handover_find_vmn(b->ofs, &dst->key) : NULL;
+        = dst ? vmmob_handover_find_vmn(b->ofs, &dst->key) : NULL;
 
     if (!vmn || vmn->state != HANDOVER_ATTACHED) {
         COVERAGE_INC(vmmob_unknown_icmp);
@@ -228,7 +230,8 @@ deliver_icmp_error(struct vmmob_bridge *b, struct punted *punted,
     struct in6_addr addrs[4];
     addrs[0] = frame->ip_src;
     addrs[1] = frame->ip_dst;
-    bool embedded = frame_get_embedded(punted->packet, &addrs[2], &addrs[3]);
+    bool embedded = vmmob_frame_get_embedded(punted->packet, &addrs[2],
+                                             &addrs[3]);
     for (size_t i = 0; i < (embedded ? 4 : 2); i++) {
         const struct vmmob_vmn *row
             = vmmob_table_find_by_moa(table, &addrs[i]);
@@ -246,7 +249,7 @@ deliver_icmp_error(struct vmmob_bridge *b, struct punted *punted,
     struct eth_header *eth = dp_packet_eth(packet);
 
     if (embedded) {
-        frame_set_embedded(packet, &addrs[2], &addrs[3]);
+        vmmob_frame_set_embedded(packet, &addrs[2], &addrs[3]);
     }
     packet_set_ipv4(packet, in6_addr_get_mapped_ipv4(&addrs[0]),
                     in6_addr_get_mapped_ipv4(&addrs[1]), ip->ip_tos,
@@ -271,7 +274,7 @@ process_uplink(struct vmmob *vmmob, struct vmmob_bridge *b,
     case FRAME_ARP_REQUEST:
     case FRAME_ARP_REPLY:
         if (ipv6_addr_equals(&frame->ip_src, &ofs->settings.gateway)) {
-            if (gateway_learn(b, frame->sha, now)) {
+            if (vmmob_gateway_learn(b, frame->sha, now)) {
                 vmmob_bridge_update_ofs(b, now);
             }
         }
@@ -280,9 +283,10 @@ process_uplink(struct vmmob *vmmob, struct vmmob_bridge *b,
             && vmmob_table_find_row(table, &row->key, b->id)
             && !eth_addr_equals(frame->sha, b->mac)) {
             b->n_answered++;
-            vmmob_output(b, frame_compose_arp_reply(b->mac, &frame->ip_dst,
-                                                    frame->sha,
-                                                    &frame->ip_src),
+            vmmob_output(b, vmmob_frame_compose_arp_reply(b->mac,
+                                                          &frame->ip_dst,
+                                                          frame->sha,
+                                                          &frame->ip_src),
                          &b->uplink, 1);
         }
         return false;
@@ -300,13 +304,13 @@ process_uplink(struct vmmob *vmmob, struct vmmob_bridge *b,
 
             row = vmmob_table_find_by_moa(table, &frame->ip_src);
             if (row && row->ofs != b->id && port != OFPP_NONE) {
-                handover_talk(b->handover, ofs, &row->key);
+                vmmob_handover_talk(b->handover, ofs, &row->key);
                 return vmmob_resume(&vmmob->resumed, b, punted,
                                     VMMOB_TABLE_SOURCE, port);
             }
             if (!row && port != OFPP_NONE
-                && !handover_is_blind(b->handover, ofs)
-                && !rules_is_in_pool(b->rules, &frame->ip_src)) {
+                && !vmmob_handover_is_blind(b->handover, ofs)
+                && !vmmob_rules_is_in_pool(b->rules, &frame->ip_src)) {
                 /* It was held until all was known. */
                 return vmmob_resume(&vmmob->resumed, b, punted,
                                     VMMOB_TABLE_SOURCE, port);
@@ -320,8 +324,8 @@ process_uplink(struct vmmob *vmmob, struct vmmob_bridge *b,
                 return false;
             }
 
-            const struct handover_vmn *vmn = handover_find_vmn(ofs,
-                                                               &row->key);
+            const struct handover_vmn *vmn = vmmob_handover_find_vmn(
+                ofs, &row->key);
             if (vmn && vmn->state == HANDOVER_PREPARED
                 && ofs->settings.copy_ms) {
                 hold_copy(vmmob, b, punted, frame, &row->key, now);
@@ -374,7 +378,7 @@ process_arp_request(struct vmmob *vmmob, struct vmmob_bridge *b,
     } else if (ipv6_addr_equals(&frame->ip_dst,
                                 &ofs->settings.home_gateway)) {
         mac = vmmob_gateway_mac;
-    } else if (!handover_is_home(ofs, &frame->ip_dst)) {
+    } else if (!vmmob_handover_is_home(ofs, &frame->ip_dst)) {
         return false;
     } else {
         const struct vmmob_vmn *owner = vmmob_table_find_by_hoa(
@@ -401,11 +405,11 @@ process_arp_request(struct vmmob *vmmob, struct vmmob_bridge *b,
         }
 
         struct vmmob_key key = owner->key;
-        handover_talk(b->handover, ofs, &key);
+        vmmob_handover_talk(b->handover, ofs, &key);
     }
     b->n_answered++;
-    vmmob_output(b, frame_compose_arp_reply(mac, &frame->ip_dst, frame->src,
-                                            &frame->ip_src),
+    vmmob_output(b, vmmob_frame_compose_arp_reply(mac, &frame->ip_dst,
+                                                  frame->src, &frame->ip_src),
                  &punted->in_port, 1);
     return false;
 }
@@ -432,15 +436,15 @@ process_vm(struct vmmob *vmmob, struct vmmob_bridge *b,
     long long int now = turn / 1000;
     struct handover_ofs *ofs = b->ofs;
     const struct vmmob_key key = { .tenant = 0, .mac = frame->src };
-    bool has_hoa = handover_is_home(ofs, &frame->ip_src);
-    struct vmmob_vm_port *port = vm_port_find(b, punted->in_port);
+    bool has_hoa = vmmob_handover_is_home(ofs, &frame->ip_src);
+    struct vmmob_vm_port *port = vmmob_vm_port_find(b, punted->in_port);
 
     if (!port) {
         /* Gone, or so new that its rules are not there yet: who may be there
          * is not known. */
         COVERAGE_INC(vmmob_unknown_port);
         return false;
-    } else if (!vm_port_may_have(b, port, frame->src)) {
+    } else if (!vmmob_vm_port_may_have(b, port, frame->src)) {
         /* It was on its way when the rules came. */
         COVERAGE_INC(vmmob_forged);
         port->n_strange++;
@@ -449,7 +453,7 @@ process_vm(struct vmmob *vmmob, struct vmmob_bridge *b,
 
     /* What it sent just before it left, and is heard only now, does not make
      * it come back. */
-    const struct handover_vmn *vmn = handover_find_vmn(ofs, &key);
+    const struct handover_vmn *vmn = vmmob_handover_find_vmn(ofs, &key);
     if (vmn && vmn->state == HANDOVER_LEFT
         && punted->received / 1000 <= vmn->since) {
         COVERAGE_INC(vmmob_heard_late);
@@ -460,11 +464,11 @@ process_vm(struct vmmob *vmmob, struct vmmob_bridge *b,
     static struct vlog_rate_limit full_rl = VLOG_RATE_LIMIT_INIT(5, 20);
     if (punted->table_id == VMMOB_TABLE_ENTRY) {
         enum handover_sighting sighting
-            = handover_sight(b->handover, ofs, &key, punted->in_port,
-                             has_hoa ? &frame->ip_src : NULL, now);
+            = vmmob_handover_sight(b->handover, ofs, &key, punted->in_port,
+                                   has_hoa ? &frame->ip_src : NULL, now);
 
-        watch_note_moves(vmmob, frame_to_string(frame), punted->received,
-                         turn);
+        vmmob_watch_note_moves(vmmob, frame_to_string(frame), punted->received,
+                               turn);
         switch (sighting) {
         case SIGHTED_HERE:
             deliver_copies(vmmob, b, &key, now);
@@ -480,7 +484,7 @@ process_vm(struct vmmob *vmmob, struct vmmob_bridge *b,
                          "already, ignoring "ETH_ADDR_FMT"; raise "
                          "vmmob-max-vmns, or use vmmob/release for VMNs that "
                          "are not there any more", b->name, port->name,
-                         handover_count_port(ofs, port->number),
+                         vmmob_handover_count_port(ofs, port->number),
                          ETH_ADDR_ARGS(key.mac));
             return false;
         case SIGHTED_FROZEN:
@@ -537,14 +541,15 @@ process_vm(struct vmmob *vmmob, struct vmmob_bridge *b,
                     return hold(vmmob, b, punted, &frame->ip_dst, &in6addr_any,
                             now);
                 } else if (!ipv6_addr_is_set(&pair->moa)
-                           || !pipeline_get_next_hop(&ctx, &pair->moa,
-                                                     owner->ofs, &next_hop)) {
+                           || !vmmob_pipeline_get_next_hop(&ctx, &pair->moa,
+                                                           owner->ofs,
+                                                           &next_hop)) {
                     return hold(vmmob, b, punted, &frame->ip_dst, &in6addr_any,
                             now);
                 }
 
                 struct vmmob_key remote = owner->key;
-                handover_talk(b->handover, ofs, &remote);
+                vmmob_handover_talk(b->handover, ofs, &remote);
             } else if (!owner) {
                 if (!punted->expires) {
                     vmmob_ask(b, &frame->ip_dst, frame->src, &frame->ip_src,

@@ -16,9 +16,9 @@ struct vmmob;
 
 extern struct ovs_mutex vmmob_mutex;
 
-void packet_process(struct vmmob *, struct punted *, long long int turn)
+void vmmob_packet_process(struct vmmob *, struct punted *, long long int turn)
     OVS_REQUIRES(vmmob_mutex);
-void packet_expire(struct vmmob *, long long int now)
+void vmmob_packet_expire(struct vmmob *, long long int now)
     OVS_REQUIRES(vmmob_mutex);
 
 #endif /* ofproto-vmmob/packet.h */

@@ -17,7 +17,7 @@
 #include "vmmob-table.h"
 
 /* The table of rules.  vmmob(7) has the same, and explains its words. */
-const struct pipeline_row pipeline_rows[] = {
+const struct pipeline_row vmmob_pipeline_rows[] = {
     [RULE_FLOOD] = {
         VMMOB_TABLE_ENTRY, 250,
         "port that floods\tdrop"
@@ -187,7 +187,7 @@ const struct pipeline_row pipeline_rows[] = {
         "anything else\toutput"
     },
 };
-BUILD_ASSERT_DECL(ARRAY_SIZE(pipeline_rows) == PIPELINE_N_RULES);
+BUILD_ASSERT_DECL(ARRAY_SIZE(vmmob_pipeline_rows) == PIPELINE_N_RULES);
 
 /* No port.  Packets from a guest that uses its own MAC address look their next
  * rule up as if they came from there, and so pass by rules 163 and 161. */
@@ -200,19 +200,19 @@ static const struct eth_addr multicast_bit = ETH_ADDR_C(01,00,00,00,00,00);
 
 /* Whether 'spec' is about packets for a MoA that came in by the uplink. */
 bool
-pipeline_is_arrival(const struct rule_spec *spec)
+vmmob_pipeline_is_arrival(const struct rule_spec *spec)
 {
-    return (spec->table_id == pipeline_rows[RULE_MOA].table_id
-            && spec->priority == pipeline_rows[RULE_MOA].priority);
+    return (spec->table_id == vmmob_pipeline_rows[RULE_MOA].table_id
+            && spec->priority == vmmob_pipeline_rows[RULE_MOA].priority);
 }
 
 /* Stores in '*mac' where packets to 'moa', at the OFS 'id', go next: to that
  * OFS itself if it is on the same IP network, otherwise to the gateway.
  * Returns false if that is not known yet. */
 bool
-pipeline_get_next_hop(const struct rules_context *ctx,
-                      const struct in6_addr *moa, uint64_t id,
-                      struct eth_addr *mac)
+vmmob_pipeline_get_next_hop(const struct rules_context *ctx,
+                            const struct in6_addr *moa, uint64_t id,
+                            struct eth_addr *mac)
 {
     const struct vmmob_ofs *self = vmmob_table_find_ofs(ctx->h->table,
                                                         ctx->ofs->id);
@@ -356,7 +356,7 @@ put_dec_ttl(struct ofpbuf *ofpacts)
 static struct ofpbuf *
 add(struct rule_list *list, enum pipeline_rule rule, const struct match *match)
 {
-    const struct pipeline_row *row = &pipeline_rows[rule];
+    const struct pipeline_row *row = &vmmob_pipeline_rows[rule];
 
     if (list->n >= list->allocated) {
         list->specs = x2nrealloc(list->specs, &list->allocated,
@@ -374,7 +374,8 @@ add(struct rule_list *list, enum pipeline_rule rule, const struct match *match)
 
 /* Nobody behind a VM port has an address in 'prefix'. */
 void
-pipeline_refuse(const struct vmmob_prefix *prefix, struct rule_list *list)
+vmmob_pipeline_refuse(const struct vmmob_prefix *prefix,
+                      struct rule_list *list)
 {
     static const uint16_t types[] = { ETH_TYPE_IP, ETH_TYPE_ARP };
 
@@ -452,7 +453,7 @@ vm_port_rules(const struct vmmob_settings *s, const struct vmmob_ofs *self,
     struct match m;
 
     /* Our pools and the gateway are in there. */
-    pipeline_refuse(&s->network, list);
+    vmmob_pipeline_refuse(&s->network, list);
 
     /* A host that wants the address does not take it then (RFC 5227). */
     match_type(&m, ETH_TYPE_ARP);
@@ -491,7 +492,7 @@ put_echo_reply(const struct vmmob_settings *s, struct ofpbuf *ofpacts)
 }
 
 void
-pipeline_base(const struct rules_context *ctx, struct rule_list *list)
+vmmob_pipeline_base(const struct rules_context *ctx, struct rule_list *list)
 {
     const struct vmmob_settings *s = &ctx->ofs->settings;
     const struct vmmob_ofs *self = vmmob_table_find_ofs(ctx->h->table,
@@ -638,14 +639,14 @@ pipeline_base(const struct rules_context *ctx, struct rule_list *list)
         match_type(&m, ETH_TYPE_IP);
         match_set_nw_proto(&m, stale_csum[i]);
         add(list, RULE_OUTSIDE_UNSUMMED, &m);
-        if (!handover_is_blind(ctx->h, ctx->ofs)) {
+        if (!vmmob_handover_is_blind(ctx->h, ctx->ofs)) {
             add(list, RULE_SOURCE_UNSUMMED, &m);
         }
     }
 
     match_type(&m, ETH_TYPE_IP);
     a = add(list, RULE_SOURCE_REST, &m);
-    if (handover_is_blind(ctx->h, ctx->ofs)) {
+    if (vmmob_handover_is_blind(ctx->h, ctx->ofs)) {
         put_punt(a);
     } else {
         put_output_reg1(a);
@@ -654,7 +655,7 @@ pipeline_base(const struct rules_context *ctx, struct rule_list *list)
 
 /* Rules for 'pool', one of those that all pools of other OFSs make. */
 void
-pipeline_pool(const struct vmmob_prefix *pool, struct rule_list *list)
+vmmob_pipeline_pool(const struct vmmob_prefix *pool, struct rule_list *list)
 {
     struct match m;
 
@@ -696,8 +697,8 @@ find_copy_target(const struct rules_context *ctx,
     struct copy_target target = { .row = NULL };
 
     if (there && has_ipv4_moa(there)
-        && pipeline_get_next_hop(ctx, &there->moa, row->ofs,
-                                 &target.next_hop)) {
+        && vmmob_pipeline_get_next_hop(ctx, &there->moa, row->ofs,
+                                       &target.next_hop)) {
         target.row = row;
         target.moa = there->moa;
     }
@@ -812,8 +813,8 @@ local_rules(const struct rules_context *ctx, const struct handover_vmn *vmn,
             struct eth_addr next_hop;
 
             if (there && has_ipv4_moa(there)
-                && pipeline_get_next_hop(ctx, &there->moa, binding->ofs,
-                                         &next_hop)) {
+                && vmmob_pipeline_get_next_hop(ctx, &there->moa, binding->ofs,
+                                               &next_hop)) {
                 a = add(list, RULE_MOA, &m);
                 put_set_ip(a, MFF_IPV4_DST, &there->moa);
                 put_set_eth(a, MFF_ETH_SRC, self->mac);
@@ -846,8 +847,8 @@ remote_rules(const struct rules_context *ctx, const struct vmmob_entry *entry,
         if (is_ipv4_pair(pair) && has_ipv4_moa(pair)
             && vmmob_table_find_by_hoa(ctx->h->table, entry->key.tenant,
                                        &pair->hoa) == binding
-            && pipeline_get_next_hop(ctx, &pair->moa, binding->ofs,
-                                     &next_hop)) {
+            && vmmob_pipeline_get_next_hop(ctx, &pair->moa, binding->ofs,
+                                           &next_hop)) {
             match_type(&m, ETH_TYPE_IP);
             match_destination(&m, &hoa);
             a = add(list, RULE_REMOTE, &m);
@@ -892,12 +893,12 @@ source_rules(const struct rules_context *ctx, const struct vmmob_entry *entry,
 }
 
 void
-pipeline_vmn(const struct rules_context *ctx, const struct vmmob_key *key,
-             struct rule_list *list)
+vmmob_pipeline_vmn(const struct rules_context *ctx,
+                   const struct vmmob_key *key, struct rule_list *list)
 {
-    const struct handover_vmn *vmn = handover_find_vmn(ctx->ofs, key);
+    const struct handover_vmn *vmn = vmmob_handover_find_vmn(ctx->ofs, key);
     const struct vmmob_entry *entry = vmmob_table_find(ctx->h->table, key);
-    bool active = handover_is_active(ctx->ofs, key);
+    bool active = vmmob_handover_is_active(ctx->ofs, key);
 
     if (vmn) {
         local_rules(ctx, vmn, list);
@@ -921,8 +922,8 @@ put_pass(struct ofpbuf *ofpacts)
 
 /* Rules for 'port', whose guest may use just the MAC addresses of 'row'. */
 void
-pipeline_port(ofp_port_t port, const struct vmmob_port *row,
-              struct rule_list *list)
+vmmob_pipeline_port(ofp_port_t port, const struct vmmob_port *row,
+                    struct rule_list *list)
 {
     static const uint16_t types[] = { ETH_TYPE_ARP, ETH_TYPE_RARP };
     struct match m;
@@ -949,7 +950,7 @@ pipeline_port(ofp_port_t port, const struct vmmob_port *row,
 }
 
 void
-pipeline_list_destroy(struct rule_list *list)
+vmmob_pipeline_list_destroy(struct rule_list *list)
 {
     for (size_t i = 0; i < list->n; i++) {
         minimatch_destroy(&list->specs[i].match);
@@ -961,7 +962,7 @@ pipeline_list_destroy(struct rule_list *list)
 
 /* Adds to 'list' the rule that counts what is forged at 'port'. */
 void
-pipeline_forged(ofp_port_t port, struct rule_list *list)
+vmmob_pipeline_forged(ofp_port_t port, struct rule_list *list)
 {
     struct match m;
 
@@ -973,7 +974,7 @@ pipeline_forged(ofp_port_t port, struct rule_list *list)
 
 /* Adds to 'list' the rule that drops everything from 'port'. */
 void
-pipeline_block(ofp_port_t port, struct rule_list *list)
+vmmob_pipeline_block(ofp_port_t port, struct rule_list *list)
 {
     struct match m;
 

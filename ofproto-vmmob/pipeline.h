@@ -8,7 +8,7 @@
  *
  * A packet from a VM port or from the uplink starts in VMMOB_TABLE_ENTRY.  One
  * from a VMN goes on to VMMOB_TABLE_DESTINATION, one to a VMN to
- * VMMOB_TABLE_SOURCE.  'pipeline_rows' is the table of all rules; the
+ * VMMOB_TABLE_SOURCE.  'vmmob_pipeline_rows' is the table of all rules; the
  * functions here compute, from the state of lib/vmmob-table.h and handover.h
  * and without a switch, what rules are wanted for one thing at a time.  They
  * install nothing: see rules.h.
@@ -86,7 +86,7 @@ struct pipeline_row {
                                  * lines. */
 };
 
-extern const struct pipeline_row pipeline_rows[];
+extern const struct pipeline_row vmmob_pipeline_rows[];
 
 /* What the registers have, while a packet is in our tables. */
 enum pipeline_reg {
@@ -133,20 +133,21 @@ struct rule_list {
     bool copies;                /* Some of these send copies. */
 };
 
-void pipeline_list_destroy(struct rule_list *);
+void vmmob_pipeline_list_destroy(struct rule_list *);
 
-void pipeline_base(const struct rules_context *, struct rule_list *);
-void pipeline_pool(const struct vmmob_prefix *, struct rule_list *);
-void pipeline_refuse(const struct vmmob_prefix *, struct rule_list *);
-void pipeline_vmn(const struct rules_context *, const struct vmmob_key *,
-                  struct rule_list *);
-void pipeline_port(ofp_port_t, const struct vmmob_port *, struct rule_list *);
-void pipeline_forged(ofp_port_t, struct rule_list *);
-void pipeline_block(ofp_port_t, struct rule_list *);
+void vmmob_pipeline_base(const struct rules_context *, struct rule_list *);
+void vmmob_pipeline_pool(const struct vmmob_prefix *, struct rule_list *);
+void vmmob_pipeline_refuse(const struct vmmob_prefix *, struct rule_list *);
+void vmmob_pipeline_vmn(const struct rules_context *, const struct vmmob_key *,
+                        struct rule_list *);
+void vmmob_pipeline_port(ofp_port_t, const struct vmmob_port *,
+                         struct rule_list *);
+void vmmob_pipeline_forged(ofp_port_t, struct rule_list *);
+void vmmob_pipeline_block(ofp_port_t, struct rule_list *);
 
-bool pipeline_is_arrival(const struct rule_spec *);
-bool pipeline_get_next_hop(const struct rules_context *,
-                           const struct in6_addr *moa, uint64_t ofs,
-                           struct eth_addr *);
+bool vmmob_pipeline_is_arrival(const struct rule_spec *);
+bool vmmob_pipeline_get_next_hop(const struct rules_context *,
+                                 const struct in6_addr *moa, uint64_t ofs,
+                                 struct eth_addr *);
 
 #endif /* ofproto-vmmob/pipeline.h */

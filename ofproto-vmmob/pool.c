@@ -42,7 +42,7 @@ static void pool_forget(struct pool *, struct pool_addr *);
 
 /* Returns a new pool without any address. */
 struct pool *
-pool_create(void)
+vmmob_pool_create(void)
 {
     struct pool *pool = xzalloc(sizeof *pool);
 
@@ -52,7 +52,7 @@ pool_create(void)
 }
 
 void
-pool_destroy(struct pool *pool)
+vmmob_pool_destroy(struct pool *pool)
 {
     if (pool) {
         struct pool_addr *pa;
@@ -71,9 +71,9 @@ pool_destroy(struct pool *pool)
  * network 'uplink', and 'gateway'.  Addresses already taken stay taken, also
  * when they are not in 'pool' any more. */
 void
-pool_configure(struct pool *pool, const struct vmmob_prefix *prefixes,
-               size_t n_prefixes, const struct vmmob_prefix *uplink,
-               const struct in6_addr *gateway)
+vmmob_pool_configure(struct pool *pool, const struct vmmob_prefix *prefixes,
+                     size_t n_prefixes, const struct vmmob_prefix *uplink,
+                     const struct in6_addr *gateway)
 {
     free(pool->prefixes);
     pool->prefixes = xmemdup(prefixes, n_prefixes * sizeof *prefixes);
@@ -84,7 +84,7 @@ pool_configure(struct pool *pool, const struct vmmob_prefix *prefixes,
 
 /* Returns true if 'addr' is an address that 'pool' may hand out. */
 bool
-pool_contains(const struct pool *pool, const struct in6_addr *addr)
+vmmob_pool_contains(const struct pool *pool, const struct in6_addr *addr)
 {
     for (size_t i = 0; i < pool->n_prefixes; i++) {
         if (vmmob_prefix_contains(&pool->prefixes[i], addr)) {
@@ -97,10 +97,10 @@ pool_contains(const struct pool *pool, const struct in6_addr *addr)
 /* Takes for the VMN 'key' an address to stand for its 'hoa' and stores it in
  * '*moa'.  Returns false if no address is free. */
 bool
-pool_take(struct pool *pool, const struct vmmob_key *key,
-          const struct in6_addr *hoa, struct in6_addr *moa)
+vmmob_pool_take(struct pool *pool, const struct vmmob_key *key,
+                const struct in6_addr *hoa, struct in6_addr *moa)
 {
-    uint64_t size = pool_size(pool);
+    uint64_t size = vmmob_pool_size(pool);
 
     if (!size) {
         return false;
@@ -122,7 +122,7 @@ pool_take(struct pool *pool, const struct vmmob_key *key,
 
         struct in6_addr addr = prefix_nth(&pool->prefixes[p], n);
         if (pool_is_for_hosts(pool, &addr)
-            && pool_take_this(pool, key, &addr)) {
+            && vmmob_pool_take_this(pool, key, &addr)) {
             *moa = addr;
             return true;
         }
@@ -133,10 +133,10 @@ pool_take(struct pool *pool, const struct vmmob_key *key,
 /* Takes the address 'moa' for the VMN 'key'.  Returns false if 'moa' is not in
  * 'pool', or taken, or in quarantine after another VMN. */
 bool
-pool_take_this(struct pool *pool, const struct vmmob_key *key,
-               const struct in6_addr *moa)
+vmmob_pool_take_this(struct pool *pool, const struct vmmob_key *key,
+                     const struct in6_addr *moa)
 {
-    if (!pool_contains(pool, moa)) {
+    if (!vmmob_pool_contains(pool, moa)) {
         return false;
     }
 
@@ -162,8 +162,8 @@ pool_take_this(struct pool *pool, const struct vmmob_key *key,
 /* Gives the address 'moa' back to 'pool', from which it was taken.  It is free
  * from 'until' on, in ms. */
 void
-pool_give_back(struct pool *pool, const struct in6_addr *moa,
-               long long int until)
+vmmob_pool_give_back(struct pool *pool, const struct in6_addr *moa,
+                     long long int until)
 {
     struct pool_addr *pa = pool_find(pool, moa);
 
@@ -186,7 +186,7 @@ pool_give_back(struct pool *pool, const struct in6_addr *moa,
 /* Frees what has been in quarantine until 'now', in ms.  Returns true if
  * something was freed. */
 bool
-pool_run(struct pool *pool, long long int now)
+vmmob_pool_run(struct pool *pool, long long int now)
 {
     bool freed = false;
     struct pool_addr *pa;
@@ -201,10 +201,10 @@ pool_run(struct pool *pool, long long int now)
     return freed;
 }
 
-/* Returns the time, in ms, when pool_run() has something to do, or LLONG_MAX
- * if nothing is in quarantine. */
+/* Returns the time, in ms, when vmmob_pool_run() has something to do, or
+ * LLONG_MAX if nothing is in quarantine. */
 long long int
-pool_next_event(const struct pool *pool)
+vmmob_pool_next_event(const struct pool *pool)
 {
     return (ovs_list_is_empty(&pool->resting)
             ? LLONG_MAX
@@ -214,7 +214,7 @@ pool_next_event(const struct pool *pool)
 
 /* Returns the number of addresses in the prefixes of 'pool'. */
 size_t
-pool_size(const struct pool *pool)
+vmmob_pool_size(const struct pool *pool)
 {
     uint64_t size = 0;
 
@@ -225,13 +225,13 @@ pool_size(const struct pool *pool)
 }
 
 size_t
-pool_n_taken(const struct pool *pool)
+vmmob_pool_n_taken(const struct pool *pool)
 {
     return hmap_count(&pool->addrs) - pool->n_resting;
 }
 
 size_t
-pool_n_quarantined(const struct pool *pool)
+vmmob_pool_n_quarantined(const struct pool *pool)
 {
     return pool->n_resting;
 }

@@ -20,25 +20,25 @@
 
 struct pool;
 
-struct pool *pool_create(void);
-void pool_destroy(struct pool *);
+struct pool *vmmob_pool_create(void);
+void vmmob_pool_destroy(struct pool *);
 
-void pool_configure(struct pool *, const struct vmmob_prefix *prefixes,
-                    size_t n_prefixes, const struct vmmob_prefix *uplink,
-                    const struct in6_addr *gateway);
-bool pool_contains(const struct pool *, const struct in6_addr *);
+void vmmob_pool_configure(struct pool *, const struct vmmob_prefix *prefixes,
+                          size_t n_prefixes, const struct vmmob_prefix *uplink,
+                          const struct in6_addr *gateway);
+bool vmmob_pool_contains(const struct pool *, const struct in6_addr *);
 
-bool pool_take(struct pool *, const struct vmmob_key *,
-               const struct in6_addr *hoa, struct in6_addr *moa);
-bool pool_take_this(struct pool *, const struct vmmob_key *,
-                    const struct in6_addr *moa);
-void pool_give_back(struct pool *, const struct in6_addr *moa,
-                    long long int until);
-bool pool_run(struct pool *, long long int now);
-long long int pool_next_event(const struct pool *);
+bool vmmob_pool_take(struct pool *, const struct vmmob_key *,
+                     const struct in6_addr *hoa, struct in6_addr *moa);
+bool vmmob_pool_take_this(struct pool *, const struct vmmob_key *,
+                          const struct in6_addr *moa);
+void vmmob_pool_give_back(struct pool *, const struct in6_addr *moa,
+                          long long int until);
+bool vmmob_pool_run(struct pool *, long long int now);
+long long int vmmob_pool_next_event(const struct pool *);
 
-size_t pool_size(const struct pool *);
-size_t pool_n_taken(const struct pool *);
-size_t pool_n_quarantined(const struct pool *);
+size_t vmmob_pool_size(const struct pool *);
+size_t vmmob_pool_n_taken(const struct pool *);
+size_t vmmob_pool_n_quarantined(const struct pool *);
 
 #endif /* ofproto-vmmob/pool.h */

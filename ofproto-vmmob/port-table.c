@@ -16,7 +16,7 @@ struct port_entry {
 static void entry_destroy(struct port_entry *);
 
 void
-port_table_init(struct port_table *t)
+vmmob_port_table_init(struct port_table *t)
 {
     shash_init(&t->ports);
     sset_init(&t->changed);
@@ -24,7 +24,7 @@ port_table_init(struct port_table *t)
 
 /* Frees what 't' owns, but not 't' itself. */
 void
-port_table_destroy(struct port_table *t)
+vmmob_port_table_destroy(struct port_table *t)
 {
     struct shash_node *node;
 
@@ -37,7 +37,7 @@ port_table_destroy(struct port_table *t)
 
 /* Marks all that is known: the whole state follows. */
 void
-port_table_mark(struct port_table *t)
+vmmob_port_table_mark(struct port_table *t)
 {
     struct shash_node *node;
 
@@ -50,7 +50,7 @@ port_table_mark(struct port_table *t)
 
 /* Takes in what 'update' says of ports. */
 void
-port_table_update(struct port_table *t, const struct vmmob_msg *update)
+vmmob_port_table_update(struct port_table *t, const struct vmmob_msg *update)
 {
     for (size_t i = 0; i < update->n_del_ports; i++) {
         const char *name = update->del_ports[i];
@@ -83,7 +83,7 @@ port_table_update(struct port_table *t, const struct vmmob_msg *update)
 
 /* Removes what still has a mark. */
 void
-port_table_sweep(struct port_table *t)
+vmmob_port_table_sweep(struct port_table *t)
 {
     struct shash_node *node;
 
@@ -100,7 +100,7 @@ port_table_sweep(struct port_table *t)
 
 /* Returns what is known of the port 'name', or NULL. */
 const struct vmmob_port *
-port_table_find(const struct port_table *t, const char *name)
+vmmob_port_table_find(const struct port_table *t, const char *name)
 {
     const struct port_entry *entry = shash_find_data(&t->ports, name);
 

@@ -22,14 +22,14 @@ struct port_table {
     struct sset changed;        /* Names; for the user to take. */
 };
 
-void port_table_init(struct port_table *);
-void port_table_destroy(struct port_table *);
+void vmmob_port_table_init(struct port_table *);
+void vmmob_port_table_destroy(struct port_table *);
 
-void port_table_mark(struct port_table *);
-void port_table_update(struct port_table *, const struct vmmob_msg *);
-void port_table_sweep(struct port_table *);
+void vmmob_port_table_mark(struct port_table *);
+void vmmob_port_table_update(struct port_table *, const struct vmmob_msg *);
+void vmmob_port_table_sweep(struct port_table *);
 
-const struct vmmob_port *port_table_find(const struct port_table *,
-                                         const char *name);
+const struct vmmob_port *vmmob_port_table_find(const struct port_table *,
+                                               const char *name);
 
 #endif /* ofproto-vmmob/port-table.h */

@@ -73,8 +73,8 @@ vmmob_find_problems(const struct vmmob *vmmob, struct vmmob_problems *p)
             bridge_get_error(b, p);
         }
         if (b->enabled) {
-            const struct handover_ofs *ofs = handover_find_ofs(vmmob->handover,
-                                                               b->id);
+            const struct handover_ofs *ofs = vmmob_handover_find_ofs(
+                vmmob->handover, b->id);
 
             bridge_get_gateway_problem(b, ofs, p);
             bridge_get_pool_problem(b, ofs, p);
@@ -97,7 +97,7 @@ vmmob_gateway_is_silent(const struct vmmob_bridge *b)
 static void
 get_agent_problem(const struct vmmob *vmmob, struct vmmob_problems *p)
 {
-    switch (agent_get_status(vmmob->agent)) {
+    switch (vmmob_agent_get_status(vmmob->agent)) {
     case AGENT_CANNOT_LISTEN:
         vmmob_problems_add(
             p, VMMOB_PROBLEM_AGENT,
@@ -250,12 +250,12 @@ bridge_get_pool_problem(const struct vmmob_bridge *b,
     static const char hint[] = "enlarge other_config:vmmob-pool, shorten "
         "vmmob-quarantine, or use vmmob/release for VMs that are gone for "
         "good";
-    size_t size = pool_size(ofs->pool);
-    size_t quarantined = pool_n_quarantined(ofs->pool);
-    size_t used = pool_n_taken(ofs->pool) + quarantined;
+    size_t size = vmmob_pool_size(ofs->pool);
+    size_t quarantined = vmmob_pool_n_quarantined(ofs->pool);
+    size_t used = vmmob_pool_n_taken(ofs->pool) + quarantined;
     size_t needy = ovs_list_size(&ofs->needy);
 
-    if (needy && !handover_is_waiting(ofs)) {
+    if (needy && !vmmob_handover_is_waiting(ofs)) {
         vmmob_problems_add(
             p, VMMOB_PROBLEM_POOL_EXHAUSTED,
             xasprintf("bridge %s: the pool is exhausted: %"PRIuSIZE" VMNs "
@@ -334,9 +334,9 @@ bridge_get_port_problems(const struct vmmob *vmmob,
 
     for (size_t i = 0; i < hmap_count(&b->vm_ports); i++) {
         const struct vmmob_vm_port *port = ports[i];
-        const struct vmmob_port *row = port_table_find(&vmmob->handover->ports,
-                                                       port->name);
-        size_t n = handover_count_port(ofs, port->number);
+        const struct vmmob_port *row = vmmob_port_table_find(
+            &vmmob->handover->ports, port->name);
+        size_t n = vmmob_handover_count_port(ofs, port->number);
 
         if (port->blocked) {
             vmmob_problems_add(

@@ -41,17 +41,17 @@ static struct seq *seq;         /* Changes when one of these does. */
 
 /* Initializes the queue. */
 void
-punt_init(void)
+vmmob_punt_init(void)
 {
     seq = seq_create();
     ovs_mutex_lock(&mutex);
-    fairq_init(&queue, MAX_QUEUED, STRANGE_RATE, STRANGE_BURST);
+    vmmob_fairq_init(&queue, MAX_QUEUED, STRANGE_RATE, STRANGE_BURST);
     ovs_mutex_unlock(&mutex);
 }
 
 /* Frees 'punted', which must not be in any list, with its packet. */
 void
-punted_destroy(struct punted *punted)
+vmmob_punted_destroy(struct punted *punted)
 {
     BUILD_ASSERT_DECL(offsetof(struct punted, node)
                       == offsetof(struct punted, tail.node));
@@ -63,12 +63,12 @@ punted_destroy(struct punted *punted)
 
 /* Frees all "struct punted"s in 'list'. */
 void
-punted_destroy_all(struct ovs_list *list)
+vmmob_punted_destroy_all(struct ovs_list *list)
 {
     struct punted *punted;
 
     LIST_FOR_EACH_POP (punted, node, list) {
-        punted_destroy(punted);
+        vmmob_punted_destroy(punted);
     }
 }
 
@@ -87,8 +87,8 @@ frozen_reg(const struct frozen_metadata *md, size_t reg)
 /* Takes a copy of 'packet', which a rule of the bridge 'ofproto' punts, if
  * there is room.  'state' is the state of its translation. */
 void
-punt_packet(const struct uuid *ofproto, const struct dp_packet *packet,
-            const struct frozen_state *state)
+vmmob_punt_packet(const struct uuid *ofproto, const struct dp_packet *packet,
+                  const struct frozen_state *state)
 {
     struct punted *punted, *lost = NULL;
     struct ovs_list *item;
@@ -97,7 +97,8 @@ punt_packet(const struct uuid *ofproto, const struct dp_packet *packet,
 
     /* Before anything is copied: it must be cheap to be refused. */
     ovs_mutex_lock(&mutex);
-    bool admitted = fairq_admit(&queue, ofproto, state->metadata.in_port);
+    bool admitted = vmmob_fairq_admit(&queue, ofproto,
+                                      state->metadata.in_port);
     ovs_mutex_unlock(&mutex);
     if (!admitted) {
         COVERAGE_INC(vmmob_punt_limited);
@@ -118,20 +119,20 @@ punt_packet(const struct uuid *ofproto, const struct dp_packet *packet,
     }
 
     ovs_mutex_lock(&mutex);
-    item = fairq_push(&queue, &punted->ofproto_uuid, punted->in_port,
-                      &punted->node);
+    item = vmmob_fairq_push(&queue, &punted->ofproto_uuid, punted->in_port,
+                            &punted->node);
     ovs_mutex_unlock(&mutex);
     if (item) {
         COVERAGE_INC(vmmob_punt_overflow);
         lost = CONTAINER_OF(item, struct punted, node);
-        punted_destroy(lost);
+        vmmob_punted_destroy(lost);
     }
     seq_change(seq);
 }
 
 /* 'port' of the bridge 'ofproto' is gone. */
 void
-punt_port_gone(const struct uuid *ofproto, ofp_port_t port)
+vmmob_punt_port_gone(const struct uuid *ofproto, ofp_port_t port)
 {
     struct ovs_list lost = OVS_LIST_INITIALIZER(&lost);
     struct punt_port_gone *gone = xmalloc(sizeof *gone);
@@ -141,12 +142,12 @@ punt_port_gone(const struct uuid *ofproto, ofp_port_t port)
 
     ovs_mutex_lock(&mutex);
     /* What came from there before must not be seen after this. */
-    fairq_flush_port(&queue, ofproto, port, &lost);
+    vmmob_fairq_flush_port(&queue, ofproto, port, &lost);
     COVERAGE_ADD(vmmob_punt_flushed, ovs_list_size(&lost));
     ovs_list_push_back(&news, &gone->node);
     ovs_mutex_unlock(&mutex);
 
-    punted_destroy_all(&lost);
+    vmmob_punted_destroy_all(&lost);
     seq_change(seq);
 }
 
@@ -155,7 +156,7 @@ punt_port_gone(const struct uuid *ofproto, ofp_port_t port)
  * is to be looked at first.  The caller must free them.  Returns true if there
  * are more. */
 bool
-punt_take(struct ovs_list *packets, struct ovs_list *gone)
+vmmob_punt_take(struct ovs_list *packets, struct ovs_list *gone)
 {
     struct ovs_list *item;
     bool more;
@@ -163,7 +164,7 @@ punt_take(struct ovs_list *packets, struct ovs_list *gone)
     ovs_mutex_lock(&mutex);
     ovs_list_push_back_all(gone, &news);
     for (int i = 0; i < MAX_BATCH; i++) {
-        item = fairq_pop(&queue);
+        item = vmmob_fairq_pop(&queue);
         if (!item) {
             break;
         }
@@ -180,53 +181,53 @@ punt_take(struct ovs_list *packets, struct ovs_list *gone)
 /* Empties the queue.  Ports may be destroyed later, so the queue itself
  * stays. */
 void
-punt_flush(void)
+vmmob_punt_flush(void)
 {
     struct ovs_list lost = OVS_LIST_INITIALIZER(&lost);
     struct punt_port_gone *gone;
     struct ovs_list *item;
 
     ovs_mutex_lock(&mutex);
-    while ((item = fairq_pop(&queue)) != NULL) {
+    while ((item = vmmob_fairq_pop(&queue)) != NULL) {
         ovs_list_push_back(&lost, item);
     }
     LIST_FOR_EACH_POP (gone, node, &news) {
         free(gone);
     }
     ovs_mutex_unlock(&mutex);
-    punted_destroy_all(&lost);
+    vmmob_punted_destroy_all(&lost);
 }
 
 /* Makes the 'n' 'ports' those of the bridge 'ofproto' from which packets are
  * expected.  Others, which are perhaps configured in a moment, share a small
  * part of the queue. */
 void
-punt_configure(const struct uuid *ofproto, const struct punt_port *ports,
-               size_t n)
+vmmob_punt_configure(const struct uuid *ofproto, const struct punt_port *ports,
+                     size_t n)
 {
     ovs_mutex_lock(&mutex);
-    fairq_mark(&queue, ofproto);
+    vmmob_fairq_mark(&queue, ofproto);
     for (size_t i = 0; i < n; i++) {
-        fairq_configure(&queue, ofproto, ports[i].number, ports[i].uplink,
-                        ports[i].rate, ports[i].burst);
+        vmmob_fairq_configure(&queue, ofproto, ports[i].number,
+                              ports[i].uplink, ports[i].rate, ports[i].burst);
     }
-    fairq_sweep(&queue, ofproto);
+    vmmob_fairq_sweep(&queue, ofproto);
     ovs_mutex_unlock(&mutex);
 }
 
 /* Stores in 'stats' what was punted at 'port' of the bridge 'ofproto'. */
 void
-punt_get_stats(const struct uuid *ofproto, ofp_port_t port,
-               struct fairq_stats *stats)
+vmmob_punt_get_stats(const struct uuid *ofproto, ofp_port_t port,
+                     struct fairq_stats *stats)
 {
     ovs_mutex_lock(&mutex);
-    fairq_get_stats(&queue, ofproto, port, stats);
+    vmmob_fairq_get_stats(&queue, ofproto, port, stats);
     ovs_mutex_unlock(&mutex);
 }
 
 /* Returns the number of packets in the queue. */
 size_t
-punt_count(void)
+vmmob_punt_n_queued(void)
 {
     size_t n;
 
@@ -236,24 +237,24 @@ punt_count(void)
     return n;
 }
 
-/* Returns a number for punt_wait(). */
+/* Returns a number for vmmob_punt_wait(). */
 uint64_t
-punt_seqno(void)
+vmmob_punt_seqno(void)
 {
     return seq_read(seq);
 }
 
-/* Has poll_block() wake up if something was handed over since punt_seqno()
- * returned 'seqno'. */
+/* Has poll_block() wake up if something was handed over since
+ * vmmob_punt_seqno() returned 'seqno'. */
 void
-punt_wait(uint64_t seqno)
+vmmob_punt_wait(uint64_t seqno)
 {
     seq_wait(seq, seqno);
 }
 
 /* Has the module's thread look at its deadlines anew. */
 void
-punt_wake(void)
+vmmob_punt_wake(void)
 {
     seq_change(seq);
 }

@@ -48,8 +48,8 @@ struct punted {
     ofp_port_t resume_port;
 };
 
-void punted_destroy(struct punted *);
-void punted_destroy_all(struct ovs_list *);
+void vmmob_punted_destroy(struct punted *);
+void vmmob_punted_destroy_all(struct ovs_list *);
 
 /* 'in_port' is not the port any more that it was. */
 struct punt_port_gone {
@@ -66,21 +66,21 @@ struct punt_port {
                                  * once. */
 };
 
-void punt_init(void);
-void punt_packet(const struct uuid *ofproto, const struct dp_packet *,
-                 const struct frozen_state *);
-void punt_port_gone(const struct uuid *ofproto, ofp_port_t);
-bool punt_take(struct ovs_list *packets, struct ovs_list *gone);
-void punt_flush(void);
+void vmmob_punt_init(void);
+void vmmob_punt_packet(const struct uuid *ofproto, const struct dp_packet *,
+                       const struct frozen_state *);
+void vmmob_punt_port_gone(const struct uuid *ofproto, ofp_port_t);
+bool vmmob_punt_take(struct ovs_list *packets, struct ovs_list *gone);
+void vmmob_punt_flush(void);
 
-void punt_configure(const struct uuid *ofproto, const struct punt_port *,
-                    size_t n);
-void punt_get_stats(const struct uuid *ofproto, ofp_port_t,
-                    struct fairq_stats *);
-size_t punt_count(void);
+void vmmob_punt_configure(const struct uuid *ofproto, const struct punt_port *,
+                          size_t n);
+void vmmob_punt_get_stats(const struct uuid *ofproto, ofp_port_t,
+                          struct fairq_stats *);
+size_t vmmob_punt_n_queued(void);
 
-uint64_t punt_seqno(void);
-void punt_wait(uint64_t seqno);
-void punt_wake(void);
+uint64_t vmmob_punt_seqno(void);
+void vmmob_punt_wait(uint64_t seqno);
+void vmmob_punt_wake(void);
 
 #endif /* ofproto-vmmob/punt.h */

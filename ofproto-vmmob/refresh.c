@@ -55,7 +55,7 @@ refresh_destroy(struct refresh *refresh)
 
 /* Initializes 'refreshes', in which nothing is due. */
 void
-refreshes_init(struct refreshes *refreshes)
+vmmob_refreshes_init(struct refreshes *refreshes)
 {
     for (size_t i = 0; i < REFRESH_N_AGAIN; i++) {
         ovs_list_init(&refreshes->lists[i]);
@@ -64,7 +64,7 @@ refreshes_init(struct refreshes *refreshes)
 
 /* Frees what 'refreshes' owns. */
 void
-refreshes_destroy(struct refreshes *refreshes)
+vmmob_refreshes_destroy(struct refreshes *refreshes)
 {
     struct refresh *refresh;
 
@@ -103,9 +103,9 @@ refresh_flows(struct vmmob_bridge *b, const struct in6_addr *addrs,
     for (size_t i = 0; i < n_addrs; i++) {
         bool all;
 
-        n_ids += flow_index_find(udpif, &addrs[i], &ids[n_ids],
-                                 MAX_REFRESH - n_ids, MAX_REFRESH_VAGUE,
-                                 &all);
+        n_ids += vmmob_flow_index_find(udpif, &addrs[i], &ids[n_ids],
+                                       MAX_REFRESH - n_ids, MAX_REFRESH_VAGUE,
+                                       &all);
         complete = complete && all;
     }
 
@@ -137,8 +137,8 @@ refresh_flows(struct vmmob_bridge *b, const struct in6_addr *addrs,
  * again.  Takes ownership of 'addrs'.  Returns false if there are too many:
  * then the revalidators soon look at all. */
 bool
-refresh_bridge(struct refreshes *refreshes, struct vmmob_bridge *b,
-               struct in6_addr *addrs, size_t n, long long int now)
+vmmob_refresh_bridge(struct refreshes *refreshes, struct vmmob_bridge *b,
+                     struct in6_addr *addrs, size_t n, long long int now)
 {
     size_t again = n > MAX_REFRESH_SOON ? 1 : 0;
     struct refresh *refresh;
@@ -199,7 +199,7 @@ run_refreshes(struct vmmob *vmmob, size_t i, long long int now)
 /* Takes further looks at the datapath flows that were refreshed a moment ago.
  * Returns when to call this again, in ms, or LLONG_MAX. */
 long long int
-refresh_again(struct vmmob *vmmob, long long int now)
+vmmob_refresh_again(struct vmmob *vmmob, long long int now)
 {
     long long int next = LLONG_MAX;
 

@@ -34,13 +34,13 @@ struct refreshes {
     struct ovs_list lists[REFRESH_N_AGAIN]; /* Contain "struct refresh"s. */
 };
 
-void refreshes_init(struct refreshes *);
-void refreshes_destroy(struct refreshes *);
+void vmmob_refreshes_init(struct refreshes *);
+void vmmob_refreshes_destroy(struct refreshes *);
 
-bool refresh_bridge(struct refreshes *, struct vmmob_bridge *,
-                    struct in6_addr *, size_t n, long long int now)
+bool vmmob_refresh_bridge(struct refreshes *, struct vmmob_bridge *,
+                          struct in6_addr *, size_t n, long long int now)
     OVS_REQUIRES(vmmob_mutex);
-long long int refresh_again(struct vmmob *, long long int now)
+long long int vmmob_refresh_again(struct vmmob *, long long int now)
     OVS_REQUIRES(vmmob_mutex);
 
 #endif /* ofproto-vmmob/refresh.h */

@@ -16,7 +16,7 @@ hash_addr(const struct in6_addr *addr)
 
 /* Initializes 'resolver', in which nothing waits. */
 void
-resolver_init(struct resolver *resolver)
+vmmob_resolver_init(struct resolver *resolver)
 {
     ovs_list_init(&resolver->waits);
     ovs_list_init(&resolver->ready);
@@ -26,7 +26,7 @@ resolver_init(struct resolver *resolver)
 
 /* Frees what 'resolver' owns.  Nothing must wait in it any more. */
 void
-resolver_destroy(struct resolver *resolver)
+vmmob_resolver_destroy(struct resolver *resolver)
 {
     ovs_assert(!resolver->n);
     hmap_destroy(&resolver->addrs);
@@ -82,9 +82,9 @@ make_ready(struct resolver *resolver, struct resolver_wait *wait)
  * unspecified, but no longer than until 'expires'.  Returns false, and does
  * nothing, if there is no room. */
 bool
-resolver_wait(struct resolver *resolver, struct resolver_wait *wait,
-              const struct in6_addr *addr, const struct in6_addr *other,
-              long long int expires)
+vmmob_resolver_wait(struct resolver *resolver, struct resolver_wait *wait,
+                    const struct in6_addr *addr, const struct in6_addr *other,
+                    long long int expires)
 {
     if (resolver->n >= RESOLVER_MAX) {
         return false;
@@ -100,8 +100,8 @@ resolver_wait(struct resolver *resolver, struct resolver_wait *wait,
 
 /* Has 'wait', whatever the room, be tried again as soon as possible. */
 void
-resolver_add_ready(struct resolver *resolver, struct resolver_wait *wait,
-                   long long int expires)
+vmmob_resolver_add_ready(struct resolver *resolver,
+                         struct resolver_wait *wait, long long int expires)
 {
     wait->expires = expires;
     wait->is_ready = true;
@@ -125,7 +125,7 @@ find_wait(const struct resolver *resolver, const struct in6_addr *addr)
 
 /* There are news about 'addr'. */
 void
-resolver_wake(struct resolver *resolver, const struct in6_addr *addr)
+vmmob_resolver_wake(struct resolver *resolver, const struct in6_addr *addr)
 {
     struct resolver_wait *wait;
 
@@ -136,7 +136,7 @@ resolver_wake(struct resolver *resolver, const struct in6_addr *addr)
 
 /* There are news that may be about any address. */
 void
-resolver_wake_all(struct resolver *resolver)
+vmmob_resolver_wake_all(struct resolver *resolver)
 {
     struct resolver_wait *wait;
 
@@ -148,7 +148,7 @@ resolver_wake_all(struct resolver *resolver)
 /* Appends to 'list' the "struct resolver_wait"s that are to be tried again,
  * which do not wait in 'resolver' any more. */
 void
-resolver_take_ready(struct resolver *resolver, struct ovs_list *list)
+vmmob_resolver_take_ready(struct resolver *resolver, struct ovs_list *list)
 {
     resolver->n -= ovs_list_size(&resolver->ready);
     ovs_list_push_back_all(list, &resolver->ready);
@@ -157,8 +157,8 @@ resolver_take_ready(struct resolver *resolver, struct ovs_list *list)
 /* Appends to 'list' the "struct resolver_wait"s that have waited until 'now'
  * in vain, which do not wait in 'resolver' any more. */
 void
-resolver_expire(struct resolver *resolver, long long int now,
-                struct ovs_list *list)
+vmmob_resolver_expire(struct resolver *resolver, long long int now,
+                      struct ovs_list *list)
 {
     struct resolver_wait *wait;
 
@@ -172,10 +172,10 @@ resolver_expire(struct resolver *resolver, long long int now,
     }
 }
 
-/* Returns when to call resolver_expire(), or LLONG_MIN if some are ready to be
- * tried again, or LLONG_MAX. */
+/* Returns when to call vmmob_resolver_expire(), or LLONG_MIN if some are ready
+ * to be tried again, or LLONG_MAX. */
 long long int
-resolver_next_event(const struct resolver *resolver)
+vmmob_resolver_next_event(const struct resolver *resolver)
 {
     return (!ovs_list_is_empty(&resolver->ready) ? LLONG_MIN
             : ovs_list_is_empty(&resolver->waits) ? LLONG_MAX

@@ -44,18 +44,19 @@ struct resolver {
     size_t n;                   /* In 'waits' and 'ready'. */
 };
 
-void resolver_init(struct resolver *);
-void resolver_destroy(struct resolver *);
+void vmmob_resolver_init(struct resolver *);
+void vmmob_resolver_destroy(struct resolver *);
 
-bool resolver_wait(struct resolver *, struct resolver_wait *,
-                   const struct in6_addr *, const struct in6_addr *other,
-                   long long int expires);
-void resolver_add_ready(struct resolver *, struct resolver_wait *,
-                        long long int expires);
-void resolver_wake(struct resolver *, const struct in6_addr *);
-void resolver_wake_all(struct resolver *);
-void resolver_take_ready(struct resolver *, struct ovs_list *);
-void resolver_expire(struct resolver *, long long int now, struct ovs_list *);
-long long int resolver_next_event(const struct resolver *);
+bool vmmob_resolver_wait(struct resolver *, struct resolver_wait *,
+                         const struct in6_addr *, const struct in6_addr *other,
+                         long long int expires);
+void vmmob_resolver_add_ready(struct resolver *, struct resolver_wait *,
+                              long long int expires);
+void vmmob_resolver_wake(struct resolver *, const struct in6_addr *);
+void vmmob_resolver_wake_all(struct resolver *);
+void vmmob_resolver_take_ready(struct resolver *, struct ovs_list *);
+void vmmob_resolver_expire(struct resolver *, long long int now,
+                           struct ovs_list *);
+long long int vmmob_resolver_next_event(const struct resolver *);
 
 #endif /* ofproto-vmmob/resolver.h */

@@ -50,7 +50,7 @@ struct rule_set {
     struct owner owner;
     struct rule_list list;
 
-    /* See rules_collect_busy(). */
+    /* See vmmob_rules_collect_busy(). */
     bool copied_counted;
     unsigned long long int n_copied;
 };
@@ -135,9 +135,9 @@ static void put_flow_mod(struct rules *, const struct rule_slot *,
 static void note_changed(struct rules *, ovs_be32 addr);
 
 /* Returns an empty set of rules for 'ofproto', which must live on until
- * rules_destroy(). */
+ * vmmob_rules_destroy(). */
 struct rules *
-rules_create(struct ofproto *ofproto)
+vmmob_rules_create(struct ofproto *ofproto)
 {
     struct rules *rules = xzalloc(sizeof *rules);
 
@@ -154,14 +154,14 @@ rules_create(struct ofproto *ofproto)
 /* Destroys 'rules'.  If 'delete_flows' is true, then removes them from the
  * bridge; otherwise the bridge itself goes. */
 void
-rules_destroy(struct rules *rules, bool delete_flows)
+vmmob_rules_destroy(struct rules *rules, bool delete_flows)
 {
     if (rules) {
         struct rule_slot *slot;
         struct rule_set *set;
 
         HMAP_FOR_EACH_POP (set, node, &rules->sets) {
-            pipeline_list_destroy(&set->list);
+            vmmob_pipeline_list_destroy(&set->list);
             free(set);
         }
         HMAP_FOR_EACH_SAFE (slot, node, &rules->slots) {
@@ -171,7 +171,7 @@ rules_destroy(struct rules *rules, bool delete_flows)
             slot_destroy(rules, slot);
         }
         if (delete_flows) {
-            rules_commit(rules);
+            vmmob_rules_commit(rules);
         }
         forget_flow_mods(rules);
         hmap_destroy(&rules->sets);
@@ -191,10 +191,11 @@ rules_destroy(struct rules *rules, bool delete_flows)
     }
 }
 
-/* Returns true if the changes that rules_commit() is about to make concern
- * just packets from or to the addresses that rules_take_changed() gives. */
+/* Returns true if the changes that vmmob_rules_commit() is about to make
+ * concern just packets from or to the addresses that
+ * vmmob_rules_take_changed() gives. */
 bool
-rules_are_narrow(const struct rules *rules)
+vmmob_rules_are_narrow(const struct rules *rules)
 {
     return !rules->broad;
 }
@@ -225,7 +226,7 @@ settle(struct rules *rules, struct rule_slot *slot)
 /* Makes the changes that the functions below have found to be necessary.
  * Returns true if there were any. */
 bool
-rules_commit(struct rules *rules)
+vmmob_rules_commit(struct rules *rules)
 {
     enum ofperr errors[MAX_FLOW_MODS];
     struct rule_slot *slot;
@@ -258,7 +259,7 @@ rules_commit(struct rules *rules)
 
 /* Has the revalidators look at all datapath flows, as after a change. */
 void
-rules_revalidate(struct rules *rules)
+vmmob_rules_revalidate(struct rules *rules)
 {
     ofproto_flow_mods(rules->ofproto, NULL, 0, NULL);
 }
@@ -276,12 +277,12 @@ forget_flow_mods(struct rules *rules)
 
 /* Installs the rules that do not depend on any VMN. */
 void
-rules_update_base(struct rules *rules, const struct rules_context *ctx)
+vmmob_rules_update_base(struct rules *rules, const struct rules_context *ctx)
 {
     struct owner owner = { .type = OWNER_BASE };
     struct rule_list wanted = { .n = 0 };
 
-    pipeline_base(ctx, &wanted);
+    vmmob_pipeline_base(ctx, &wanted);
     update(rules, &owner, &wanted);
 }
 
@@ -302,8 +303,8 @@ find_ofs_pools(const struct rules *rules, uint64_t ofs)
 /* Installs the rules for packets from the pools of the OFS 'id', which is
  * another one, or removes them. */
 void
-rules_update_ofs(struct rules *rules, const struct rules_context *ctx,
-                 uint64_t id)
+vmmob_rules_update_ofs(struct rules *rules, const struct rules_context *ctx,
+                       uint64_t id)
 {
     const struct vmmob_ofs *other
         = id == ctx->ofs->id ? NULL : vmmob_table_find_ofs(ctx->h->table, id);
@@ -351,13 +352,13 @@ rules_update_ofs(struct rules *rules, const struct rules_context *ctx,
         free(old->pools);
         free(old);
     }
-    update_pools(rules, &rules->pools, OWNER_POOL, pipeline_pool);
-    update_pools(rules, &rules->refused, OWNER_REFUSED, pipeline_refuse);
+    update_pools(rules, &rules->pools, OWNER_POOL, vmmob_pipeline_pool);
+    update_pools(rules, &rules->refused, OWNER_REFUSED, vmmob_pipeline_refuse);
 }
 
 /* Returns true if 'addr' is in a pool of another OFS. */
 bool
-rules_is_in_pool(const struct rules *rules, const struct in6_addr *addr)
+vmmob_rules_is_in_pool(const struct rules *rules, const struct in6_addr *addr)
 {
     return vmmob_prefix_set_contains(&rules->pools, addr);
 }
@@ -384,14 +385,14 @@ update_pools(struct rules *rules, struct vmmob_prefix_set *pools,
 
 /* Installs the rules for the 'n' VMNs 'keys', or removes them. */
 void
-rules_update_vmns(struct rules *rules, const struct rules_context *ctx,
-                  const struct vmmob_key *keys, size_t n)
+vmmob_rules_update_vmns(struct rules *rules, const struct rules_context *ctx,
+                        const struct vmmob_key *keys, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         struct owner owner = { .type = OWNER_VMN, .vmn = keys[i] };
         struct rule_list wanted = { .n = 0 };
 
-        pipeline_vmn(ctx, &keys[i], &wanted);
+        vmmob_pipeline_vmn(ctx, &keys[i], &wanted);
         update(rules, &owner, &wanted);
     }
 }
@@ -399,21 +400,21 @@ rules_update_vmns(struct rules *rules, const struct rules_context *ctx,
 /* Installs the rules that let only those MAC addresses into 'port' that 'row'
  * lists, or removes them if it lists none.  'row' may be NULL. */
 void
-rules_update_port(struct rules *rules, ofp_port_t port,
-                  const struct vmmob_port *row)
+vmmob_rules_update_port(struct rules *rules, ofp_port_t port,
+                        const struct vmmob_port *row)
 {
     struct owner owner = { .type = OWNER_PORT, .port = port };
     struct rule_list wanted = { .n = 0 };
 
     if (row && row->n_macs) {
-        pipeline_port(port, row, &wanted);
+        vmmob_pipeline_port(port, row, &wanted);
     }
     update(rules, &owner, &wanted);
 }
 
 /* Returns the number of packets that those rules dropped at 'port'. */
 unsigned long long int
-rules_count_strange(const struct rules *rules, ofp_port_t port)
+vmmob_rules_count_strange(const struct rules *rules, ofp_port_t port)
 {
     const struct owner owner = { .type = OWNER_PORT, .port = port };
 
@@ -423,20 +424,20 @@ rules_count_strange(const struct rules *rules, ofp_port_t port)
 /* Has the packets from 'port' be counted whose addresses nobody there can
  * have, or not any longer.  They are dropped either way. */
 void
-rules_update_forged(struct rules *rules, ofp_port_t port, bool count)
+vmmob_rules_update_forged(struct rules *rules, ofp_port_t port, bool count)
 {
     struct owner owner = { .type = OWNER_FORGED, .port = port };
     struct rule_list wanted = { .n = 0 };
 
     if (count) {
-        pipeline_forged(port, &wanted);
+        vmmob_pipeline_forged(port, &wanted);
     }
     update(rules, &owner, &wanted);
 }
 
 /* Returns the number of those packets. */
 unsigned long long int
-rules_count_forged(const struct rules *rules, ofp_port_t port)
+vmmob_rules_count_forged(const struct rules *rules, ofp_port_t port)
 {
     const struct owner owner = { .type = OWNER_FORGED, .port = port };
 
@@ -445,20 +446,20 @@ rules_count_forged(const struct rules *rules, ofp_port_t port)
 
 /* Has everything be dropped that comes in by 'port', or not any longer. */
 void
-rules_update_block(struct rules *rules, ofp_port_t port, bool block)
+vmmob_rules_update_block(struct rules *rules, ofp_port_t port, bool block)
 {
     struct owner owner = { .type = OWNER_BLOCK, .port = port };
     struct rule_list wanted = { .n = 0 };
 
     if (block) {
-        pipeline_block(port, &wanted);
+        vmmob_pipeline_block(port, &wanted);
     }
     update(rules, &owner, &wanted);
 }
 
 /* Returns the number of packets that were dropped for that. */
 unsigned long long int
-rules_count_blocked(const struct rules *rules, ofp_port_t port)
+vmmob_rules_count_blocked(const struct rules *rules, ofp_port_t port)
 {
     const struct owner owner = { .type = OWNER_BLOCK, .port = port };
 
@@ -495,9 +496,9 @@ count_packets(const struct rules *rules, const struct owner *owner,
 /* Stores in '*idle' the '*n_idle' remote VMNs with rules in 'rules' none of
  * which had a packet since 'since', in ms.  The caller must free '*idle'. */
 void
-rules_collect_idle(struct rules *rules, const struct rules_context *ctx,
-                   long long int since, struct vmmob_key **idle,
-                   size_t *n_idle)
+vmmob_rules_collect_idle(struct rules *rules, const struct rules_context *ctx,
+                         long long int since, struct vmmob_key **idle,
+                         size_t *n_idle)
 {
     struct rule_set *set;
 
@@ -507,8 +508,8 @@ rules_collect_idle(struct rules *rules, const struct rules_context *ctx,
         bool used = false;
 
         if (set->owner.type != OWNER_VMN || !set->list.n
-            || !handover_is_active(ctx->ofs, &set->owner.vmn)
-            || handover_find_vmn(ctx->ofs, &set->owner.vmn)) {
+            || !vmmob_handover_is_active(ctx->ofs, &set->owner.vmn)
+            || vmmob_handover_find_vmn(ctx->ofs, &set->owner.vmn)) {
             continue;
         }
         for (size_t i = 0; i < set->list.n && !used; i++) {
@@ -528,8 +529,9 @@ rules_collect_idle(struct rules *rules, const struct rules_context *ctx,
  * packets of which copies were sent, since this was last called.  The caller
  * must free '*busy'. */
 void
-rules_collect_busy(struct rules *rules, unsigned long long int max_packets,
-                   struct vmmob_key **busy, size_t *n_busy)
+vmmob_rules_collect_busy(struct rules *rules,
+                         unsigned long long int max_packets,
+                         struct vmmob_key **busy, size_t *n_busy)
 {
     struct rule_set *set;
     size_t allocated = 0;
@@ -568,11 +570,12 @@ rules_collect_busy(struct rules *rules, unsigned long long int max_packets,
 /* Returns the number of packets for the MoAs of the VMN 'key' that came in by
  * the uplink, and were delivered or redirected. */
 unsigned long long int
-rules_count_arrived(const struct rules *rules, const struct vmmob_key *key)
+vmmob_rules_count_arrived(const struct rules *rules,
+                          const struct vmmob_key *key)
 {
     const struct owner owner = { .type = OWNER_VMN, .vmn = *key };
 
-    return count_packets(rules, &owner, pipeline_is_arrival);
+    return count_packets(rules, &owner, vmmob_pipeline_is_arrival);
 }
 
 static bool
@@ -594,7 +597,7 @@ get_stats(const struct rules *rules, const struct rule_spec *spec,
 
 /* Returns the number of rules installed, or about to be. */
 size_t
-rules_count(const struct rules *rules)
+vmmob_rules_count(const struct rules *rules)
 {
     return rules->n_rules;
 }
@@ -609,7 +612,7 @@ compare_addrs(const void *a, const void *b)
  * the last call, and returns how many there are.  The caller must free
  * '*addrs'. */
 size_t
-rules_take_changed(struct rules *rules, struct in6_addr **addrs)
+vmmob_rules_take_changed(struct rules *rules, struct in6_addr **addrs)
 {
     size_t n = 0;
 
@@ -809,9 +812,9 @@ update(struct rules *rules, const struct owner *owner,
     }
     count_exact(rules, &set->list, 1);
     count_exact(rules, &old, -1);
-    pipeline_list_destroy(&old);
+    vmmob_pipeline_list_destroy(&old);
     if (!set->list.n) {
-        pipeline_list_destroy(&set->list);
+        vmmob_pipeline_list_destroy(&set->list);
         hmap_remove(&rules->sets, &set->node);
         free(set);
     }
@@ -849,8 +852,8 @@ count_exact(struct rules *rules, const struct rule_list *list, int sign)
     }
 }
 
-/* Has rules_commit() look at the slot of 'spec', which is wanted only now, or
- * not any more. */
+/* Has vmmob_rules_commit() look at the slot of 'spec', which is wanted only
+ * now, or not any more. */
 static void
 touch(struct rules *rules, const struct rule_spec *spec)
 {
@@ -872,8 +875,8 @@ touch(struct rules *rules, const struct rule_spec *spec)
     }
 }
 
-/* Has rules_commit() install a rule in 'slot', with 'ofpacts', or delete it if
- * that is NULL. */
+/* Has vmmob_rules_commit() install a rule in 'slot', with 'ofpacts', or delete
+ * it if that is NULL. */
 static void
 put_flow_mod(struct rules *rules, const struct rule_slot *slot,
              const struct ofpbuf *ofpacts)

@@ -313,7 +313,7 @@ copy_some_vmns(const struct job *job, struct hmap_position *pos, size_t *mask,
 
             LIST_FOR_EACH (row, node, &entry->rows) {
                 if ((&row->vmn == binding || row->vmn.state == VMMOB_PREPARED
-                     || handover_find_ofs(vmmob->handover, row->vmn.ofs))
+                     || vmmob_handover_find_ofs(vmmob->handover, row->vmn.ofs))
                     && vmmob_selection_has(&job->sel, &row->vmn)) {
                     copy_vmn(vmmob, &row->vmn, rows, n, allocated);
                 }
@@ -343,10 +343,10 @@ copy_vmn(const struct vmmob *vmmob, const struct vmmob_vmn *vmn,
     row->status = row_status(vmmob, vmn, &row->port);
     row->frozen = is_frozen(vmmob, &vmn->key);
 
-    const struct handover_ofs *here = handover_find_ofs(vmmob->handover,
-                                                        vmn->ofs);
+    const struct handover_ofs *here = vmmob_handover_find_ofs(vmmob->handover,
+                                                              vmn->ofs);
     const struct handover_vmn *known
-        = here ? handover_find_vmn(here, &vmn->key) : NULL;
+        = here ? vmmob_handover_find_vmn(here, &vmn->key) : NULL;
     row->copy_to = known ? known->copy_to : 0;
     row->copied_ms = row->copy_to ? time_msec() - known->copy_since : 0;
     row->order = (*n)++;
@@ -367,18 +367,19 @@ static const char *
 row_status(const struct vmmob *vmmob, const struct vmmob_vmn *row,
            ofp_port_t *port)
 {
-    const struct handover_ofs *ofs = handover_find_ofs(vmmob->handover,
-                                                       row->ofs);
+    const struct handover_ofs *ofs = vmmob_handover_find_ofs(vmmob->handover,
+                                                             row->ofs);
 
     *port = OFPP_NONE;
     if (ofs) {
-        const struct handover_vmn *vmn = handover_find_vmn(ofs, &row->key);
+        const struct handover_vmn *vmn = vmmob_handover_find_vmn(ofs,
+                                                                 &row->key);
 
         if (vmn) {
             if (vmn->state == HANDOVER_ATTACHED) {
                 *port = vmn->port;
             }
-            return handover_state_to_string(vmn->state);
+            return vmmob_handover_state_to_string(vmn->state);
         }
         return "unknown";
     }
@@ -399,7 +400,7 @@ is_frozen(const struct vmmob *vmmob, const struct vmmob_key *key)
     const struct handover_ofs *ofs;
 
     HMAP_FOR_EACH (ofs, node, &vmmob->handover->ofss) {
-        if (damping_is_frozen(&ofs->damping, key)) {
+        if (vmmob_damping_is_frozen(&ofs->damping, key)) {
             return true;
         }
     }
@@ -517,7 +518,7 @@ copy_ofss(const struct job *job, size_t *n)
 
                 vmmob_ofs_clone(&row->ofs, ofss[i]);
                 row->status
-                    = (handover_find_ofs(vmmob->handover, ofss[i]->id)
+                    = (vmmob_handover_find_ofs(vmmob->handover, ofss[i]->id)
                        ? "here" : ofss[i]->stale ? "stale" : "remote");
             }
         }

@@ -164,8 +164,8 @@ release(struct unixctl_conn *conn, int argc OVS_UNUSED, const char *argv[],
             }
         }
         if (sel.by_mac || vmn) {
-            n = handover_release(h, &key, time_msec());
-            effects_apply(vmmob, false);
+            n = vmmob_handover_release(h, &key, time_msec());
+            vmmob_effects_apply(vmmob, false);
         }
     }
     ovs_mutex_unlock(&vmmob_mutex);
@@ -191,7 +191,7 @@ take_shot(struct shot *shot)
         const struct vmmob_bridge **bridges = vmmob_sort_bridges(vmmob);
 
         shot->running = true;
-        shot->agent = agent_get_status(vmmob->agent);
+        shot->agent = vmmob_agent_get_status(vmmob->agent);
         shot->n_vmns = vmmob_table_n_vmns(vmmob->handover->table);
         shot->n_ofss = vmmob_table_n_ofss(vmmob->handover->table);
         shot->n_bridges = hmap_count(&vmmob->bridges);
@@ -219,23 +219,23 @@ take_bridge(struct bridge_shot *shot, const struct vmmob *vmmob,
         return;
     }
 
-    ofs = handover_find_ofs(vmmob->handover, b->id);
+    ofs = vmmob_handover_find_ofs(vmmob->handover, b->id);
     vmmob_ofs_clone(&shot->ofs,
                     vmmob_table_find_ofs(vmmob->handover->table, b->id));
     vmmob_settings_clone(&shot->settings, &ofs->settings);
     shot->mac = b->mac;
     shot->uplink = b->uplink;
     vmmob_get_punt_stats(b, b->uplink, &shot->uplink_punts);
-    shot->n_uplink_forged = rules_count_forged(b->rules, b->uplink);
+    shot->n_uplink_forged = vmmob_rules_count_forged(b->rules, b->uplink);
     shot->gateway_mac = b->gateway.mac;
     shot->gateway_status = gateway_status(b);
-    shot->waiting = handover_is_waiting(ofs);
-    shot->pool_size = pool_size(ofs->pool);
-    shot->n_taken = pool_n_taken(ofs->pool);
-    shot->n_quarantined = pool_n_quarantined(ofs->pool);
+    shot->waiting = vmmob_handover_is_waiting(ofs);
+    shot->pool_size = vmmob_pool_size(ofs->pool);
+    shot->n_taken = vmmob_pool_n_taken(ofs->pool);
+    shot->n_quarantined = vmmob_pool_n_quarantined(ofs->pool);
     shot->vmns = vmmob_count_vmns(ofs);
     shot->n_active = hmap_count(&ofs->active);
-    shot->n_rules = rules_count(b->rules);
+    shot->n_rules = vmmob_rules_count(b->rules);
     shot->n_punted = b->n_punted;
     shot->n_answered = b->n_answered;
     shot->n_bad = b->n_bad;
@@ -281,8 +281,8 @@ take_ports(struct bridge_shot *shot, const struct vmmob *vmmob,
     shot->ports = xcalloc(shot->n_ports, sizeof *shot->ports);
     for (size_t i = 0; i < shot->n_ports; i++) {
         const struct vmmob_vm_port *port = ports[i];
-        const struct vmmob_port *row = port_table_find(&vmmob->handover->ports,
-                                                       port->name);
+        const struct vmmob_port *row = vmmob_port_table_find(
+            &vmmob->handover->ports, port->name);
         struct port_shot *p = &shot->ports[i];
 
         if (row) {
@@ -291,7 +291,7 @@ take_ports(struct bridge_shot *shot, const struct vmmob *vmmob,
             vmmob_port_init(&p->row, port->name);
         }
         p->number = port->number;
-        p->n_vmns = handover_count_port(ofs, port->number);
+        p->n_vmns = vmmob_handover_count_port(ofs, port->number);
         vmmob_get_punt_stats(b, port->number, &p->punts);
         p->n_forged = vmmob_count_forged(b, port);
         p->n_blocked = vmmob_count_blocked(b, port);
@@ -334,7 +334,7 @@ shot_to_text(const struct shot *shot)
         return xstrdup("no bridge is configured for VM mobility\n");
     }
     ds_put_format(&s, "agent: %s\nknown: %"PRIuSIZE" VMNs, %"PRIuSIZE
-                  " OFSs\n", agent_status_to_string(shot->agent),
+                  " OFSs\n", vmmob_agent_status_to_string(shot->agent),
                   shot->n_vmns, shot->n_ofss);
     for (size_t i = 0; i < shot->n_bridges; i++) {
         bridge_to_text(&shot->bridges[i], &s);
@@ -444,7 +444,7 @@ shot_to_json(const struct shot *shot)
 
     if (shot->running) {
         json_object_put_string(json, "agent",
-                               agent_status_to_string(shot->agent));
+                               vmmob_agent_status_to_string(shot->agent));
         vmmob_json_put_integer(json, "n_vmns", shot->n_vmns);
         vmmob_json_put_integer(json, "n_ofss", shot->n_ofss);
         for (size_t i = 0; i < shot->n_bridges; i++) {
@@ -499,7 +499,7 @@ bridge_to_json(const struct bridge_shot *b)
     json_object_put(json, "pool", pool);
 
     for (size_t i = 0; i < ARRAY_SIZE(b->vmns.by_state); i++) {
-        vmmob_json_put_integer(vmns, handover_state_to_string(i),
+        vmmob_json_put_integer(vmns, vmmob_handover_state_to_string(i),
                                b->vmns.by_state[i]);
     }
     vmmob_json_put_integer(vmns, "without_moa", b->vmns.needy);

@@ -35,7 +35,7 @@ vmmob_get_stats(const struct vmmob *vmmob, struct vmmob_stats *s)
     s->values[VMMOB_STAT_REDIRECTED] = moves->n_redirected;
     BUILD_ASSERT_DECL(sizeof s->phases == sizeof moves->phases);
     memcpy(s->phases, moves->phases, sizeof s->phases);
-    s->values[VMMOB_STAT_QUEUED] = punt_count();
+    s->values[VMMOB_STAT_QUEUED] = vmmob_punt_n_queued();
     s->values[VMMOB_STAT_HELD] = vmmob->resolver.n;
     s->values[VMMOB_STAT_KEPT] = vmmob->copies.n_packets;
 
@@ -80,7 +80,8 @@ bridge_get_stats(const struct vmmob *vmmob, const struct vmmob_bridge *b,
         return;
     }
 
-    const struct handover_ofs *ofs = handover_find_ofs(vmmob->handover, b->id);
+    const struct handover_ofs *ofs = vmmob_handover_find_ofs(vmmob->handover,
+                                                             b->id);
     struct vmmob_vmn_counts counts = vmmob_count_vmns(ofs);
     const struct vmmob_vm_port *port;
     const struct damping_record *r;
@@ -97,28 +98,28 @@ bridge_get_stats(const struct vmmob *vmmob, const struct vmmob_bridge *b,
     v[VMMOB_STAT_ACTIVE] = hmap_count(&ofs->active);
     v[VMMOB_STAT_CONFLICTS] = ofs->n_conflicts;
 
-    size_t taken = pool_n_taken(ofs->pool);
-    size_t quarantined = pool_n_quarantined(ofs->pool);
-    size_t size = pool_size(ofs->pool);
+    size_t taken = vmmob_pool_n_taken(ofs->pool);
+    size_t quarantined = vmmob_pool_n_quarantined(ofs->pool);
+    size_t size = vmmob_pool_size(ofs->pool);
     v[VMMOB_STAT_POOL_TAKEN] = taken;
     v[VMMOB_STAT_POOL_QUARANTINED] = quarantined;
     v[VMMOB_STAT_POOL_FREE] = size - MIN(size, taken + quarantined);
     v[VMMOB_STAT_GATEWAY] = !eth_addr_is_zero(b->gateway.mac);
-    v[VMMOB_STAT_RULES] = rules_count(b->rules);
+    v[VMMOB_STAT_RULES] = vmmob_rules_count(b->rules);
 
     v[VMMOB_STAT_PUNTED] = b->n_punted;
     v[VMMOB_STAT_BAD] = b->n_bad;
     v[VMMOB_STAT_ANSWERED] = b->n_answered;
     v[VMMOB_STAT_UNRESOLVED] = b->n_unresolved;
     v[VMMOB_STAT_FORGED] = (b->past_forged
-                            + rules_count_forged(b->rules, b->uplink));
+                            + vmmob_rules_count_forged(b->rules, b->uplink));
     v[VMMOB_STAT_BLOCKED] = b->past_blocked;
     v[VMMOB_STAT_REFUSED] = b->past_refused;
     v[VMMOB_STAT_PORTS] = hmap_count(&b->vm_ports);
     v[VMMOB_STAT_OPEN_PORTS] = v[VMMOB_STAT_BLOCKED_PORTS] = 0;
     HMAP_FOR_EACH (port, node, &b->vm_ports) {
-        const struct vmmob_port *row = port_table_find(&vmmob->handover->ports,
-                                                       port->name);
+        const struct vmmob_port *row = vmmob_port_table_find(
+            &vmmob->handover->ports, port->name);
 
         v[VMMOB_STAT_FORGED] += vmmob_count_forged(b, port);
         v[VMMOB_STAT_BLOCKED] += vmmob_count_blocked(b, port);

@@ -27,16 +27,16 @@ static void remove_packet(struct tail *, struct tail_packet *,
 static struct tail_packet *first_of_all(const struct tail *);
 
 void
-tail_init(struct tail *tail)
+vmmob_tail_init(struct tail *tail)
 {
     hmap_init(&tail->queues);
     ovs_list_init(&tail->packets);
     tail->n_packets = tail->n_bytes = 0;
 }
 
-/* Frees what 'tail' owns.  It must be empty: see tail_run(). */
+/* Frees what 'tail' owns.  It must be empty: see vmmob_tail_run(). */
 void
-tail_destroy(struct tail *tail)
+vmmob_tail_destroy(struct tail *tail)
 {
     ovs_assert(!tail->n_packets);
     hmap_destroy(&tail->queues);
@@ -46,9 +46,9 @@ tail_destroy(struct tail *tail)
  * 'expires'.  Appends to 'gone' what has to go for that, perhaps 'packet'
  * itself. */
 void
-tail_push(struct tail *tail, uint64_t ofs, const struct vmmob_key *key,
-          struct tail_packet *packet, size_t size, long long int expires,
-          struct ovs_list *gone)
+vmmob_tail_push(struct tail *tail, uint64_t ofs, const struct vmmob_key *key,
+                struct tail_packet *packet, size_t size, long long int expires,
+                struct ovs_list *gone)
 {
     struct tail_queue *queue;
 
@@ -92,8 +92,9 @@ tail_push(struct tail *tail, uint64_t ofs, const struct vmmob_key *key,
 /* Moves what is kept for the VMN 'key' at the OFS 'ofs' to 'packets', oldest
  * first, and what has expired of it to 'gone'. */
 void
-tail_take(struct tail *tail, uint64_t ofs, const struct vmmob_key *key,
-          long long int now, struct ovs_list *packets, struct ovs_list *gone)
+vmmob_tail_take(struct tail *tail, uint64_t ofs, const struct vmmob_key *key,
+                long long int now, struct ovs_list *packets,
+                struct ovs_list *gone)
 {
     struct tail_queue *queue = find_queue(tail, ofs, key);
     size_t n = queue ? queue->n_packets : 0;
@@ -109,7 +110,7 @@ tail_take(struct tail *tail, uint64_t ofs, const struct vmmob_key *key,
 
 /* Moves to 'gone' what has expired at 'now'.  With LLONG_MAX, that is all. */
 void
-tail_run(struct tail *tail, long long int now, struct ovs_list *gone)
+vmmob_tail_run(struct tail *tail, long long int now, struct ovs_list *gone)
 {
     /* It is about the same time for all, so they expire in order, or are only
      * a little late. */
@@ -118,9 +119,9 @@ tail_run(struct tail *tail, long long int now, struct ovs_list *gone)
     }
 }
 
-/* Returns when tail_run() has something to do next, or LLONG_MAX. */
+/* Returns when vmmob_tail_run() has something to do next, or LLONG_MAX. */
 long long int
-tail_next_event(const struct tail *tail)
+vmmob_tail_next_event(const struct tail *tail)
 {
     return tail->n_packets ? first_of_all(tail)->expires : LLONG_MAX;
 }

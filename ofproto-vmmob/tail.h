@@ -43,16 +43,16 @@ struct tail {
     size_t n_packets, n_bytes;
 };
 
-void tail_init(struct tail *);
-void tail_destroy(struct tail *);
+void vmmob_tail_init(struct tail *);
+void vmmob_tail_destroy(struct tail *);
 
-void tail_push(struct tail *, uint64_t ofs, const struct vmmob_key *,
-               struct tail_packet *, size_t size, long long int expires,
-               struct ovs_list *gone);
-void tail_take(struct tail *, uint64_t ofs, const struct vmmob_key *,
-               long long int now, struct ovs_list *packets,
-               struct ovs_list *gone);
-void tail_run(struct tail *, long long int now, struct ovs_list *gone);
-long long int tail_next_event(const struct tail *);
+void vmmob_tail_push(struct tail *, uint64_t ofs, const struct vmmob_key *,
+                     struct tail_packet *, size_t size, long long int expires,
+                     struct ovs_list *gone);
+void vmmob_tail_take(struct tail *, uint64_t ofs, const struct vmmob_key *,
+                     long long int now, struct ovs_list *packets,
+                     struct ovs_list *gone);
+void vmmob_tail_run(struct tail *, long long int now, struct ovs_list *gone);
+long long int vmmob_tail_next_event(const struct tail *);
 
 #endif /* ofproto-vmmob/tail.h */

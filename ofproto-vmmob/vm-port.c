@@ -36,7 +36,7 @@ static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 20);
 
 /* Returns the VM port of 'b' with the given 'number', or NULL. */
 struct vmmob_vm_port *
-vm_port_find(const struct vmmob_bridge *b, ofp_port_t number)
+vmmob_vm_port_find(const struct vmmob_bridge *b, ofp_port_t number)
 {
     struct vmmob_vm_port *port;
 
@@ -54,13 +54,13 @@ vm_port_destroy(struct vmmob_bridge *b, struct vmmob_vm_port *port,
                 long long int now)
     OVS_REQUIRES(vmmob_mutex)
 {
-    handover_port_gone(b->handover, b->ofs, port->number, now);
+    vmmob_handover_port_gone(b->handover, b->ofs, port->number, now);
     b->past_forged += vmmob_count_forged(b, port);
     b->past_blocked += vmmob_count_blocked(b, port);
     b->past_refused += port->n_refused;
-    rules_update_port(b->rules, port->number, NULL);
-    rules_update_forged(b->rules, port->number, false);
-    rules_update_block(b->rules, port->number, false);
+    vmmob_rules_update_port(b->rules, port->number, NULL);
+    vmmob_rules_update_forged(b->rules, port->number, false);
+    vmmob_rules_update_block(b->rules, port->number, false);
     hmap_remove(&b->vm_ports, &port->node);
     free(port->name);
     free(port);
@@ -68,17 +68,19 @@ vm_port_destroy(struct vmmob_bridge *b, struct vmmob_vm_port *port,
 
 /* Returns what is known of 'port' of 'b', or NULL. */
 const struct vmmob_port *
-vm_port_row(const struct vmmob_bridge *b, const struct vmmob_vm_port *port)
+vmmob_vm_port_row(const struct vmmob_bridge *b,
+                  const struct vmmob_vm_port *port)
 {
-    return port_table_find(&b->handover->ports, port->name);
+    return vmmob_port_table_find(&b->handover->ports, port->name);
 }
 
 /* Returns true if a VMN with address 'mac' may be at 'port' of 'b'. */
 bool
-vm_port_may_have(const struct vmmob_bridge *b,
-                 const struct vmmob_vm_port *port, const struct eth_addr mac)
+vmmob_vm_port_may_have(const struct vmmob_bridge *b,
+                       const struct vmmob_vm_port *port,
+                       const struct eth_addr mac)
 {
-    const struct vmmob_port *row = vm_port_row(b, port);
+    const struct vmmob_port *row = vmmob_vm_port_row(b, port);
 
     return !row || !row->n_macs || vmmob_port_has_mac(row, mac);
 }
@@ -94,7 +96,7 @@ find_port_for_mac(const struct vmmob_bridge *b, const struct eth_addr mac)
     ofp_port_t found = OFPP_NONE;
 
     HMAP_FOR_EACH (port, node, &b->vm_ports) {
-        const struct vmmob_port *row = vm_port_row(b, port);
+        const struct vmmob_port *row = vmmob_vm_port_row(b, port);
 
         if (row && (vmmob_port_has_mac(row, mac)
                     || (row->any
@@ -117,7 +119,7 @@ reattach(struct vmmob_bridge *b, const struct handover_vmn *vmn,
     ofp_port_t number = find_port_for_mac(b, vmn->row.key.mac);
 
     if (number != OFPP_NONE) {
-        handover_attach(b->handover, b->ofs, &vmn->row.key, number, now);
+        vmmob_handover_attach(b->handover, b->ofs, &vmn->row.key, number, now);
     }
 }
 
@@ -135,20 +137,20 @@ expect(struct vmmob_bridge *b, struct vmmob_vm_port *port,
 
     if (is_news && !eth_addr_is_zero(port->expected)) {
         key.mac = port->expected;
-        handover_unexpect(b->handover, b->ofs, &key, port->number, now);
+        vmmob_handover_unexpect(b->handover, b->ofs, &key, port->number, now);
     }
     port->expected = mac;
     if ((is_news || again) && !eth_addr_is_zero(mac)) {
         key.mac = mac;
-        handover_expect(b->handover, b->ofs, &key, port->number, now);
+        vmmob_handover_expect(b->handover, b->ofs, &key, port->number, now);
     }
 }
 
 /* Puts in force what is known of the VM ports of 'b' whose names are in
  * 'names', or of all if that is NULL. */
 void
-vm_ports_police(struct vmmob_bridge *b, const struct sset *names,
-                long long int now)
+vmmob_vm_ports_police(struct vmmob_bridge *b, const struct sset *names,
+                      long long int now)
 {
     struct handover_vmn *vmn;
     struct vmmob_vm_port *port;
@@ -156,14 +158,14 @@ vm_ports_police(struct vmmob_bridge *b, const struct sset *names,
 
     HMAP_FOR_EACH (port, node, &b->vm_ports) {
         if (!names || sset_contains(names, port->name)) {
-            const struct vmmob_port *row = vm_port_row(b, port);
+            const struct vmmob_port *row = vmmob_vm_port_row(b, port);
             bool policed = row && row->n_macs;
 
             if (port->policed && !policed) {
-                port->n_strange += rules_count_strange(b->rules,
-                                                       port->number);
+                port->n_strange += vmmob_rules_count_strange(b->rules,
+                                                             port->number);
             }
-            rules_update_port(b->rules, port->number, row);
+            vmmob_rules_update_port(b->rules, port->number, row);
             port->policed = policed;
             expect(b, port, row, !names, now);
             any = true;
@@ -177,13 +179,13 @@ vm_ports_police(struct vmmob_bridge *b, const struct sset *names,
         const struct eth_addr mac = vmn->row.key.mac;
 
         if (vmn->state == HANDOVER_ATTACHED) {
-            port = vm_port_find(b, vmn->port);
-            if (port && !vm_port_may_have(b, port, mac)) {
+            port = vmmob_vm_port_find(b, vmn->port);
+            if (port && !vmmob_vm_port_may_have(b, port, mac)) {
                 COVERAGE_INC(vmmob_misplaced);
                 VLOG_WARN_RL(&rl, "bridge %s: VMN "ETH_ADDR_FMT" is at port "
                              "%s, where it must not be", b->name,
                              ETH_ADDR_ARGS(mac), port->name);
-                handover_detach(b->handover, b->ofs, &vmn->row.key, now);
+                vmmob_handover_detach(b->handover, b->ofs, &vmn->row.key, now);
             }
         }
         if (vmn->state == HANDOVER_DETACHED) {
@@ -195,14 +197,14 @@ vm_ports_police(struct vmmob_bridge *b, const struct sset *names,
 /* 'number' is not the port of 'b' that it was.  The VMNs that were there may
  * have been attached to what is there now already, or to another port. */
 void
-vm_ports_note_gone(struct vmmob_bridge *b, ofp_port_t number,
-                   long long int now)
+vmmob_vm_ports_note_gone(struct vmmob_bridge *b, ofp_port_t number,
+                         long long int now)
 {
     struct handover_vmn *vmn;
 
     HMAP_FOR_EACH (vmn, node, &b->ofs->vmns) {
         if (vmn->state == HANDOVER_ATTACHED && vmn->port == number) {
-            handover_detach(b->handover, b->ofs, &vmn->row.key, now);
+            vmmob_handover_detach(b->handover, b->ofs, &vmn->row.key, now);
             reattach(b, vmn, now);
         }
     }
@@ -228,14 +230,14 @@ configure_punt(const struct vmmob_bridge *b, const struct vmmob_settings *s)
             .burst = s->punt_burst,
         };
     }
-    punt_configure(&b->ofproto->uuid, ports, n);
+    vmmob_punt_configure(&b->ofproto->uuid, ports, n);
     free(ports);
 }
 
 /* Finds out which VM ports 'b' has. */
 void
-vm_ports_find(struct vmmob_bridge *b, const struct vmmob_settings *s,
-              long long int now)
+vmmob_vm_ports_find(struct vmmob_bridge *b, const struct vmmob_settings *s,
+                    long long int now)
 {
     struct sset new = SSET_INITIALIZER(&new);
     const struct ofport *ofport;
@@ -251,7 +253,7 @@ vm_ports_find(struct vmmob_bridge *b, const struct vmmob_settings *s,
             continue;
         }
 
-        port = vm_port_find(b, ofport->ofp_port);
+        port = vmmob_vm_port_find(b, ofport->ofp_port);
         if (port && strcmp(port->name, name)) {
             vm_port_destroy(b, port, now);
             port = NULL;
@@ -262,7 +264,7 @@ vm_ports_find(struct vmmob_bridge *b, const struct vmmob_settings *s,
             port->name = xstrdup(name);
             hmap_insert(&b->vm_ports, &port->node,
                         hash_int(ofp_to_u16(port->number), 0));
-            rules_update_forged(b->rules, port->number, true);
+            vmmob_rules_update_forged(b->rules, port->number, true);
             sset_add(&new, name);
         }
         port->marked = false;
@@ -274,13 +276,13 @@ vm_ports_find(struct vmmob_bridge *b, const struct vmmob_settings *s,
     }
 
     configure_punt(b, s);
-    vm_ports_police(b, &new, now);
+    vmmob_vm_ports_police(b, &new, now);
     sset_destroy(&new);
 }
 
 /* 'b' has no VM ports any more. */
 void
-vm_ports_forget(struct vmmob_bridge *b)
+vmmob_vm_ports_forget(struct vmmob_bridge *b)
 {
     struct vmmob_vm_port *port;
 
@@ -288,7 +290,7 @@ vm_ports_forget(struct vmmob_bridge *b)
         free(port->name);
         free(port);
     }
-    punt_configure(&b->ofproto->uuid, NULL, 0);
+    vmmob_punt_configure(&b->ofproto->uuid, NULL, 0);
 }
 
 /* Returns how many frames came in by 'port' of 'b' from a MAC address that
@@ -296,7 +298,7 @@ vm_ports_forget(struct vmmob_bridge *b)
 static unsigned long long int
 count_strange(const struct vmmob_bridge *b, const struct vmmob_vm_port *port)
 {
-    return port->n_strange + rules_count_strange(b->rules, port->number);
+    return port->n_strange + vmmob_rules_count_strange(b->rules, port->number);
 }
 
 unsigned long long int
@@ -304,26 +306,26 @@ vmmob_count_forged(const struct vmmob_bridge *b,
                    const struct vmmob_vm_port *port)
 {
     return (count_strange(b, port)
-            + rules_count_forged(b->rules, port->number));
+            + vmmob_rules_count_forged(b->rules, port->number));
 }
 
 unsigned long long int
 vmmob_count_blocked(const struct vmmob_bridge *b,
                     const struct vmmob_vm_port *port)
 {
-    return port->n_blocked + rules_count_blocked(b->rules, port->number);
+    return port->n_blocked + vmmob_rules_count_blocked(b->rules, port->number);
 }
 
 void
 vmmob_get_punt_stats(const struct vmmob_bridge *b, ofp_port_t port,
                      struct fairq_stats *stats)
 {
-    punt_get_stats(&b->ofproto->uuid, port, stats);
+    vmmob_punt_get_stats(&b->ofproto->uuid, port, stats);
 }
 
 /* Logs which VM ports of 'b' send forged frames. */
 void
-vm_ports_report_forged(struct vmmob_bridge *b)
+vmmob_vm_ports_report_forged(struct vmmob_bridge *b)
 {
     static struct vlog_rate_limit forged_rl = VLOG_RATE_LIMIT_INIT(5, 20);
     struct vmmob_vm_port *port;
@@ -340,7 +342,7 @@ vm_ports_report_forged(struct vmmob_bridge *b)
             port->n_strange_reported = n;
         }
 
-        n = rules_count_forged(b->rules, port->number);
+        n = vmmob_rules_count_forged(b->rules, port->number);
         if (n > port->n_forged_reported) {
             VLOG_WARN_RL(&forged_rl, "bridge %s: dropped %llu frames at port "
                          "%s with the sender's address that of somebody in "
@@ -359,7 +361,7 @@ vm_ports_report_forged(struct vmmob_bridge *b)
  * takes the time of the thread that forwards for all: above all because each
  * new sender needs a datapath flow of its own. */
 void
-vm_ports_block_floods(struct vmmob_bridge *b, long long int now)
+vmmob_vm_ports_block_floods(struct vmmob_bridge *b, long long int now)
 {
     static struct vlog_rate_limit flood_rl = VLOG_RATE_LIMIT_INIT(5, 20);
     size_t rate = b->ofs->settings.flood_rate;
@@ -383,13 +385,13 @@ vm_ports_block_floods(struct vmmob_bridge *b, long long int now)
             COVERAGE_INC(vmmob_flood);
             VLOG_WARN_RL(&flood_rl, "bridge %s: blocking port %s, which "
                          "floods; see vmmob-flood-rate", b->name, port->name);
-            rules_update_block(b->rules, port->number, true);
+            vmmob_rules_update_block(b->rules, port->number, true);
             port->blocked = true;
         } else if (port->blocked && (!rate || now >= port->blocked_until)) {
             VLOG_INFO_RL(&flood_rl, "bridge %s: port %s does not flood any "
                          "more", b->name, port->name);
             port->n_blocked = vmmob_count_blocked(b, port);
-            rules_update_block(b->rules, port->number, false);
+            vmmob_rules_update_block(b->rules, port->number, false);
             port->blocked = false;
         }
     }

@@ -56,25 +56,29 @@ struct vmmob_vm_port {
                                          * before. */
 };
 
-struct vmmob_vm_port *vm_port_find(const struct vmmob_bridge *, ofp_port_t)
+struct vmmob_vm_port *vmmob_vm_port_find(const struct vmmob_bridge *,
+                                         ofp_port_t)
     OVS_REQUIRES(vmmob_mutex);
-const struct vmmob_port *vm_port_row(const struct vmmob_bridge *,
-                                     const struct vmmob_vm_port *)
+const struct vmmob_port *vmmob_vm_port_row(const struct vmmob_bridge *,
+                                           const struct vmmob_vm_port *)
     OVS_REQUIRES(vmmob_mutex);
-bool vm_port_may_have(const struct vmmob_bridge *,
-                      const struct vmmob_vm_port *, const struct eth_addr)
+bool vmmob_vm_port_may_have(const struct vmmob_bridge *,
+                            const struct vmmob_vm_port *,
+                            const struct eth_addr)
     OVS_REQUIRES(vmmob_mutex);
 
 /* All of a bridge. */
-void vm_ports_find(struct vmmob_bridge *, const struct vmmob_settings *,
-                   long long int now) OVS_REQUIRES(vmmob_mutex);
-void vm_ports_forget(struct vmmob_bridge *) OVS_REQUIRES(vmmob_mutex);
-void vm_ports_police(struct vmmob_bridge *, const struct sset *names,
-                     long long int now) OVS_REQUIRES(vmmob_mutex);
-void vm_ports_note_gone(struct vmmob_bridge *, ofp_port_t, long long int now)
+void vmmob_vm_ports_find(struct vmmob_bridge *, const struct vmmob_settings *,
+                         long long int now) OVS_REQUIRES(vmmob_mutex);
+void vmmob_vm_ports_forget(struct vmmob_bridge *) OVS_REQUIRES(vmmob_mutex);
+void vmmob_vm_ports_police(struct vmmob_bridge *, const struct sset *names,
+                           long long int now) OVS_REQUIRES(vmmob_mutex);
+void vmmob_vm_ports_note_gone(struct vmmob_bridge *, ofp_port_t,
+                              long long int now)
     OVS_REQUIRES(vmmob_mutex);
-void vm_ports_report_forged(struct vmmob_bridge *) OVS_REQUIRES(vmmob_mutex);
-void vm_ports_block_floods(struct vmmob_bridge *, long long int now)
+void vmmob_vm_ports_report_forged(
+    struct vmmob_bridge *) OVS_REQUIRES(vmmob_mutex);
+void vmmob_vm_ports_block_floods(struct vmmob_bridge *, long long int now)
     OVS_REQUIRES(vmmob_mutex);
 
 /* Floods are to be looked for this often. */

@@ -56,7 +56,7 @@ static void send_stats(struct vmmob *) OVS_REQUIRES(vmmob_mutex);
 void
 vmmob_init(void)
 {
-    punt_init();
+    vmmob_punt_init();
     vmmob_show_init();
 }
 
@@ -82,15 +82,15 @@ vmmob_exit(void)
         remove_bridge(vmmob, b, false, false);
     }
     struct ovs_list ready = OVS_LIST_INITIALIZER(&ready);
-    resolver_take_ready(&vmmob->resolver, &ready);
-    punted_destroy_all(&ready);
-    packet_expire(vmmob, LLONG_MAX);
+    vmmob_resolver_take_ready(&vmmob->resolver, &ready);
+    vmmob_punted_destroy_all(&ready);
+    vmmob_packet_expire(vmmob, LLONG_MAX);
     vmmob_destroy();
-    flow_index_enable(false);
+    vmmob_flow_index_enable(false);
     ovs_mutex_unlock(&vmmob_mutex);
 
     /* Ports are still to be destroyed, so the queue stays. */
-    punt_flush();
+    vmmob_punt_flush();
 }
 
 /* Configures the bridge named 'bridge', whose MAC address is 'mac', with what
@@ -113,8 +113,8 @@ vmmob_configure(const char *bridge, const struct smap *other_config,
     ovs_mutex_lock(&vmmob_mutex);
     struct vmmob *vmmob = vmmob_get();
     struct vmmob_bridge *b = vmmob_find_bridge(vmmob, bridge);
-    handover_set_peers(vmmob->handover,
-                       smap_get_def(external_ids, "vmmob-peers", "")[0]);
+    vmmob_handover_set_peers(vmmob->handover,
+                             smap_get_def(external_ids, "vmmob-peers", "")[0]);
     if (wanted) {
         struct ofproto_dpif *ofproto = ofproto_dpif_lookup_by_name(bridge);
 
@@ -127,20 +127,20 @@ vmmob_configure(const char *bridge, const struct smap *other_config,
             hmap_insert(&vmmob->bridges, &b->node, hash_string(bridge, 0));
         }
         if (b && vmmob_bridge_configure(b, other_config, mac)) {
-            agent_resync(vmmob->agent);
+            vmmob_agent_resync(vmmob->agent);
         }
     } else if (b) {
         VLOG_INFO("bridge %s: VM mobility is off", b->name);
         remove_bridge(vmmob, b, true, true);
         b = NULL;
     }
-    effects_apply(vmmob, false);
+    vmmob_effects_apply(vmmob, false);
     if (b) {
         vmmob_bridge_start(b);
     }
     ovs_mutex_unlock(&vmmob_mutex);
 
-    punt_wake();
+    vmmob_punt_wake();
 }
 
 /* All bridges were configured.  Only now the agent may tell and hear: it takes
@@ -150,9 +150,9 @@ vmmob_configured(void)
 {
     if (running) {
         ovs_mutex_lock(&vmmob_mutex);
-        agent_listen(vmmob_get()->agent);
+        vmmob_agent_listen(vmmob_get()->agent);
         ovs_mutex_unlock(&vmmob_mutex);
-        punt_wake();
+        vmmob_punt_wake();
     }
 }
 
@@ -183,10 +183,10 @@ vmmob_ofproto_destruct(struct ofproto_dpif *ofproto, bool del)
     struct vmmob_bridge *b = vmmob_find_bridge(vmmob, ofproto->up.name);
     if (b && b->ofproto == ofproto) {
         remove_bridge(vmmob, b, del, false);
-        effects_apply(vmmob, false);
+        vmmob_effects_apply(vmmob, false);
     }
     ovs_mutex_unlock(&vmmob_mutex);
-    punt_wake();
+    vmmob_punt_wake();
 }
 
 /* 'port' of 'ofproto' is about to be destroyed. */
@@ -197,7 +197,7 @@ vmmob_port_destruct(struct ofproto_dpif *ofproto, ofp_port_t port)
 
     atomic_read_relaxed(&ofproto->vmmob_table, &table_id);
     if (table_id) {
-        punt_port_gone(&ofproto->uuid, port);
+        vmmob_punt_port_gone(&ofproto->uuid, port);
     }
 }
 
@@ -227,7 +227,7 @@ vmmob_punt(struct ofproto_dpif *ofproto, const struct dp_packet *packet,
         || !(ofproto->up.tables[state->table_id].flags & OFTABLE_HIDDEN)) {
         return false;
     }
-    punt_packet(&ofproto->uuid, packet, state);
+    vmmob_punt_packet(&ofproto->uuid, packet, state);
     return true;
 }
 
@@ -237,7 +237,7 @@ start(void)
 {
     ovs_mutex_lock(&vmmob_mutex);
     vmmob_create();
-    flow_index_enable(true);
+    vmmob_flow_index_enable(true);
     ovs_mutex_unlock(&vmmob_mutex);
 
     latch_init(&exit_latch);
@@ -252,10 +252,10 @@ vmmob_main(void *arg OVS_UNUSED)
     while (!latch_is_set(&exit_latch)) {
         struct ovs_list packets = OVS_LIST_INITIALIZER(&packets);
         struct ovs_list gone = OVS_LIST_INITIALIZER(&gone);
-        uint64_t seqno = punt_seqno();
+        uint64_t seqno = vmmob_punt_seqno();
         long long int turn = time_usec();
         long long int now = turn / 1000;
-        bool more = punt_take(&packets, &gone);
+        bool more = vmmob_punt_take(&packets, &gone);
         struct punt_port_gone *port;
         long long int next;
 
@@ -266,18 +266,18 @@ vmmob_main(void *arg OVS_UNUSED)
         LIST_FOR_EACH_POP (port, node, &gone) {
             b = vmmob_find_bridge_by_uuid(vmmob, &port->ofproto_uuid);
             if (b) {
-                vm_ports_note_gone(b, port->in_port, now);
+                vmmob_vm_ports_note_gone(b, port->in_port, now);
             }
             free(port);
         }
         /* All that moved as one, before anything else. */
         run_packets(vmmob, &packets, turn);
-        effects_apply_and_refresh(vmmob, now);
+        vmmob_effects_apply_and_refresh(vmmob, now);
 
         run_agent(vmmob, now);
-        effects_apply_and_refresh(vmmob, now);
+        vmmob_effects_apply_and_refresh(vmmob, now);
 
-        resolver_take_ready(&vmmob->resolver, &packets);
+        vmmob_resolver_take_ready(&vmmob->resolver, &packets);
         run_packets(vmmob, &packets, turn);
 
         HMAP_FOR_EACH (b, node, &vmmob->bridges) {
@@ -285,24 +285,24 @@ vmmob_main(void *arg OVS_UNUSED)
                 vmmob_bridge_run(b, now);
             }
         }
-        packet_expire(vmmob, now);
-        effects_apply_and_refresh(vmmob, now);
-        watch_end_moves(vmmob, now);
+        vmmob_packet_expire(vmmob, now);
+        vmmob_effects_apply_and_refresh(vmmob, now);
+        vmmob_watch_end_moves(vmmob, now);
         if (!more) {
-            moves_log(&vmmob->moves, now);
-            if (agent_wants_stats(vmmob->agent)) {
+            vmmob_moves_log(&vmmob->moves, now);
+            if (vmmob_agent_wants_stats(vmmob->agent)) {
                 send_stats(vmmob);
             }
         }
 
-        next = MIN(refresh_again(vmmob, now), vmmob_next_event(vmmob));
-        agent_wait(vmmob->agent);
+        next = MIN(vmmob_refresh_again(vmmob, now), vmmob_next_event(vmmob));
+        vmmob_agent_wait(vmmob->agent);
         ovs_mutex_unlock(&vmmob_mutex);
 
         if (next != LLONG_MAX) {
             poll_timer_wait_until(next);
         }
-        punt_wait(seqno);
+        vmmob_punt_wait(seqno);
         latch_wait(&exit_latch);
         poll_block();
         coverage_clear();
@@ -317,7 +317,7 @@ remove_bridge(struct vmmob *vmmob, struct vmmob_bridge *b, bool withdraw,
 {
     hmap_remove(&vmmob->bridges, &b->node);
     if (vmmob_bridge_destroy(b, withdraw, delete_flows)) {
-        agent_resync(vmmob->agent);
+        vmmob_agent_resync(vmmob->agent);
     }
 }
 
@@ -329,10 +329,10 @@ run_packets(struct vmmob *vmmob, struct ovs_list *packets, long long int turn)
     struct punted *punted;
 
     LIST_FOR_EACH_POP (punted, node, packets) {
-        packet_process(vmmob, punted, turn);
+        vmmob_packet_process(vmmob, punted, turn);
     }
     if (!ovs_list_is_empty(&vmmob->resumed)) {
-        effects_apply(vmmob, true);
+        vmmob_effects_apply(vmmob, true);
         vmmob_output_resumed(&vmmob->resumed);
     }
 }
@@ -346,22 +346,22 @@ run_agent(struct vmmob *vmmob, long long int now)
     long long int start_us = time_usec();
     struct vmmob_bridge *b;
 
-    if (agent_run(vmmob->agent, h, now)) {
-        watch_note_moves(vmmob, NULL, start_us, -1);
+    if (vmmob_agent_run(vmmob->agent, h, now)) {
+        vmmob_watch_note_moves(vmmob, NULL, start_us, -1);
     }
     if (!sset_is_empty(ports)) {
         HMAP_FOR_EACH (b, node, &vmmob->bridges) {
             if (b->enabled) {
-                vm_ports_police(b, ports, now);
+                vmmob_vm_ports_police(b, ports, now);
             }
         }
         sset_clear(ports);
         /* Whoever waits may be somebody who must not be there. */
-        resolver_wake_all(&vmmob->resolver);
+        vmmob_resolver_wake_all(&vmmob->resolver);
     }
 
-    handover_run(h, now);
-    watch_note_moves(vmmob, NULL, start_us, -1);
+    vmmob_handover_run(h, now);
+    vmmob_watch_note_moves(vmmob, NULL, start_us, -1);
     HMAP_FOR_EACH (b, node, &vmmob->bridges) {
         if (b->enabled) {
             vmmob_bridge_find_lost(b, now);
@@ -373,12 +373,12 @@ run_agent(struct vmmob *vmmob, long long int now)
 static long long int
 vmmob_next_event(const struct vmmob *vmmob)
 {
-    long long int next = handover_next_event(vmmob->handover);
+    long long int next = vmmob_handover_next_event(vmmob->handover);
     const struct vmmob_bridge *b;
 
-    next = MIN(next, moves_next_event(&vmmob->moves));
-    next = MIN(next, tail_next_event(&vmmob->copies));
-    next = MIN(next, resolver_next_event(&vmmob->resolver));
+    next = MIN(next, vmmob_moves_next_event(&vmmob->moves));
+    next = MIN(next, vmmob_tail_next_event(&vmmob->copies));
+    next = MIN(next, vmmob_resolver_next_event(&vmmob->resolver));
     HMAP_FOR_EACH (b, node, &vmmob->bridges) {
         if (b->enabled) {
             next = MIN(next, vmmob_bridge_next_event(b));
@@ -395,6 +395,6 @@ send_stats(struct vmmob *vmmob)
 
     vmmob_stats_init(&stats);
     vmmob_get_stats(vmmob, &stats);
-    agent_send_stats(vmmob->agent, &stats);
+    vmmob_agent_send_stats(vmmob->agent, &stats);
     vmmob_stats_destroy(&stats);
 }

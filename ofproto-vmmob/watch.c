@@ -16,8 +16,8 @@
  * came in at 'start', in us, and was taken from the queue at 'queued'; if
  * 'seen' is NULL, then others said so. */
 void
-watch_note_moves(struct vmmob *vmmob, const char *seen,
-                 long long int start, long long int queued)
+vmmob_watch_note_moves(struct vmmob *vmmob, const char *seen,
+                       long long int start, long long int queued)
 {
     struct handover *h = vmmob->handover;
     long long int now;
@@ -31,14 +31,14 @@ watch_note_moves(struct vmmob *vmmob, const char *seen,
         bool redirected = what->kind == HANDOVER_REDIRECTED;
         bool came = (what->kind == HANDOVER_APPEARED
                      || what->kind == HANDOVER_CAME);
-        struct move *move = moves_begin(&vmmob->moves, what,
-                                        came ? seen : NULL, start);
+        struct move *move = vmmob_moves_begin(&vmmob->moves, what,
+                                              came ? seen : NULL, start);
 
         if (redirected) {
             const struct vmmob_bridge *b
                 = vmmob_find_bridge_by_id(vmmob, what->ofs);
             unsigned long long int n
-                = b ? rules_count_arrived(b->rules, &what->key) : 0;
+                = b ? vmmob_rules_count_arrived(b->rules, &what->key) : 0;
 
             move->n_redirected = n - MIN(n, what->n_before);
             move->duration = now / 1000 - what->since;
@@ -54,7 +54,7 @@ watch_note_moves(struct vmmob *vmmob, const char *seen,
 
 /* The moves that are under way have got to 'phase' now. */
 void
-watch_note_phase(struct vmmob *vmmob, enum vmmob_move_phase phase)
+vmmob_watch_note_phase(struct vmmob *vmmob, enum vmmob_move_phase phase)
 {
     long long int now;
 
@@ -75,9 +75,9 @@ watch_note_phase(struct vmmob *vmmob, enum vmmob_move_phase phase)
         }
         if (phase == VMMOB_MOVE_ANNOUNCED) {
             const struct handover_ofs *ofs
-                = handover_find_ofs(vmmob->handover, move->what.ofs);
+                = vmmob_handover_find_ofs(vmmob->handover, move->what.ofs);
             const struct handover_vmn *vmn
-                = ofs ? handover_find_vmn(ofs, &move->what.key) : NULL;
+                = ofs ? vmmob_handover_find_vmn(ofs, &move->what.key) : NULL;
 
             if (!vmn || !vmn->row.n_pairs
                 || !ipv6_addr_is_set(&vmn->row.pairs[0].moa)) {
@@ -90,14 +90,14 @@ watch_note_phase(struct vmmob *vmmob, enum vmmob_move_phase phase)
 
 /* All is done about the moves that were under way. */
 void
-watch_end_moves(struct vmmob *vmmob, long long int now)
+vmmob_watch_end_moves(struct vmmob *vmmob, long long int now)
 {
     struct moves *moves = &vmmob->moves;
 
     if (!moves->n) {
         return;
     }
-    watch_note_phase(vmmob, VMMOB_MOVE_COPIES);
+    vmmob_watch_note_phase(vmmob, VMMOB_MOVE_COPIES);
     for (size_t i = 0; i < moves->n; i++) {
         const struct handover_move *what = &moves->moves[i].what;
         const struct vmmob_bridge *b = (what->kind == HANDOVER_WENT
@@ -105,11 +105,11 @@ watch_end_moves(struct vmmob *vmmob, long long int now)
                                                                   what->ofs)
                                         : NULL);
         struct handover_vmn *vmn
-            = b ? handover_find_vmn(b->ofs, &what->key) : NULL;
+            = b ? vmmob_handover_find_vmn(b->ofs, &what->key) : NULL;
 
         if (vmn && vmn->state == HANDOVER_LEFT) {
-            vmn->n_before = rules_count_arrived(b->rules, &what->key);
+            vmn->n_before = vmmob_rules_count_arrived(b->rules, &what->key);
         }
     }
-    moves_end(moves, now);
+    vmmob_moves_end(moves, now);
 }

@@ -13,11 +13,12 @@ struct vmmob;
 
 extern struct ovs_mutex vmmob_mutex;
 
-void watch_note_moves(struct vmmob *, const char *seen, long long int start,
-                      long long int queued) OVS_REQUIRES(vmmob_mutex);
-void watch_note_phase(struct vmmob *, enum vmmob_move_phase)
+void vmmob_watch_note_moves(struct vmmob *, const char *seen,
+                            long long int start,
+                            long long int queued) OVS_REQUIRES(vmmob_mutex);
+void vmmob_watch_note_phase(struct vmmob *, enum vmmob_move_phase)
     OVS_REQUIRES(vmmob_mutex);
-void watch_end_moves(struct vmmob *, long long int now)
+void vmmob_watch_end_moves(struct vmmob *, long long int now)
     OVS_REQUIRES(vmmob_mutex);
 
 #endif /* ofproto-vmmob/watch.h */

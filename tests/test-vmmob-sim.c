@@ -59,6 +59,7 @@
 
 #include "flow.h"
 #include "hash.h"
+#include "ofproto-vmmob/agent.h"
 #include "ofproto-vmmob/handover.h"
 #include "ofproto-vmmob/pool.h"
 #include "openvswitch/dynamic-string.h"
@@ -87,15 +88,6 @@
 #define MAX_QUARANTINE 30000
 #define MAX_PREPARE 20000
 #define MAX_WINDOW 15000
-
-/* From vmmob-sim-agent.c. */
-struct agent *sim_switch_agent_create(void);
-void sim_switch_agent_destroy(struct agent *);
-void sim_switch_agent_listen(struct agent *);
-bool sim_switch_agent_run(struct agent *, struct handover *,
-                          long long int now);
-void sim_switch_agent_wait(struct agent *);
-void sim_switch_agent_send(struct agent *, const struct vmmob_msg *);
 
 /* An OFS, as it is configured. */
 struct ofs_conf {
@@ -289,7 +281,7 @@ static struct handover_ofs *
 find_ofs(const struct hypervisor *hyp, int ofs)
 {
     return (hyp->handover
-            ? handover_find_ofs(hyp->handover, hyp->ofss[ofs].id)
+            ? vmmob_handover_find_ofs(hyp->handover, hyp->ofss[ofs].id)
             : NULL);
 }
 
@@ -304,7 +296,7 @@ switch_configure(struct hypervisor *hyp, const struct ofs_conf *conf)
 
     if (!conf->enabled) {
         sim_trace("sw%d: removes ofs%d", hyp->number, conf->number);
-        handover_remove(hyp->handover, conf->id, true, sim_now);
+        vmmob_handover_remove(hyp->handover, conf->id, true, sim_now);
         sim_wake(&hyp->sw, sim_now);
         return;
     }
@@ -335,7 +327,7 @@ switch_configure(struct hypervisor *hyp, const struct ofs_conf *conf)
     record.n_pools = 1;
     sim_trace("sw%d: ofs%d is "VMMOB_OFS_ID_FMT", pool %d", hyp->number,
               conf->number, conf->id, conf->pool);
-    handover_configure(hyp->handover, &record, &s, sim_now);
+    vmmob_handover_configure(hyp->handover, &record, &s, sim_now);
     vmmob_ofs_destroy(&record);
     vmmob_settings_destroy(&s);
     sim_wake(&hyp->sw, sim_now);
@@ -368,13 +360,13 @@ switch_start(struct hypervisor *hyp)
 {
     sim_trace("sw%d: starts", hyp->number);
     hyp->life++;
-    hyp->handover = handover_create();
+    hyp->handover = vmmob_handover_create();
     hyp->authored = vmmob_table_create();
     memset(hyp->digests, 0, sizeof hyp->digests);
     hyp->sw.alive = true;
     sim_current = &hyp->sw;
-    hyp->sw_agent = sim_switch_agent_create();
-    sim_switch_agent_listen(hyp->sw_agent);
+    hyp->sw_agent = vmmob_agent_create();
+    vmmob_agent_listen(hyp->sw_agent);
     sim_current = NULL;
     for (int i = 0; i < hyp->n_ofss; i++) {
         struct ofs_conf *conf = &hyp->ofss[i];
@@ -399,8 +391,8 @@ switch_kill(struct hypervisor *hyp)
 
     sim_trace("sw%d: is killed", hyp->number);
     hyp->sw.alive = false;
-    sim_switch_agent_destroy(hyp->sw_agent);
-    handover_destroy(hyp->handover);
+    vmmob_agent_destroy(hyp->sw_agent);
+    vmmob_handover_destroy(hyp->handover);
     vmmob_table_destroy(hyp->authored);
     hyp->handover = NULL;
     hyp->sw_agent = NULL;
@@ -441,12 +433,12 @@ make_digest(const struct hypervisor *hyp, const struct vmmob_key *key)
         const struct handover_ofs *ofs = find_ofs(hyp, i);
 
         if (ofs) {
-            const struct handover_vmn *vmn = handover_find_vmn(ofs, key);
+            const struct handover_vmn *vmn = vmmob_handover_find_vmn(ofs, key);
 
             hash = hash_int(vmn ? vmn->state : -1, 0);
             hash = hash_int(vmn ? (OVS_FORCE uint32_t) vmn->port : 0, hash);
             hash = hash_uint64_basis(vmn ? vmn->copy_to : 0, hash);
-            hash = hash_boolean(handover_is_active(ofs, key), hash);
+            hash = hash_boolean(vmmob_handover_is_active(ofs, key), hash);
             digest.ofss[i] = hash | 1;
         }
     }
@@ -475,7 +467,7 @@ check_copies(const struct hypervisor *hyp)
 
         for (int j = 0; ofs && j < n_guests; j++) {
             const struct handover_vmn *vmn
-                = handover_find_vmn(ofs, &guests[j].key);
+                = vmmob_handover_find_vmn(ofs, &guests[j].key);
             const struct vmmob_vmn *row
                 = (vmn && vmn->copy_to
                    ? vmmob_table_find_row(hyp->handover->table,
@@ -486,8 +478,9 @@ check_copies(const struct hypervisor *hyp)
                 && (!row || row->state != VMMOB_PREPARED
                     || vmn->state != HANDOVER_ATTACHED
                     || (sim_now > (vmn->copy_since
-                                   + handover_get_copy_ms(ofs))
-                        && handover_next_event(hyp->handover) > sim_now))) {
+                                   + vmmob_handover_get_copy_ms(ofs))
+                        && vmmob_handover_next_event(
+                            hyp->handover) > sim_now))) {
                 sim_fail("sw%d: vm%d is copied without reason", hyp->number,
                          j);
             }
@@ -588,10 +581,10 @@ check_switch(struct hypervisor *hyp, const struct handover_effects *effects)
                 moas[n++] = *moa;
             }
         }
-        if (pool_n_taken(ofs->pool) != n) {
+        if (vmmob_pool_n_taken(ofs->pool) != n) {
             sim_fail("sw%d: ofs%d has %"PRIuSIZE" MoAs, but %"PRIuSIZE" are "
                      "taken", hyp->number, hyp->ofss[i].number, n,
-                     pool_n_taken(ofs->pool));
+                     vmmob_pool_n_taken(ofs->pool));
         }
     }
     if (count_rows(hyp->authored) != n_rows) {
@@ -600,7 +593,7 @@ check_switch(struct hypervisor *hyp, const struct handover_effects *effects)
     }
 }
 
-/* As effects_apply() in ofproto-vmmob/effects.c. */
+/* As vmmob_effects_apply() in ofproto-vmmob/effects.c. */
 static void
 switch_apply(struct hypervisor *hyp)
 {
@@ -608,7 +601,7 @@ switch_apply(struct hypervisor *hyp)
     struct vmmob_msg msg;
 
     vmmob_msg_init(&msg, VMMOB_MSG_UPDATE);
-    handover_take_effects(hyp->handover, &effects, &msg);
+    vmmob_handover_take_effects(hyp->handover, &effects, &msg);
     for (size_t i = 0; i < msg.n_vmns; i++) {
         vmmob_table_put_vmn(hyp->authored, &msg.vmns[i]);
     }
@@ -617,9 +610,9 @@ switch_apply(struct hypervisor *hyp)
                                msg.del_vmns[i].ofs);
     }
     check_switch(hyp, &effects);
-    sim_switch_agent_send(hyp->sw_agent, &msg);
+    vmmob_agent_send(hyp->sw_agent, &msg);
     vmmob_msg_uninit(&msg);
-    handover_effects_uninit(&effects);
+    vmmob_handover_effects_uninit(&effects);
 }
 
 /* Returns true if other VMNs at the switch of 'hyp' have all home addresses in
@@ -632,7 +625,7 @@ has_hoas_of_others(const struct hypervisor *hyp, const struct vmmob_vmn *row)
             hyp->handover->table, row->key.tenant, &row->pairs[i].hoa);
 
         if (vmmob_key_equals(&owner->key, &row->key)
-            || !handover_find_ofs(hyp->handover, owner->ofs)) {
+            || !vmmob_handover_find_ofs(hyp->handover, owner->ofs)) {
             return false;
         }
     }
@@ -647,7 +640,7 @@ check_sighting(const struct hypervisor *hyp, const struct handover_ofs *ofs,
 {
     const struct vmmob_table *table = hyp->handover->table;
     const struct vmmob_key *key = &guests[packet->guest].key;
-    const struct handover_vmn *vmn = handover_find_vmn(ofs, key);
+    const struct handover_vmn *vmn = vmmob_handover_find_vmn(ofs, key);
     struct in6_addr hoa = hoa_addr(packet->hoa);
     const struct vmmob_vmn *row;
 
@@ -696,7 +689,7 @@ check_sighting(const struct hypervisor *hyp, const struct handover_ofs *ofs,
     }
 }
 
-/* Takes 'packet' in, as packet_process() in ofproto-vmmob/packet.c. */
+/* Takes 'packet' in, as vmmob_packet_process() in ofproto-vmmob/packet.c. */
 static void
 switch_process(struct hypervisor *hyp, const struct packet *packet)
 {
@@ -713,21 +706,22 @@ switch_process(struct hypervisor *hyp, const struct packet *packet)
     if (packet->port_gone) {
         sim_trace("sw%d: port %"PRIu32" is gone", hyp->number,
                   packet->place.port);
-        handover_port_gone(hyp->handover, ofs, packet->place.port, sim_now);
+        vmmob_handover_port_gone(hyp->handover, ofs, packet->place.port,
+                                 sim_now);
         return;
     }
 
     /* Packets for which there are rules, the module does not see. */
-    vmn = handover_find_vmn(ofs, &guest->key);
+    vmn = vmmob_handover_find_vmn(ofs, &guest->key);
     if (packet->type == DATA && vmn && vmn->state == HANDOVER_ATTACHED
         && vmn->port == packet->place.port
         && vmmob_vmn_find_hoa(&vmn->row, &hoa)) {
         sighting = SIGHTED_HERE;
     } else {
-        sighting = handover_sight(hyp->handover, ofs, &guest->key,
-                                  packet->place.port,
-                                  packet->type == RARP ? NULL : &hoa,
-                                  sim_now);
+        sighting = vmmob_handover_sight(hyp->handover, ofs, &guest->key,
+                                        packet->place.port,
+                                        packet->type == RARP ? NULL : &hoa,
+                                        sim_now);
         sim_trace("sw%d: %s from vm%d, hoa%d, at %s: %d", hyp->number,
                   types[packet->type], packet->guest, packet->hoa,
                   place_name(&packet->place), sighting);
@@ -752,12 +746,12 @@ switch_run(struct sim_proc *proc)
             switch_apply(hyp);
         }
     }
-    sim_switch_agent_run(hyp->sw_agent, hyp->handover, sim_now);
-    handover_run(hyp->handover, sim_now);
+    vmmob_agent_run(hyp->sw_agent, hyp->handover, sim_now);
+    vmmob_handover_run(hyp->handover, sim_now);
     switch_apply(hyp);
 
-    sim_switch_agent_wait(hyp->sw_agent);
-    next = handover_next_event(hyp->handover);
+    vmmob_agent_wait(hyp->sw_agent);
+    next = vmmob_handover_next_event(hyp->handover);
     if (next != LLONG_MAX) {
         poll_timer_wait_until(next);
     }
@@ -974,7 +968,8 @@ guest_expect(int g, struct place to)
 
     if (ofs) {
         sim_trace("vm%d: expected at %s", g, place_name(&to));
-        handover_expect(hyp->handover, ofs, &guests[g].key, to.port, sim_now);
+        vmmob_handover_expect(hyp->handover, ofs, &guests[g].key, to.port,
+                              sim_now);
         sim_wake(&hyp->sw, sim_now);
     }
 }
@@ -987,8 +982,8 @@ guest_unexpect(int g, struct place to)
 
     if (ofs) {
         sim_trace("vm%d: not expected at %s any more", g, place_name(&to));
-        handover_unexpect(hyp->handover, ofs, &guests[g].key, to.port,
-                          sim_now);
+        vmmob_handover_unexpect(hyp->handover, ofs, &guests[g].key, to.port,
+                                sim_now);
         sim_wake(&hyp->sw, sim_now);
     }
 }
@@ -1088,7 +1083,8 @@ guest_action(int g)
     case 13:
         if (hyps[to.hyp].handover && !faithful) {
             sim_trace("sw%d: releases vm%d", to.hyp, g);
-            handover_release(hyps[to.hyp].handover, &guest->key, sim_now);
+            vmmob_handover_release(hyps[to.hyp].handover, &guest->key,
+                                   sim_now);
             sim_wake(&hyps[to.hyp].sw, sim_now);
         }
         break;
@@ -1152,12 +1148,12 @@ ports_say(void)
         if (sim_chance(70)) {
             sim_trace("sw%d: vm%d is said to be at %s", p.hyp, g,
                       place_name(&p));
-            handover_attach(hyp->handover, find_ofs(hyp, p.ofs),
-                            &guests[g].key, p.port, sim_now);
+            vmmob_handover_attach(hyp->handover, find_ofs(hyp, p.ofs),
+                                  &guests[g].key, p.port, sim_now);
         } else {
             sim_trace("sw%d: vm%d is said not to be at its port", p.hyp, g);
-            handover_detach(hyp->handover, find_ofs(hyp, p.ofs),
-                            &guests[g].key, sim_now);
+            vmmob_handover_detach(hyp->handover, find_ofs(hyp, p.ofs),
+                                  &guests[g].key, sim_now);
         }
         sim_wake(&hyp->sw, sim_now);
     }
@@ -1174,9 +1170,9 @@ guests_talk(void)
 
     if (ofs) {
         if (sim_chance(70)) {
-            handover_talk(hyp->handover, ofs, key);
+            vmmob_handover_talk(hyp->handover, ofs, key);
         } else {
-            handover_quiet(hyp->handover, ofs, key);
+            vmmob_handover_quiet(hyp->handover, ofs, key);
         }
         sim_wake(&hyp->sw, sim_now);
     }
@@ -1548,7 +1544,7 @@ check_all(void)
             || !rowset_is_empty(&p->repairs)) {
             sim_fail("ag%d has something left to publish", i);
         }
-        if (handover_next_event(hyp->handover) != LLONG_MAX) {
+        if (vmmob_handover_next_event(hyp->handover) != LLONG_MAX) {
             sim_fail("sw%d has something left to do", i);
         }
         for (int j = 0; j < hyp->n_ofss; j++) {
@@ -1557,11 +1553,11 @@ check_all(void)
             if (!ofs) {
                 sim_fail("sw%d: no ofs%d", i, hyp->ofss[j].number);
             }
-            if (pool_n_quarantined(ofs->pool)) {
+            if (vmmob_pool_n_quarantined(ofs->pool)) {
                 sim_fail("sw%d: MoAs in quarantine", i);
             }
             if (!ovs_list_is_empty(&ofs->needy)
-                && pool_n_taken(ofs->pool) < 8) {
+                && vmmob_pool_n_taken(ofs->pool) < 8) {
                 sim_fail("sw%d: a VMN without MoA", i);
             }
             if (!ovs_list_is_empty(&ofs->left)) {
@@ -1601,7 +1597,8 @@ check_all(void)
                      "at %s", g, vmmob_entry_binding(entry)->ofs,
                      place_name(&guest->last));
         }
-        vmn = handover_find_vmn(find_ofs(hyp, guest->last.ofs), &guest->key);
+        vmn = vmmob_handover_find_vmn(find_ofs(hyp, guest->last.ofs),
+                                      &guest->key);
         if (!vmn || vmn->state != HANDOVER_ATTACHED
             || vmn->port != guest->last.port) {
             sim_fail("vm%d: not attached where it was last seen, %s", g,
@@ -1675,7 +1672,8 @@ quiet(void)
         if (guests[g].odd) {
             guests[g].hoa = g;
             for (int i = 0; i < n_hyps; i++) {
-                handover_release(hyps[i].handover, &guests[g].key, sim_now);
+                vmmob_handover_release(hyps[i].handover, &guests[g].key,
+                                       sim_now);
                 sim_wake(&hyps[i].sw, sim_now);
             }
         }
@@ -1751,7 +1749,7 @@ enum { HOSTILE_OFS = 0x66, HOSTILE_EVENTS = 6 };
 static struct handover *
 hostile_switch(int number)
 {
-    struct handover *h = handover_create();
+    struct handover *h = vmmob_handover_create();
     struct hypervisor hyp = { .number = number, .handover = h };
     struct ofs_conf conf = {
         .id = number + 1, .number = number, .enabled = true,
@@ -1762,7 +1760,7 @@ hostile_switch(int number)
     switch_configure(&hyp, &conf);
     for (int type = VMMOB_MSG_BEGIN; type <= VMMOB_MSG_END; type++) {
         vmmob_msg_init(&msg, type);
-        handover_receive(h, &msg, sim_now);
+        vmmob_handover_receive(h, &msg, sim_now);
         vmmob_msg_uninit(&msg);
     }
     return h;
@@ -1777,9 +1775,9 @@ hostile_exchange(struct handover *const h[2])
         struct vmmob_msg update;
 
         vmmob_msg_init(&update, VMMOB_MSG_UPDATE);
-        handover_take_effects(h[i], &effects, &update);
-        handover_effects_uninit(&effects);
-        handover_receive(h[!i], &update, sim_now);
+        vmmob_handover_take_effects(h[i], &effects, &update);
+        vmmob_handover_effects_uninit(&effects);
+        vmmob_handover_receive(h[!i], &update, sim_now);
         vmmob_msg_uninit(&update);
     }
 }
@@ -1804,7 +1802,7 @@ hostile_row(struct handover *const h[2], const struct vmmob_key *key,
         } else {
             vmmob_msg_del_vmn(&msg, key, HOSTILE_OFS);
         }
-        handover_receive(h[i], &msg, sim_now);
+        vmmob_handover_receive(h[i], &msg, sim_now);
         vmmob_msg_uninit(&msg);
     }
     vmmob_vmn_destroy(&vmn);
@@ -1813,10 +1811,10 @@ hostile_row(struct handover *const h[2], const struct vmmob_key *key,
 static void
 hostile_see(struct handover *const h[2], int i, const struct vmmob_key *key)
 {
-    struct handover_ofs *ofs = handover_find_ofs(h[i], i + 1);
+    struct handover_ofs *ofs = vmmob_handover_find_ofs(h[i], i + 1);
     struct in6_addr hoa = hoa_addr(0);
 
-    handover_sight(h[i], ofs, key, u16_to_ofp(2), &hoa, sim_now);
+    vmmob_handover_sight(h[i], ofs, key, u16_to_ofp(2), &hoa, sim_now);
     hostile_exchange(h);
 }
 
@@ -1909,14 +1907,15 @@ hostile_peer(void)
 
             hostile_row(h, &vm, VMMOB_PREPARED, 1, true);
             sim_now += 250;
-            handover_run(h[0], sim_now);
-            handover_run(h[1], sim_now);
+            vmmob_handover_run(h[0], sim_now);
+            vmmob_handover_run(h[1], sim_now);
             hostile_exchange(h);
             hostile_see(h, 0, &vm);
             if (i % 3 == 2) {
                 hostile_row(h, &vm, VMMOB_PREPARED, 1, false);
             }
-            vmn = handover_find_vmn(handover_find_ofs(h[0], 1), &vm);
+            vmn = vmmob_handover_find_vmn(vmmob_handover_find_ofs(h[0], 1),
+                                          &vm);
             if (vmn->copy_to && sim_now > vmn->copy_since + 5000) {
                 ovs_fatal(0, "hostile peer, order %d: copies without end",
                           step);
@@ -1928,12 +1927,12 @@ hostile_peer(void)
         hostile_check(h, 0, &vm, "after withdrawal");
         hostile_see(h, 1, &vm);
         hostile_check(h, 1, &vm, "after a move");
-        handover_run(h[0], sim_now += 2000);
+        vmmob_handover_run(h[0], sim_now += 2000);
         hostile_exchange(h);
         hostile_see(h, 0, &vm);
         hostile_check(h, 0, &vm, "after the move back");
-        handover_destroy(h[0]);
-        handover_destroy(h[1]);
+        vmmob_handover_destroy(h[0]);
+        vmmob_handover_destroy(h[1]);
     }
 }
 

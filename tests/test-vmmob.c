@@ -2179,9 +2179,9 @@ test_fairq(struct ovs_cmdl_context *ctx)
         const unsigned int flooder = range(0, N_FAIRQ_PORTS - 1);
 
         uuid_generate(&bridge);
-        fairq_init(&q, max, 0, 0);
+        vmmob_fairq_init(&q, max, 0, 0);
         for (unsigned int j = 0; j < N_FAIRQ_PORTS - 1; j++) {
-            fairq_configure(&q, &bridge, u16_to_ofp(j), !j, 0, 0);
+            vmmob_fairq_configure(&q, &bridge, u16_to_ofp(j), !j, 0, 0);
         }
 
         for (int step = 0; step < 200 && !n_failures; step++) {
@@ -2201,8 +2201,8 @@ test_fairq(struct ovs_cmdl_context *ctx)
                 }
                 n_queued[port]++;
                 total++;
-                node = fairq_push(&q, &bridge, u16_to_ofp(port),
-                                  &item->node);
+                node = vmmob_fairq_push(&q, &bridge, u16_to_ofp(port),
+                                        &item->node);
                 if ((node != NULL) != (total > max)) {
                     fail("%u items, room for %u, item lost: %d",
                          total, max, node != NULL);
@@ -2225,7 +2225,7 @@ test_fairq(struct ovs_cmdl_context *ctx)
                 struct ovs_list items = OVS_LIST_INITIALIZER(&items);
                 unsigned int port = range(0, N_FAIRQ_PORTS - 2);
 
-                fairq_flush_port(&q, &bridge, u16_to_ofp(port), &items);
+                vmmob_fairq_flush_port(&q, &bridge, u16_to_ofp(port), &items);
                 if (ovs_list_size(&items) != n_queued[port]) {
                     fail("not all items are flushed");
                 }
@@ -2235,7 +2235,7 @@ test_fairq(struct ovs_cmdl_context *ctx)
                 total -= n_queued[port];
                 n_queued[port] = 0;
             } else {
-                node = fairq_pop(&q);
+                node = vmmob_fairq_pop(&q);
                 if (!node != !total) {
                     fail("%u items, one popped: %d", total, node != NULL);
                 }
@@ -2260,7 +2260,7 @@ test_fairq(struct ovs_cmdl_context *ctx)
                 free(item);
             }
         }
-        while ((node = fairq_pop(&q)) != NULL) {
+        while ((node = vmmob_fairq_pop(&q)) != NULL) {
             item = CONTAINER_OF(node, struct fairq_item, node);
             free(item);
             total--;
@@ -2268,7 +2268,7 @@ test_fairq(struct ovs_cmdl_context *ctx)
         if (total) {
             fail("%u items are missing", total);
         }
-        fairq_destroy(&q);
+        vmmob_fairq_destroy(&q);
     }
 }
 
@@ -2624,7 +2624,7 @@ check_quoted(const struct quoted *q, size_t proto)
         size_t n = cut - (cut == (IP_HEADER_LEN + 4 * q->n_options
                                   + quoted_protos[proto].csum_ofs + 1));
 
-        frame_set_embedded(packet, &src, &dst);
+        vmmob_frame_set_embedded(packet, &src, &dst);
         if (memcmp(icmp + 1, n < IP_HEADER_LEN ? data : expected, n)
             || memcmp((const uint8_t *) (icmp + 1) + n, data + n, cut - n)) {
             fail("protocol %d, %"PRIuSIZE" bytes quoted: not what was sent",
@@ -2680,7 +2680,7 @@ static struct handover *
 create_handover(void)
 {
     struct vmmob_settings settings;
-    struct handover *h = handover_create();
+    struct handover *h = vmmob_handover_create();
     struct vmmob_ofs ofs;
     struct smap smap;
     struct vmmob_msg msg;
@@ -2699,14 +2699,14 @@ create_handover(void)
     ofs.uplink = settings.network;
     ofs.gateway = settings.gateway;
     ofs.mac = (struct eth_addr) ETH_ADDR_C(02,00,00,00,00,03);
-    handover_configure(h, &ofs, &settings, 0);
+    vmmob_handover_configure(h, &ofs, &settings, 0);
     vmmob_ofs_destroy(&ofs);
     vmmob_settings_destroy(&settings);
 
     vmmob_msg_init(&msg, VMMOB_MSG_BEGIN);
-    handover_receive(h, &msg, 0);
+    vmmob_handover_receive(h, &msg, 0);
     vmmob_msg_init(&msg, VMMOB_MSG_END);
-    handover_receive(h, &msg, 0);
+    vmmob_handover_receive(h, &msg, 0);
     return h;
 }
 
@@ -2723,14 +2723,14 @@ nth_home(unsigned int n)
 static void
 sight_some(struct handover *h, unsigned int here)
 {
-    struct handover_ofs *ofs = handover_find_ofs(h, 3);
+    struct handover_ofs *ofs = vmmob_handover_find_ofs(h, 3);
 
     for (unsigned int i = 0; i < N_KEYS; i++) {
         struct vmmob_key key = key_nth(i);
         struct in6_addr hoa = nth_home(i);
 
         if (here & (1u << i)) {
-            handover_sight(h, ofs, &key, OFP_PORT_C(2), &hoa, 0);
+            vmmob_handover_sight(h, ofs, &key, OFP_PORT_C(2), &hoa, 0);
         }
     }
 }
@@ -2787,7 +2787,7 @@ receive_histories(struct handover *h, struct history *histories, size_t n)
             const struct vmmob_msg *msg = &history->msgs[history->n_sent++];
 
             do {
-                handover_receive(h, msg, 0);
+                vmmob_handover_receive(h, msg, 0);
             } while (!range(0, 3));
             left--;
         }
@@ -2802,7 +2802,7 @@ receive_snapshot(struct handover *h, const struct handover *other)
     struct vmmob_msg msg;
 
     vmmob_msg_init(&msg, VMMOB_MSG_BEGIN);
-    handover_receive(h, &msg, 0);
+    vmmob_handover_receive(h, &msg, 0);
     vmmob_msg_init(&msg, VMMOB_MSG_UPDATE);
     HMAP_FOR_EACH (entry, node, vmmob_table_entries(other->table)) {
         const struct vmmob_row *row;
@@ -2813,10 +2813,10 @@ receive_snapshot(struct handover *h, const struct handover *other)
             }
         }
     }
-    handover_receive(h, &msg, 0);
+    vmmob_handover_receive(h, &msg, 0);
     vmmob_msg_uninit(&msg);
     vmmob_msg_init(&msg, VMMOB_MSG_END);
-    handover_receive(h, &msg, 0);
+    vmmob_handover_receive(h, &msg, 0);
 }
 
 /* Adds to 's' all that 'h' knows of VMNs. */
@@ -2826,8 +2826,8 @@ describe_handover(const struct handover *h, struct ds *s)
     const struct vmmob_entry **entries = vmmob_table_sort_entries(h->table);
 
     for (size_t i = 0; i < vmmob_table_n_vmns(h->table); i++) {
-        const struct handover_vmn *vmn = handover_find_vmn(
-            handover_find_ofs(h, 3), &entries[i]->key);
+        const struct handover_vmn *vmn = vmmob_handover_find_vmn(
+            vmmob_handover_find_ofs(h, 3), &entries[i]->key);
         const struct vmmob_row *row;
 
         LIST_FOR_EACH (row, node, &entries[i]->rows) {
@@ -2839,7 +2839,7 @@ describe_handover(const struct handover *h, struct ds *s)
         if (vmn) {
             /* The port of one that left tells just where it was. */
             ds_put_format(s, " %s %"PRIu32,
-                          handover_state_to_string(vmn->state),
+                          vmmob_handover_state_to_string(vmn->state),
                           vmn->state == HANDOVER_LEFT ? 0 : vmn->port);
         }
         ds_put_char(s, '\n');
@@ -2880,7 +2880,7 @@ random_handover(void)
     }
 
     for (size_t i = 0; i < ARRAY_SIZE(h); i++) {
-        handover_destroy(h[i]);
+        vmmob_handover_destroy(h[i]);
     }
     for (size_t i = 0; i < ARRAY_SIZE(histories); i++) {
         for (size_t j = 0; j < histories[i].n; j++) {
@@ -2935,18 +2935,18 @@ check_ofs_work(const char *what, struct handover *h, struct vmmob_ofs ofs,
 
     vmmob_msg_init(&msg, VMMOB_MSG_UPDATE);
     vmmob_msg_put_ofs(&msg, &ofs);
-    handover_receive(h, &msg, 0);
+    vmmob_handover_receive(h, &msg, 0);
     vmmob_msg_uninit(&msg);
     vmmob_ofs_destroy(&ofs);
 
     vmmob_msg_init(&update, VMMOB_MSG_UPDATE);
-    handover_take_effects(h, &effects, &update);
+    vmmob_handover_take_effects(h, &effects, &update);
     if (effects.n_vmns != n_vmns || effects.n_ofss != n_ofss) {
         fail("%s: concerns %"PRIuSIZE" VMNs and %"PRIuSIZE" OFSs, not "
              "%"PRIuSIZE" and %"PRIuSIZE, what, effects.n_vmns,
              effects.n_ofss, n_vmns, n_ofss);
     }
-    handover_effects_uninit(&effects);
+    vmmob_handover_effects_uninit(&effects);
     vmmob_msg_uninit(&update);
 }
 
@@ -2957,7 +2957,7 @@ test_handover_work(struct ovs_cmdl_context *ctx)
 {
     uint32_t n = strtoul(ctx->argv[1], NULL, 10);
     struct handover *h = create_handover();
-    struct handover_ofs *self = handover_find_ofs(h, 3);
+    struct handover_ofs *self = vmmob_handover_find_ofs(h, 3);
     struct handover_effects effects;
     struct vmmob_msg msg, update;
     struct vmmob_ofs ofs;
@@ -2975,7 +2975,7 @@ test_handover_work(struct ovs_cmdl_context *ctx)
             vmmob_vmn_destroy(&vmn);
         }
     }
-    handover_receive(h, &msg, 0);
+    vmmob_handover_receive(h, &msg, 0);
 
     /* Here are 10 VMNs.  They talk to the first VMN of each OFS. */
     for (uint32_t i = 0; i < 10; i++) {
@@ -2983,15 +2983,15 @@ test_handover_work(struct ovs_cmdl_context *ctx)
         struct vmmob_key key = { .tenant = 0 };
 
         eth_addr_from_uint64(UINT64_C(0x0a0000000000) + i, &key.mac);
-        handover_sight(h, self, &key, OFP_PORT_C(2), &hoa, 0);
+        vmmob_handover_sight(h, self, &key, OFP_PORT_C(2), &hoa, 0);
     }
     for (uint32_t i = 0; i < n; i++) {
-        handover_talk(h, self, &msg.vmns[2 * i].key);
+        vmmob_handover_talk(h, self, &msg.vmns[2 * i].key);
     }
     vmmob_msg_uninit(&msg);
     vmmob_msg_init(&update, VMMOB_MSG_UPDATE);
-    handover_take_effects(h, &effects, &update);
-    handover_effects_uninit(&effects);
+    vmmob_handover_take_effects(h, &effects, &update);
+    vmmob_handover_effects_uninit(&effects);
     vmmob_msg_uninit(&update);
 
     /* No rule depends on these. */
@@ -3019,11 +3019,11 @@ test_handover_work(struct ovs_cmdl_context *ctx)
 
     vmmob_msg_init(&msg, VMMOB_MSG_UPDATE);
     vmmob_msg_del_ofs(&msg, 1007);
-    handover_receive(h, &msg, 0);
+    vmmob_handover_receive(h, &msg, 0);
     vmmob_msg_uninit(&msg);
     check_ofs_work("removed, and new again", h, nth_ofs(7), 1, 1);
 
-    handover_destroy(h);
+    vmmob_handover_destroy(h);
 }
 
 /* Damping of MAC moves, against a list of all moves. */
@@ -3041,14 +3041,14 @@ random_damping(void)
     long long int now = 1;
     struct damping d;
 
-    damping_init(&d);
-    damping_configure(&d, max_moves, window);
+    vmmob_damping_init(&d);
+    vmmob_damping_configure(&d, max_moves, window);
     for (int i = 0; i < N_STEPS && !n_failures; i++) {
         unsigned int k = range(0, N_VMNS - 1);
         struct vmmob_key key = key_nth(k);
 
         now += range(0, range(0, 3) ? 5 : 60);
-        damping_run(&d, now);
+        vmmob_damping_run(&d, now);
         for (int j = 0; j < N_VMNS; j++) {
             if (n[j] && moves[j][n[j] - 1] + window <= now) {
                 frozen[j] = false;
@@ -3056,7 +3056,7 @@ random_damping(void)
         }
 
         if (!range(0, 19)) {
-            if (damping_release(&d, &key) != frozen[k]) {
+            if (vmmob_damping_release(&d, &key) != frozen[k]) {
                 fail("step %d: release says otherwise", i);
             }
             frozen[k] = false;
@@ -3072,10 +3072,11 @@ random_damping(void)
                            && moves[k][j] >= released[k]);
             }
             frozen[k] |= recent >= max_moves;
-            if (damping_note_move(&d, &key, now) != (frozen[k] && !was)) {
+            if (vmmob_damping_note_move(&d, &key,
+                                        now) != (frozen[k] && !was)) {
                 fail("step %d: freezing says otherwise", i);
             }
-        } else if (damping_note_move(&d, &key, now)) {
+        } else if (vmmob_damping_note_move(&d, &key, now)) {
             fail("step %d: frozen without damping", i);
         }
 
@@ -3083,7 +3084,7 @@ random_damping(void)
         for (int j = 0; j < N_VMNS; j++) {
             struct vmmob_key other = key_nth(j);
 
-            if (damping_is_frozen(&d, &other) != frozen[j]) {
+            if (vmmob_damping_is_frozen(&d, &other) != frozen[j]) {
                 fail("step %d: VMN %d is %sfrozen", i, j,
                      frozen[j] ? "not " : "");
             }
@@ -3091,16 +3092,16 @@ random_damping(void)
                 next = MIN(next, moves[j][n[j] - 1] + window);
             }
         }
-        if (damping_next_event(&d) != next) {
+        if (vmmob_damping_next_event(&d) != next) {
             fail("step %d: next event at %lld instead of %lld", i,
-                 damping_next_event(&d), next);
+                 vmmob_damping_next_event(&d), next);
         }
     }
-    damping_run(&d, now + window);
+    vmmob_damping_run(&d, now + window);
     if (!hmap_is_empty(&d.records)) {
         fail("something is remembered for ever");
     }
-    damping_destroy(&d);
+    vmmob_damping_destroy(&d);
 }
 
 static void
@@ -3166,7 +3167,7 @@ check_found(const struct indexed_flow *flows, size_t n, const void *owner)
     bool complete;
 
     in6_addr_set_mapped_ipv4(&ip6, ip);
-    n_ids = flow_index_find(owner, &ip6, ids, MAX, MAX, &complete);
+    n_ids = vmmob_flow_index_find(owner, &ip6, ids, MAX, MAX, &complete);
     if (!complete) {
         fail("not all were found");
     }
@@ -3195,12 +3196,12 @@ check_found(const struct indexed_flow *flows, size_t n, const void *owner)
     }
 
     max = range(0, 3);
-    if (flow_index_find(owner, &ip6, ids, max, MAX, &complete)
+    if (vmmob_flow_index_find(owner, &ip6, ids, max, MAX, &complete)
         != MIN(max, n_ids) || complete != (max >= n_ids)) {
         fail("not as many found as there is room for");
     }
 
-    n_exact = flow_index_find(owner, &ip6, ids, MAX, 0, &complete);
+    n_exact = vmmob_flow_index_find(owner, &ip6, ids, MAX, 0, &complete);
     for (size_t i = 0; i < n_exact; i++) {
         const struct indexed_flow *f = &flows[ids[i].ufid.u32[0]];
 
@@ -3210,7 +3211,8 @@ check_found(const struct indexed_flow *flows, size_t n, const void *owner)
             fail("found a flow that has to do with other addresses");
         }
     }
-    n_vague = flow_index_find(owner, &ip6, ids, MAX, max, &complete) - n_exact;
+    n_vague = vmmob_flow_index_find(owner, &ip6, ids, MAX, max,
+                                    &complete) - n_exact;
     if (n_vague != MIN(max, n_ids - n_exact)) {
         fail("not as many found as there may be that have to do with other "
              "addresses");
@@ -3236,24 +3238,24 @@ random_flow_index(void)
         f->exact = !range(0, 9);
         f->wc.masks.nw_src = f->exact ? OVS_BE32_MAX : random_ipv4_mask();
         f->wc.masks.nw_dst = f->exact ? OVS_BE32_MAX : random_ipv4_mask();
-        f->entry = flow_index_add(f->owner, &ufid, i + 1, &f->flow,
-                                  f->exact ? NULL : &f->wc);
+        f->entry = vmmob_flow_index_add(f->owner, &ufid, i + 1, &f->flow,
+                                        f->exact ? NULL : &f->wc);
         n_indexed += f->entry != NULL;
 
         size_t gone = range(0, N - 1);
         if (!range(0, 2) && flows[gone].entry) {
-            flow_index_remove(flows[gone].entry);
+            vmmob_flow_index_remove(flows[gone].entry);
             flows[gone].entry = NULL;
             n_indexed--;
         }
         check_found(flows, i + 1, &owners[range(0, 1)]);
-        if (flow_index_count() != n_indexed) {
+        if (vmmob_flow_index_count() != n_indexed) {
             fail("%"PRIuSIZE" flows instead of %"PRIuSIZE,
-                 flow_index_count(), n_indexed);
+                 vmmob_flow_index_count(), n_indexed);
         }
     }
     for (size_t i = 0; i < N; i++) {
-        flow_index_remove(flows[i].entry);
+        vmmob_flow_index_remove(flows[i].entry);
     }
     free(flows);
 }
@@ -3279,7 +3281,7 @@ random_tail(void)
     for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
         keys[i].mac.ea[5] = i + 1;
     }
-    tail_init(&tail);
+    vmmob_tail_init(&tail);
     /* Big ones, so that a VMN has too many bytes; or small ones, so that it
      * has too many packets. */
     size_t max_size = range(0, 1) ? 60 : 65536;
@@ -3297,10 +3299,10 @@ random_tail(void)
             m->queue = queue;
             m->size = range(1, max_size);
             m->expires = now + 100;
-            tail_push(&tail, ofs, key, &m->packet, m->size, m->expires,
-                      &gone);
+            vmmob_tail_push(&tail, ofs, key, &m->packet, m->size, m->expires,
+                            &gone);
         } else if (what < 995) {
-            tail_take(&tail, ofs, key, now, &taken, &gone);
+            vmmob_tail_take(&tail, ofs, key, now, &taken, &gone);
             for (int i = 0; i < n; i++) {
                 if (models[i].queue == queue && models[i].state == GONE) {
                     models[i].state = TAKEN;
@@ -3308,7 +3310,7 @@ random_tail(void)
             }
         } else {
             now += range(0, 60);
-            tail_run(&tail, now, &gone);
+            vmmob_tail_run(&tail, now, &gone);
         }
 
         LIST_FOR_EACH (m, packet.node, &taken) {
@@ -3362,7 +3364,7 @@ random_tail(void)
             fail("%"PRIuSIZE" packets are there, not %"PRIuSIZE, n_packets,
                  tail.n_packets);
         }
-        if (n_packets && tail_next_event(&tail) <= now - 100) {
+        if (n_packets && vmmob_tail_next_event(&tail) <= now - 100) {
             fail("something is overdue");
         }
         if (n_failures) {
@@ -3371,11 +3373,11 @@ random_tail(void)
     }
 
     struct ovs_list gone = OVS_LIST_INITIALIZER(&gone);
-    tail_run(&tail, LLONG_MAX, &gone);
-    if (tail_next_event(&tail) != LLONG_MAX) {
+    vmmob_tail_run(&tail, LLONG_MAX, &gone);
+    if (vmmob_tail_next_event(&tail) != LLONG_MAX) {
         fail("something is left");
     }
-    tail_destroy(&tail);
+    vmmob_tail_destroy(&tail);
     free(models);
 }
 
@@ -3396,11 +3398,11 @@ test_tail(struct ovs_cmdl_context *ctx)
     struct ovs_list gone = OVS_LIST_INITIALIZER(&gone);
     struct tail tail;
 
-    tail_init(&tail);
+    vmmob_tail_init(&tail);
     for (size_t i = 0; i < 2 * TAIL_MAX_ALL_PACKETS; i++) {
         struct vmmob_key key = { .tenant = i / 2 };
 
-        tail_push(&tail, 1, &key, &packets[i], 1, 10, &gone);
+        vmmob_tail_push(&tail, 1, &key, &packets[i], 1, 10, &gone);
     }
     if (tail.n_packets != TAIL_MAX_ALL_PACKETS
         || ovs_list_size(&gone) != TAIL_MAX_ALL_PACKETS
@@ -3410,13 +3412,14 @@ test_tail(struct ovs_cmdl_context *ctx)
     for (size_t i = 0; i < 2 * TAIL_MAX_ALL_BYTES / TAIL_MAX_BYTES; i++) {
         struct vmmob_key key = { .tenant = UINT32_MAX - i };
 
-        tail_push(&tail, 1, &key, &packets[i], TAIL_MAX_BYTES, 10, &gone);
+        vmmob_tail_push(&tail, 1, &key, &packets[i], TAIL_MAX_BYTES, 10,
+                        &gone);
     }
     if (tail.n_bytes != TAIL_MAX_ALL_BYTES) {
         fail("%"PRIuSIZE" bytes", tail.n_bytes);
     }
-    tail_run(&tail, 10, &gone);
-    tail_destroy(&tail);
+    vmmob_tail_run(&tail, 10, &gone);
+    vmmob_tail_destroy(&tail);
     free(packets);
 }
 
@@ -3440,7 +3443,7 @@ random_resolver(void)
     for (size_t i = 1; i < N_HOSTS; i++) {
         addrs[i].s6_addr[15] = i;
     }
-    resolver_init(&resolver);
+    vmmob_resolver_init(&resolver);
     while (n < N && !n_failures) {
         struct ovs_list taken = OVS_LIST_INITIALIZER(&taken);
         struct ovs_list expired = OVS_LIST_INITIALIZER(&expired);
@@ -3455,29 +3458,30 @@ random_resolver(void)
             if (range(0, 19)) {
                 bool fits = n_in < RESOLVER_MAX;
 
-                if (resolver_wait(&resolver, &m->wait, &addrs[m->addrs[0]],
-                                  &addrs[m->addrs[1]],
-                                  now + range(90, 110)) != fits) {
+                if (vmmob_resolver_wait(&resolver, &m->wait,
+                                        &addrs[m->addrs[0]],
+                                        &addrs[m->addrs[1]],
+                                        now + range(90, 110)) != fits) {
                     fail("%"PRIuSIZE" wait", n_in);
                 }
                 m->state = fits ? WAITING : NEW;
                 n_in += fits;
             } else {
-                resolver_add_ready(&resolver, &m->wait, now + 100);
+                vmmob_resolver_add_ready(&resolver, &m->wait, now + 100);
                 m->state = READY;
                 n_in++;
             }
         } else if (what < 88) {
             woken = range(1, N_HOSTS - 1);
-            resolver_wake(&resolver, &addrs[woken]);
+            vmmob_resolver_wake(&resolver, &addrs[woken]);
         } else if (what < 89) {
             woken = -1;
-            resolver_wake_all(&resolver);
+            vmmob_resolver_wake_all(&resolver);
         } else if (what < 95) {
-            resolver_take_ready(&resolver, &taken);
+            vmmob_resolver_take_ready(&resolver, &taken);
         } else {
             now += range(0, 60);
-            resolver_expire(&resolver, now, &expired);
+            vmmob_resolver_expire(&resolver, now, &expired);
         }
 
         for (int i = 0; i < n; i++) {
@@ -3519,19 +3523,20 @@ random_resolver(void)
                 next = MIN(next, m->wait.expires);
             }
         }
-        if (resolver_next_event(&resolver) != next || resolver.n != n_in) {
+        if (vmmob_resolver_next_event(
+            &resolver) != next || resolver.n != n_in) {
             fail("%"PRIuSIZE" wait, not %"PRIuSIZE", or the time is wrong",
                  resolver.n, n_in);
         }
     }
 
     struct ovs_list gone = OVS_LIST_INITIALIZER(&gone);
-    resolver_expire(&resolver, LLONG_MAX, &gone);
-    resolver_take_ready(&resolver, &gone);
+    vmmob_resolver_expire(&resolver, LLONG_MAX, &gone);
+    vmmob_resolver_take_ready(&resolver, &gone);
     if (ovs_list_size(&gone) != n_in) {
         fail("some are left");
     }
-    resolver_destroy(&resolver);
+    vmmob_resolver_destroy(&resolver);
     free(models);
 }
 
@@ -3542,7 +3547,7 @@ test_pipeline(struct ovs_cmdl_context *ctx OVS_UNUSED)
     const struct pipeline_row *last = NULL;
 
     for (size_t i = 0; i < PIPELINE_N_RULES; i++) {
-        const struct pipeline_row *row = &pipeline_rows[i];
+        const struct pipeline_row *row = &vmmob_pipeline_rows[i];
 
         printf("%d\t", row->priority);
         for (const char *p = row->text; *p; p++) {
@@ -3580,23 +3585,23 @@ test_flow_index(struct ovs_cmdl_context *ctx)
     ovs_u128 ufid = { .u32 = { 1 } };
     uint32_t seed, n;
 
-    if (flow_index_add(NULL, &ufid, 0, &flow, NULL)) {
+    if (vmmob_flow_index_add(NULL, &ufid, 0, &flow, NULL)) {
         fail("indexed while off");
     }
-    flow_index_enable(true);
-    entry = flow_index_add(NULL, &ufid, 0, &flow, NULL);
-    if (flow_index_find(NULL, &a, &id, 1, 0, &complete) != 1) {
+    vmmob_flow_index_enable(true);
+    entry = vmmob_flow_index_add(NULL, &ufid, 0, &flow, NULL);
+    if (vmmob_flow_index_find(NULL, &a, &id, 1, 0, &complete) != 1) {
         fail("IPv6 flow is not found");
     }
-    flow_index_remove(entry);
+    vmmob_flow_index_remove(entry);
 
     parse_seed(ctx, &seed, &n);
     for (uint32_t i = 0; i < n && !n_failures; i++) {
         start_case(seed, i);
         random_flow_index();
     }
-    if (flow_index_count()) {
-        fail("%"PRIuSIZE" flows left", flow_index_count());
+    if (vmmob_flow_index_count()) {
+        fail("%"PRIuSIZE" flows left", vmmob_flow_index_count());
     }
 }
 
@@ -3844,25 +3849,25 @@ test_moves(struct ovs_cmdl_context *ctx)
     int n = atoi(ctx->argv[1]);
     struct moves moves;
 
-    moves_init(&moves);
-    ovs_assert(moves_next_event(&moves) == LLONG_MAX);
+    vmmob_moves_init(&moves);
+    ovs_assert(vmmob_moves_next_event(&moves) == LLONG_MAX);
     for (int i = 0; i < n; i++) {
         struct move *move;
 
         eth_addr_from_uint64(0x0a0000000000 + i, &what.key.mac);
-        move = moves_begin(&moves, &what, "RARP", 1000);
+        move = vmmob_moves_begin(&moves, &what, "RARP", 1000);
         move->phases[VMMOB_MOVE_DECIDED] = i;
         move->phases[VMMOB_MOVE_RULES] = 1000 + i;
     }
     ovs_assert(moves.n == n);
-    moves_end(&moves, 5000);
-    ovs_assert(!moves.n && moves_next_event(&moves) == LLONG_MIN);
-    moves_log(&moves, 5000);
-    ovs_assert(moves_next_event(&moves)
+    vmmob_moves_end(&moves, 5000);
+    ovs_assert(!moves.n && vmmob_moves_next_event(&moves) == LLONG_MIN);
+    vmmob_moves_log(&moves, 5000);
+    ovs_assert(vmmob_moves_next_event(&moves)
                == (n > MOVES_LOG_BURST ? 5000 + MOVES_SUMMARY_MS
                    : LLONG_MAX));
-    moves_log(&moves, 5000 + MOVES_SUMMARY_MS);
-    ovs_assert(moves_next_event(&moves) == LLONG_MAX);
+    vmmob_moves_log(&moves, 5000 + MOVES_SUMMARY_MS);
+    ovs_assert(vmmob_moves_next_event(&moves) == LLONG_MAX);
 
     /* All of them count. */
     uint64_t n_rules = 0;
@@ -3872,7 +3877,7 @@ test_moves(struct ovs_cmdl_context *ctx)
     ovs_assert(n_rules == n && moves.n_by_kind[HANDOVER_CAME] == n);
     ovs_assert(moves.phases[VMMOB_HERE][VMMOB_MOVE_RULES].sum_us
                == 1000ULL * n + (n - 1ULL) * n / 2);
-    moves_destroy(&moves);
+    vmmob_moves_destroy(&moves);
 }
 
 /* Arrays that are written piece by piece are what they are in one piece. */

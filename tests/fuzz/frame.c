@@ -34,7 +34,7 @@ check_arp(struct dp_packet *packet, enum frame_type type,
     struct flow flow;
 
     flow_extract(packet, &flow);
-    frame_parse(&flow, &frame);
+    vmmob_frame_parse(&flow, &frame);
     ovs_assert(frame.type == type);
     ovs_assert(eth_addr_equals(frame.src, src));
     ovs_assert(eth_addr_equals(frame.sha, src));
@@ -49,13 +49,13 @@ check_answer(const struct frame *frame)
 {
     const struct eth_addr mac = ETH_ADDR_C(02,56,4d,4d,4f,42);
 
-    check_arp(frame_compose_arp_reply(mac, &frame->ip_dst, frame->sha,
-                                      &frame->ip_src),
+    check_arp(vmmob_frame_compose_arp_reply(mac, &frame->ip_dst, frame->sha,
+                                            &frame->ip_src),
               FRAME_ARP_REPLY, mac, &frame->ip_dst, &frame->ip_src);
-    check_arp(frame_compose_arp_request(mac, &frame->sha, &frame->ip_src,
-                                        &frame->ip_dst),
+    check_arp(vmmob_frame_compose_arp_request(mac, &frame->sha, &frame->ip_src,
+                                              &frame->ip_dst),
               FRAME_ARP_REQUEST, mac, &frame->ip_src, &frame->ip_dst);
-    check_arp(frame_compose_arp_announcement(mac, &frame->ip_dst),
+    check_arp(vmmob_frame_compose_arp_announcement(mac, &frame->ip_dst),
               FRAME_ARP_REQUEST, mac, &frame->ip_dst, &frame->ip_dst);
 }
 
@@ -71,9 +71,9 @@ check_embedded(const struct dp_packet *packet)
     uint8_t *before = dp_packet_data(packet);
     uint8_t *after = dp_packet_data(copy);
     struct in6_addr src, dst;
-    bool found = frame_get_embedded(packet, &src, &dst);
+    bool found = vmmob_frame_get_embedded(packet, &src, &dst);
 
-    frame_set_embedded(copy, &new_src, &new_dst);
+    vmmob_frame_set_embedded(copy, &new_src, &new_dst);
     ovs_assert(dp_packet_size(copy) == dp_packet_size(packet));
     if (found) {
         const uint8_t *l4 = dp_packet_l4(copy);
@@ -82,7 +82,7 @@ check_embedded(const struct dp_packet *packet)
         size_t inner = icmp + ICMP_HEADER_LEN;
         struct in6_addr src2, dst2;
 
-        ovs_assert(frame_get_embedded(copy, &src2, &dst2));
+        ovs_assert(vmmob_frame_get_embedded(copy, &src2, &dst2));
         ovs_assert(ipv6_addr_equals(&src2, &new_src));
         ovs_assert(ipv6_addr_equals(&dst2, &new_dst));
 
@@ -115,7 +115,7 @@ check_embedded(const struct dp_packet *packet)
             ovs_assert(sums[0] % 0xffff == sums[1] % 0xffff);
         }
 
-        frame_set_embedded(copy, &src, &dst);
+        vmmob_frame_set_embedded(copy, &src, &dst);
         if (has_csum) {
             memcpy(after + inner + csum_ofs, before + inner + csum_ofs, 2);
         }
@@ -133,7 +133,7 @@ check_frame(struct dp_packet *packet, struct frame *frame)
     struct flow flow;
 
     flow_extract(packet, &flow);
-    frame_parse(&flow, frame);
+    vmmob_frame_parse(&flow, frame);
     if (frame->type == FRAME_BAD) {
         return;
     }

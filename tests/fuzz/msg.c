@@ -160,7 +160,7 @@ configure(struct handover *h, uint64_t id, size_t variant, long long int now)
     record.gateway = s->gateway;
     record.pools = xmemdup(s->pools, s->n_pools * sizeof *s->pools);
     record.n_pools = s->n_pools;
-    handover_configure(h, &record, s, now);
+    vmmob_handover_configure(h, &record, s, now);
     vmmob_ofs_destroy(&record);
 }
 
@@ -193,7 +193,7 @@ handle_event(struct handover *h, const struct json *array,
 {
     const char *event = get_string(array, 0);
     uint64_t id = get_integer(array, 1);
-    struct handover_ofs *ofs = handover_find_ofs(h, id);
+    struct handover_ofs *ofs = vmmob_handover_find_ofs(h, id);
     struct vmmob_key key = { .tenant = 0 };
     bool has_key = (eth_addr_from_string(get_string(array, 2), &key.mac)
                     && !eth_addr_is_zero(key.mac)
@@ -206,30 +206,31 @@ handle_event(struct handover *h, const struct json *array,
     } else if (!strcmp(event, "configure") && (id == 1 || id == 2)) {
         configure(h, id, get_integer(array, 2) & 1, *now);
     } else if (!strcmp(event, "remove") && ofs) {
-        handover_remove(h, id, get_integer(array, 2) & 1, *now);
+        vmmob_handover_remove(h, id, get_integer(array, 2) & 1, *now);
     } else if (!strcmp(event, "release") && has_key) {
-        handover_release(h, &key, *now);
+        vmmob_handover_release(h, &key, *now);
     } else if (!strcmp(event, "gone") && ofs) {
-        handover_port_gone(h, ofs, OFP_PORT_C(get_integer(array, 2) & 7),
-                           *now);
+        vmmob_handover_port_gone(h, ofs, OFP_PORT_C(get_integer(array, 2) & 7),
+                                 *now);
     } else if (!strcmp(event, "expect") && ofs && has_key) {
-        handover_expect(h, ofs, &key,
-                        OFP_PORT_C(get_integer(array, 3) & 7), *now);
+        vmmob_handover_expect(h, ofs, &key,
+                              OFP_PORT_C(get_integer(array, 3) & 7), *now);
     } else if (!strcmp(event, "unexpect") && ofs && has_key) {
-        handover_unexpect(h, ofs, &key,
-                          OFP_PORT_C(get_integer(array, 3) & 7), *now);
+        vmmob_handover_unexpect(h, ofs, &key,
+                                OFP_PORT_C(get_integer(array, 3) & 7), *now);
     } else if (!strcmp(event, "talk") && ofs && has_key) {
-        handover_talk(h, ofs, &key);
+        vmmob_handover_talk(h, ofs, &key);
     } else if (!strcmp(event, "quiet") && ofs && has_key) {
-        handover_quiet(h, ofs, &key);
+        vmmob_handover_quiet(h, ofs, &key);
     } else if (!strcmp(event, "sight") && ofs && has_key) {
         ofp_port_t port = OFP_PORT_C(get_integer(array, 3) & 7);
         struct in6_addr hoa;
         bool has_hoa = (vmmob_addr_from_string(get_string(array, 4), &hoa)
-                        && handover_is_home(ofs, &hoa));
+                        && vmmob_handover_is_home(ofs, &hoa));
         enum handover_sighting result
-            = handover_sight(h, ofs, &key, port, has_hoa ? &hoa : NULL, *now);
-        const struct handover_vmn *vmn = handover_find_vmn(ofs, &key);
+            = vmmob_handover_sight(h, ofs, &key, port, has_hoa ? &hoa : NULL,
+                                   *now);
+        const struct handover_vmn *vmn = vmmob_handover_find_vmn(ofs, &key);
 
         if (result == SIGHTED_HERE) {
             /* There is no higher number to claim it with than the highest. */
@@ -263,15 +264,16 @@ check_handover(const struct handover *h)
                        == (vmn->state == HANDOVER_PREPARED));
             ovs_assert(row->n_pairs);
             for (size_t i = 0; i < row->n_pairs; i++) {
-                ovs_assert(handover_is_home(ofs, &row->pairs[i].hoa));
+                ovs_assert(vmmob_handover_is_home(ofs, &row->pairs[i].hoa));
                 if (ipv6_addr_is_set(&row->pairs[i].moa)) {
-                    ovs_assert(pool_contains(ofs->pool, &row->pairs[i].moa));
+                    ovs_assert(vmmob_pool_contains(ofs->pool,
+                                                   &row->pairs[i].moa));
                     n_moas++;
                 }
             }
         }
         /* Each MoA is for one VMN, and none is lost. */
-        ovs_assert(pool_n_taken(ofs->pool) == n_moas);
+        ovs_assert(vmmob_pool_n_taken(ofs->pool) == n_moas);
     }
 }
 
@@ -284,9 +286,9 @@ take_effects(struct handover *h, struct vmmob_table *authored)
     struct vmmob_msg update;
 
     vmmob_msg_init(&update, VMMOB_MSG_UPDATE);
-    handover_take_effects(h, &effects, &update);
-    ovs_assert(!handover_has_effects(h));
-    handover_effects_uninit(&effects);
+    vmmob_handover_take_effects(h, &effects, &update);
+    ovs_assert(!vmmob_handover_has_effects(h));
+    vmmob_handover_effects_uninit(&effects);
     check_msg(&update);
     apply_msg(authored, &update);
     vmmob_msg_uninit(&update);
@@ -300,7 +302,7 @@ check_authored(const struct handover *h, const struct vmmob_table *authored)
     struct vmmob_msg msg;
 
     vmmob_msg_init(&msg, VMMOB_MSG_UPDATE);
-    handover_get_authored(h, &msg);
+    vmmob_handover_get_authored(h, &msg);
     for (size_t i = 0; i < msg.n_vmns; i++) {
         const struct vmmob_vmn *row
             = vmmob_table_find_row(authored, &msg.vmns[i].key,
@@ -317,7 +319,7 @@ check_authored(const struct handover *h, const struct vmmob_table *authored)
 void
 fuzz_msg(const uint8_t *data, size_t size)
 {
-    struct handover *h = handover_create();
+    struct handover *h = vmmob_handover_create();
     struct vmmob_table *told = vmmob_table_create();
     struct vmmob_table *authored = vmmob_table_create();
     long long int now = 1;
@@ -344,16 +346,16 @@ fuzz_msg(const uint8_t *data, size_t size)
             }
             check_msg(&msg);
             apply_msg(told, &msg);
-            handover_receive(h, &msg, now);
+            vmmob_handover_receive(h, &msg, now);
             vmmob_msg_uninit(&msg);
         }
-        handover_run(h, now);
-        ovs_assert(handover_next_event(h) > now);
+        vmmob_handover_run(h, now);
+        ovs_assert(vmmob_handover_next_event(h) > now);
         check_handover(h);
         take_effects(h, authored);
         check_authored(h, authored);
     }
     vmmob_table_destroy(told);
     vmmob_table_destroy(authored);
-    handover_destroy(h);
+    vmmob_handover_destroy(h);
 }

@@ -63,36 +63,36 @@ format_settings(const struct vmmob_settings *s, struct smap *smap)
 static void
 check_pool(const struct vmmob_settings *s)
 {
-    struct pool *pool = pool_create();
+    struct pool *pool = vmmob_pool_create();
     struct in6_addr moas[3];
     size_t n = 0;
 
-    pool_configure(pool, s->pools, s->n_pools, &s->network, &s->gateway);
-    ovs_assert(pool_size(pool));
-    ovs_assert(!pool_contains(pool, &s->gateway));
+    vmmob_pool_configure(pool, s->pools, s->n_pools, &s->network, &s->gateway);
+    ovs_assert(vmmob_pool_size(pool));
+    ovs_assert(!vmmob_pool_contains(pool, &s->gateway));
     while (n < ARRAY_SIZE(moas)) {
         struct vmmob_key key = { .mac = ETH_ADDR_C(02,00,00,00,00,01) };
 
         key.mac.ea[5] += n;
-        if (!pool_take(pool, &key, &s->home_gateway, &moas[n])) {
+        if (!vmmob_pool_take(pool, &key, &s->home_gateway, &moas[n])) {
             break;
         }
-        ovs_assert(pool_contains(pool, &moas[n]));
+        ovs_assert(vmmob_pool_contains(pool, &moas[n]));
         ovs_assert(vmmob_prefix_contains(&s->network, &moas[n]));
         ovs_assert(!vmmob_prefix_contains(&s->home, &moas[n]));
         for (size_t i = 0; i < n; i++) {
             ovs_assert(!ipv6_addr_equals(&moas[i], &moas[n]));
         }
         n++;
-        ovs_assert(pool_n_taken(pool) == n);
+        ovs_assert(vmmob_pool_n_taken(pool) == n);
     }
     for (size_t i = 0; i < n; i++) {
-        pool_give_back(pool, &moas[i], s->quarantine_ms);
+        vmmob_pool_give_back(pool, &moas[i], s->quarantine_ms);
     }
-    ovs_assert(pool_n_quarantined(pool) == n);
-    ovs_assert(pool_run(pool, s->quarantine_ms) == (n > 0));
-    ovs_assert(!pool_n_taken(pool) && !pool_n_quarantined(pool));
-    pool_destroy(pool);
+    ovs_assert(vmmob_pool_n_quarantined(pool) == n);
+    ovs_assert(vmmob_pool_run(pool, s->quarantine_ms) == (n > 0));
+    ovs_assert(!vmmob_pool_n_taken(pool) && !vmmob_pool_n_quarantined(pool));
+    vmmob_pool_destroy(pool);
 }
 
 /* Aborts unless others accept what a switch with 's' says of itself and of a
@@ -101,7 +101,7 @@ static void
 check_records(const struct vmmob_settings *s)
 {
     const struct vmmob_key key = { .mac = ETH_ADDR_C(02,00,00,00,00,01) };
-    struct handover *h = handover_create();
+    struct handover *h = vmmob_handover_create();
     struct handover_effects effects;
     struct vmmob_ofs record;
     struct vmmob_msg update;
@@ -115,23 +115,24 @@ check_records(const struct vmmob_settings *s)
     record.pools = xmemdup(s->pools, s->n_pools * sizeof *s->pools);
     record.n_pools = s->n_pools;
     fuzz_assert_ok(vmmob_ofs_validate(&record));
-    handover_configure(h, &record, s, 0);
-    handover_run(h, HANDOVER_WAIT_MS);
+    vmmob_handover_configure(h, &record, s, 0);
+    vmmob_handover_run(h, HANDOVER_WAIT_MS);
     vmmob_ofs_destroy(&record);
 
     hoa.s6_addr[15] ^= 2;
-    if (handover_is_home(handover_find_ofs(h, 1), &hoa)) {
-        ovs_assert(handover_sight(h, handover_find_ofs(h, 1), &key, 1, &hoa,
-                                  HANDOVER_WAIT_MS) == SIGHTED_HERE);
+    if (vmmob_handover_is_home(vmmob_handover_find_ofs(h, 1), &hoa)) {
+        ovs_assert(vmmob_handover_sight(h, vmmob_handover_find_ofs(h, 1), &key,
+                                        1, &hoa,
+                                        HANDOVER_WAIT_MS) == SIGHTED_HERE);
     }
     vmmob_msg_init(&update, VMMOB_MSG_UPDATE);
-    handover_take_effects(h, &effects, &update);
+    vmmob_handover_take_effects(h, &effects, &update);
     for (size_t i = 0; i < update.n_vmns; i++) {
         fuzz_assert_ok(vmmob_vmn_validate(&update.vmns[i]));
     }
     vmmob_msg_uninit(&update);
-    handover_effects_uninit(&effects);
-    handover_destroy(h);
+    vmmob_handover_effects_uninit(&effects);
+    vmmob_handover_destroy(h);
 }
 
 void
