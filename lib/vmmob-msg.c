@@ -21,6 +21,7 @@
 #include "openvswitch/json.h"
 #include "packets.h"
 #include "util.h"
+#include "vmmob-compat.h"
 #include "vmmob-stats.h"
 
 /* A JSON object that is being decoded.  Only the first error is kept.  After

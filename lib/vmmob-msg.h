@@ -116,7 +116,7 @@ void vmmob_msg_del_port(struct vmmob_msg *, const char *name);
 bool vmmob_msg_next_piece(const struct vmmob_msg *, size_t *at,
                           struct vmmob_msg *piece);
 
-/* What a receiver has jsonrpc_set_max_message() allow: ten times what so many
+/* What a receiver has vmmob_set_max_message() allow: ten times what so many
  * rows take, all with as many addresses as can be. */
 #define VMMOB_MSG_MAX_SIZE (64 * 1024 * 1024)
 

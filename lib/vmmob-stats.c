@@ -11,6 +11,7 @@
 #include "openvswitch/json.h"
 #include "openvswitch/shash.h"
 #include "util.h"
+#include "vmmob-compat.h"
 #include "vmmob-problems.h"
 
 /* Limits for what is taken from a message. */

@@ -127,7 +127,7 @@ vmmob_agent_run(struct agent *agent, struct handover *h, long long int now)
     }
 
     jsonrpc_run(agent->rpc);
-    jsonrpc_set_max_message(VMMOB_MSG_MAX_SIZE);
+    vmmob_set_max_message(VMMOB_MSG_MAX_SIZE);
     for (int i = 0; i < MAX_BATCH; i++) {
         struct jsonrpc_msg *rpc_msg;
         struct vmmob_msg msg;

@@ -84,8 +84,12 @@ ofproto_libofproto_la_SOURCES += \
 lib_libopenvswitch_la_SOURCES += \
 	lib/vmmob-csum.c \
 	lib/vmmob-csum.h \
+	lib/vmmob-compat.h \
 	lib/vmmob-hash.c \
-	lib/vmmob-hash.h
+	lib/vmmob-hash.h \
+	lib/vmmob-message-limit.c \
+	lib/vmmob-message-limit.h \
+	lib/vmmob-release.h
 
 # Common to ovs-vswitchd and ovs-vmmobd.
 lib_libopenvswitch_la_SOURCES += \

@@ -14,6 +14,7 @@
 #include "seq.h"
 #include "timeval.h"
 #include "util.h"
+#include "vmmob-compat.h"
 #include "vmmob-csum.h"
 
 COVERAGE_DEFINE(vmmob_punt);

@@ -72,6 +72,7 @@
 #include "svec.h"
 #include "timeval.h"
 #include "util.h"
+#include "vmmob-compat.h"
 #include "vmmob-hash.h"
 #include "vmmob-msg.h"
 #include "vmmob-table.h"

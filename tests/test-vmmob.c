@@ -51,6 +51,7 @@
 #include "uuid.h"
 #include "utilities/vmmobd-limits.h"
 #include "utilities/vmmobd-rowset.h"
+#include "vmmob-compat.h"
 
 /* Number of failures so far. */
 static unsigned int n_failures;

@@ -18,6 +18,7 @@
 #include "ovsdb-cs.h"
 #include "util.h"
 #include "uuid.h"
+#include "vmmob-compat.h"
 
 /* A set of rows. */
 struct idset {

@@ -28,6 +28,7 @@
 #include "stream.h"
 #include "unixctl.h"
 #include "util.h"
+#include "vmmob-compat.h"
 #include "vmmob-hash.h"
 #include "vmmobd-agent.h"
 #include "vmmobd-show.h"
@@ -62,9 +63,9 @@ main(int argc, char *argv[])
     parse_options(argc, argv, &options);
     fatal_ignore_sigpipe();
 
-    daemon_become_new_user(false, false);
+    daemon_become_new_user(false VMMOB_SINCE_3_2(, false));
     drop_capabilities(options.user);
-    daemonize_start(false, false);
+    daemonize_start(false VMMOB_SINCE_3_2(, false));
     if (unixctl_server_create(options.unixctl_path, &unixctl)) {
         exit(EXIT_FAILURE);
     }

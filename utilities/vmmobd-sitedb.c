@@ -26,7 +26,7 @@
  * there. */
 #define SITEDB_SLACK 1000
 
-/* What a row takes in a message, as jsonrpc_set_max_message() counts, with the
+/* What a row takes in a message, as vmmob_set_max_message() counts, with the
  * addresses that a VMN usually has and some more, and what all else takes. */
 #define SITEDB_ROW_SIZE 4000
 #define SITEDB_MIN_MESSAGE (4 * 1024 * 1024)
@@ -187,9 +187,9 @@ sitedb_run(struct sitedb *db, struct rowset *changed)
         db->cut_until = LLONG_MIN;
         ovsdb_idl_set_remote(db->idl, db->remote, true);
     }
-    jsonrpc_set_max_message(max_size(db));
+    vmmob_set_max_message(max_size(db));
     ovsdb_idl_run(db->idl);
-    jsonrpc_set_max_message(0);
+    vmmob_set_max_message(0);
     update_live(db, changed);
 
     seqno = ovsdb_idl_get_seqno(db->idl);

@@ -96,7 +96,7 @@ switch_link_run(struct switch_link *link, struct rowset *authored_changed)
     bool ended = false;
 
     run_connection(link);
-    jsonrpc_set_max_message(VMMOB_MSG_MAX_SIZE);
+    vmmob_set_max_message(VMMOB_MSG_MAX_SIZE);
     for (int i = 0; i < MAX_RECEIVE && link->rpc; i++) {
         struct jsonrpc_msg *msg;
         int error = jsonrpc_recv(link->rpc, &msg);
@@ -112,7 +112,7 @@ switch_link_run(struct switch_link *link, struct rowset *authored_changed)
         }
         jsonrpc_msg_destroy(msg);
     }
-    jsonrpc_set_max_message(0);
+    vmmob_set_max_message(0);
     return ended;
 }
 

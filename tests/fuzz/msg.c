@@ -23,6 +23,7 @@
 #include "packets.h"
 #include "smap.h"
 #include "util.h"
+#include "vmmob-compat.h"
 #include "vmmob-msg.h"
 #include "vmmob-table.h"
 
