@@ -9,31 +9,83 @@
 #include "packets.h"
 #include "util.h"
 
-#define DEFAULT_REDIRECT_MS (10 * 1000)
-#define DEFAULT_QUARANTINE_MS (60 * 1000)
-#define DEFAULT_COPY_MS 50
-#define DEFAULT_COPY_RATE 2000
+#define DAY_MS (24 * 60 * 60 * 1000)
 
-/* Copies that are older than that are of no use to any protocol. */
-#define MAX_COPY_MS 5000
+struct setting;
 
-/* Per port.  More than a VM needs: it announces a move by five RARPs and a few
- * ARPs, and asks for each correspondent once in a while. */
-#define DEFAULT_MAX_VMNS 64
-#define DEFAULT_PUNT_RATE 200
-#define DEFAULT_PUNT_BURST 200
-#define DEFAULT_FLOOD_RATE 5000
+typedef char *parse_func(const struct setting *, const char *value,
+                         struct vmmob_settings *);
 
-/* RFC 7432 section 15.1. */
-#define DEFAULT_MAX_MOVES 5
-#define DEFAULT_MOVE_WINDOW_MS (180 * 1000)
+static parse_func parse_uplink;
+static parse_func parse_home;
+static parse_func parse_home_gateway;
+static parse_func parse_pools;
+static parse_func parse_gateway;
+static parse_func parse_gateway_mac;
+static parse_func parse_time;
+static parse_func parse_count;
 
-static char *parse_pools(const char *, struct vmmob_settings *);
-static char *parse_ms(const struct smap *, const char *key,
-                      long long int default_, long long int *);
-static char *parse_count(const struct smap *, const char *key,
-                         size_t default_, size_t max, size_t *);
+static const struct setting *find_setting(const char *name);
+static char *parse(const struct setting *, const struct smap *,
+                   struct vmmob_settings *);
+static long long int get_number(const struct setting *,
+                                const struct vmmob_settings *);
+static void set_number(const struct setting *, struct vmmob_settings *,
+                       long long int);
 static char *check(const struct vmmob_settings *);
+
+/* A key of other_config. */
+struct setting {
+    const char *name;
+
+    /* Parses 'value' into the settings.  Returns NULL or what is wrong, for
+     * the caller to free. */
+    parse_func *parse;
+
+    bool required;              /* Must be set, and not be empty. */
+
+    /* If it is a number: where that is in struct vmmob_settings, what it is if
+     * the key is not set, and what it is at most. */
+    size_t offset;
+    long long int default_;
+    long long int max;
+};
+
+#define REQUIRED(NAME, PARSE) { NAME, PARSE, true, 0, 0, 0 }
+#define OPTIONAL(NAME, PARSE) { NAME, PARSE, false, 0, 0, 0 }
+/* In ms.  MEMBER is a long long int. */
+#define TIME(NAME, MEMBER, DEFAULT, MAX) \
+    { NAME, parse_time, false, offsetof(struct vmmob_settings, MEMBER), \
+      DEFAULT, MAX }
+/* MEMBER is a size_t. */
+#define COUNT(NAME, MEMBER, DEFAULT, MAX) \
+    { NAME, parse_count, false, offsetof(struct vmmob_settings, MEMBER), \
+      DEFAULT, MAX }
+
+/* All of them, in the order of vmmob(7). */
+static const struct setting settings[] = {
+    REQUIRED("vmmob-uplink", parse_uplink),
+    REQUIRED("vmmob-home", parse_home),
+    REQUIRED("vmmob-home-gateway", parse_home_gateway),
+    REQUIRED("vmmob-pool", parse_pools),
+    REQUIRED("vmmob-gateway", parse_gateway),
+    OPTIONAL("vmmob-gateway-mac", parse_gateway_mac),
+    TIME("vmmob-redirect-time", redirect_ms, 10 * 1000, DAY_MS),
+    TIME("vmmob-quarantine", quarantine_ms, 60 * 1000, DAY_MS),
+    TIME("vmmob-prepare-time", prepare_ms, VMMOB_DEFAULT_PREPARE_MS, DAY_MS),
+    /* Copies that are older than 5 s are of no use to any protocol. */
+    TIME("vmmob-copy-time", copy_ms, 50, 5000),
+    COUNT("vmmob-copy-rate", copy_rate, 2000, 1000000),
+    /* RFC 7432 section 15.1. */
+    COUNT("vmmob-max-moves", max_moves, 5, DAMPING_MAX_MOVES),
+    TIME("vmmob-move-window", move_window_ms, 180 * 1000, DAY_MS),
+    /* Per port.  More than a VM needs: it announces a move by five RARPs and a
+     * few ARPs, and asks for each correspondent once in a while. */
+    COUNT("vmmob-max-vmns", max_vmns, 64, 1000000),
+    COUNT("vmmob-punt-rate", punt_rate, 200, 1000000),
+    COUNT("vmmob-punt-burst", punt_burst, 200, 1000000),
+    COUNT("vmmob-flood-rate", flood_rate, 5000, 100000000),
+};
 
 /* Returns true if 'other_config' asks for VM mobility, rightly or not. */
 bool
@@ -56,142 +108,27 @@ char *
 vmmob_settings_parse(const struct smap *other_config,
                      struct vmmob_settings *s)
 {
-    static const char *const required[] = {
-        "vmmob-uplink", "vmmob-home", "vmmob-home-gateway", "vmmob-pool",
-        "vmmob-gateway",
-    };
-    static const char *const optional[] = {
-        "vmmob-gateway-mac", "vmmob-redirect-time", "vmmob-quarantine",
-        "vmmob-prepare-time", "vmmob-copy-time", "vmmob-copy-rate",
-        "vmmob-max-moves", "vmmob-move-window", "vmmob-max-vmns",
-        "vmmob-punt-rate", "vmmob-punt-burst",
-        "vmmob-flood-rate",
-    };
     struct smap_node *node;
     char *error = NULL;
 
     memset(s, 0, sizeof *s);
     SMAP_FOR_EACH (node, other_config) {
-        bool known = strncmp(node->key, "vmmob-", 6) != 0;
-
-        for (size_t i = 0; i < ARRAY_SIZE(required); i++) {
-            known |= !strcmp(node->key, required[i]);
-        }
-        for (size_t i = 0; i < ARRAY_SIZE(optional); i++) {
-            known |= !strcmp(node->key, optional[i]);
-        }
-        if (!known) {
+        if (!strncmp(node->key, "vmmob-", 6) && !find_setting(node->key)) {
             return xasprintf("other_config:%s is not a known setting",
                              node->key);
         }
     }
-    for (size_t i = 0; i < ARRAY_SIZE(required); i++) {
-        if (!smap_get_def(other_config, required[i], "")[0]) {
-            return xasprintf("other_config:%s is not set", required[i]);
+    for (size_t i = 0; i < ARRAY_SIZE(settings); i++) {
+        if (settings[i].required
+            && !smap_get_def(other_config, settings[i].name, "")[0]) {
+            return xasprintf("other_config:%s is not set", settings[i].name);
         }
     }
 
-    s->uplink = xstrdup(smap_get(other_config, "vmmob-uplink"));
-
-    const char *key = "vmmob-home";
-    error = vmmob_prefix_parse(smap_get(other_config, key), &s->home, NULL);
-
-    if (!error) {
-        key = "vmmob-home-gateway";
-        if (!vmmob_addr_from_string(smap_get(other_config, key),
-                                    &s->home_gateway)) {
-            error = xasprintf("%s: not an IP address",
-                              smap_get(other_config, key));
-        }
+    for (size_t i = 0; i < ARRAY_SIZE(settings) && !error; i++) {
+        error = parse(&settings[i], other_config, s);
     }
     if (!error) {
-        key = "vmmob-gateway";
-        error = vmmob_prefix_parse(smap_get(other_config, key), &s->network,
-                                   &s->gateway);
-        if (!error && s->network.plen == 128) {
-            error = xasprintf("%s: prefix length of the uplink's network "
-                              "missing", smap_get(other_config, key));
-        }
-    }
-    if (!error) {
-        key = "vmmob-pool";
-        error = parse_pools(smap_get(other_config, key), s);
-    }
-    if (!error && smap_get(other_config, "vmmob-gateway-mac")) {
-        key = "vmmob-gateway-mac";
-        if (!eth_addr_from_string(smap_get(other_config, key),
-                                  &s->gateway_mac)
-            || eth_addr_is_zero(s->gateway_mac)
-            || eth_addr_is_multicast(s->gateway_mac)) {
-            error = xasprintf("%s: not a unicast Ethernet address",
-                              smap_get(other_config, key));
-        }
-    }
-    if (!error) {
-        key = "vmmob-redirect-time";
-        error = parse_ms(other_config, key, DEFAULT_REDIRECT_MS,
-                         &s->redirect_ms);
-    }
-    if (!error) {
-        key = "vmmob-quarantine";
-        error = parse_ms(other_config, key, DEFAULT_QUARANTINE_MS,
-                         &s->quarantine_ms);
-    }
-    if (!error) {
-        key = "vmmob-prepare-time";
-        error = parse_ms(other_config, key, VMMOB_DEFAULT_PREPARE_MS,
-                         &s->prepare_ms);
-    }
-    if (!error) {
-        key = "vmmob-copy-time";
-        error = parse_ms(other_config, key, DEFAULT_COPY_MS, &s->copy_ms);
-        if (!error && s->copy_ms > MAX_COPY_MS) {
-            error = xasprintf("%lld: above %d", s->copy_ms, MAX_COPY_MS);
-        }
-    }
-    if (!error) {
-        key = "vmmob-copy-rate";
-        error = parse_count(other_config, key, DEFAULT_COPY_RATE, 1000000,
-                            &s->copy_rate);
-    }
-    if (!error) {
-        key = "vmmob-max-moves";
-        error = parse_count(other_config, key, DEFAULT_MAX_MOVES,
-                            DAMPING_MAX_MOVES, &s->max_moves);
-    }
-    if (!error) {
-        key = "vmmob-move-window";
-        error = parse_ms(other_config, key, DEFAULT_MOVE_WINDOW_MS,
-                         &s->move_window_ms);
-    }
-    if (!error) {
-        key = "vmmob-max-vmns";
-        error = parse_count(other_config, key, DEFAULT_MAX_VMNS, 1000000,
-                            &s->max_vmns);
-    }
-    if (!error) {
-        key = "vmmob-punt-rate";
-        error = parse_count(other_config, key, DEFAULT_PUNT_RATE, 1000000,
-                            &s->punt_rate);
-    }
-    if (!error) {
-        key = "vmmob-punt-burst";
-        error = parse_count(other_config, key, DEFAULT_PUNT_BURST, 1000000,
-                            &s->punt_burst);
-        if (!error && !s->punt_burst) {
-            error = xstrdup("0: nothing would ever be looked at");
-        }
-    }
-    if (!error) {
-        key = "vmmob-flood-rate";
-        error = parse_count(other_config, key, DEFAULT_FLOOD_RATE, 100000000,
-                            &s->flood_rate);
-    }
-    if (error) {
-        char *reason = error;
-        error = xasprintf("other_config:%s: %s", key, reason);
-        free(reason);
-    } else {
         error = check(s);
     }
     if (error) {
@@ -229,17 +166,6 @@ vmmob_settings_equals(const struct vmmob_settings *a,
         || !vmmob_prefix_equals(&a->network, &b->network)
         || !ipv6_addr_equals(&a->gateway, &b->gateway)
         || !eth_addr_equals(a->gateway_mac, b->gateway_mac)
-        || a->redirect_ms != b->redirect_ms
-        || a->quarantine_ms != b->quarantine_ms
-        || a->prepare_ms != b->prepare_ms
-        || a->copy_ms != b->copy_ms
-        || a->copy_rate != b->copy_rate
-        || a->max_vmns != b->max_vmns
-        || a->punt_rate != b->punt_rate
-        || a->punt_burst != b->punt_burst
-        || a->flood_rate != b->flood_rate
-        || a->max_moves != b->max_moves
-        || a->move_window_ms != b->move_window_ms
         || a->n_pools != b->n_pools) {
         return false;
     }
@@ -248,11 +174,118 @@ vmmob_settings_equals(const struct vmmob_settings *a,
             return false;
         }
     }
+    for (size_t i = 0; i < ARRAY_SIZE(settings); i++) {
+        if (get_number(&settings[i], a) != get_number(&settings[i], b)) {
+            return false;
+        }
+    }
     return true;
 }
 
+/* Describes to 'ds', as vmmob(7) does, each setting: its name, "required" or,
+ * if it is a number, its greatest value and the default. */
+void
+vmmob_settings_describe(struct ds *ds)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(settings); i++) {
+        const struct setting *setting = &settings[i];
+
+        ds_put_cstr(ds, setting->name);
+        if (setting->required) {
+            ds_put_cstr(ds, " required");
+        } else if (setting->max) {
+            ds_put_format(ds, " max=%lld default=%lld", setting->max,
+                          setting->default_);
+        }
+        ds_put_char(ds, '\n');
+    }
+}
+
+/* Returns the setting with the given 'name', or NULL. */
+static const struct setting *
+find_setting(const char *name)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(settings); i++) {
+        if (!strcmp(settings[i].name, name)) {
+            return &settings[i];
+        }
+    }
+    return NULL;
+}
+
+/* Parses 'setting', or what it is by default, from 'other_config' into 's'.
+ * Returns NULL or an error message, for the caller to free. */
 static char *
-parse_pools(const char *value, struct vmmob_settings *s)
+parse(const struct setting *setting, const struct smap *other_config,
+      struct vmmob_settings *s)
+{
+    const char *value = smap_get(other_config, setting->name);
+    char *reason, *error;
+
+    if (!value) {
+        set_number(setting, s, setting->default_);
+        return NULL;
+    }
+    reason = setting->parse(setting, value, s);
+    error = (reason
+             ? xasprintf("other_config:%s: %s", setting->name, reason)
+             : NULL);
+    free(reason);
+    return error;
+}
+
+/* Returns the number that 'setting' is in 's', or 0 if it is none. */
+static long long int
+get_number(const struct setting *setting, const struct vmmob_settings *s)
+{
+    const void *p = (const char *) s + setting->offset;
+
+    return (setting->parse == parse_time ? *(const long long int *) p
+            : setting->parse == parse_count ? *(const size_t *) p
+            : 0);
+}
+
+/* Sets the number that 'setting' is in 's', if it is one, to 'n'. */
+static void
+set_number(const struct setting *setting, struct vmmob_settings *s,
+           long long int n)
+{
+    void *p = (char *) s + setting->offset;
+
+    if (setting->parse == parse_time) {
+        *(long long int *) p = n;
+    } else if (setting->parse == parse_count) {
+        *(size_t *) p = n;
+    }
+}
+
+static char *
+parse_uplink(const struct setting *setting OVS_UNUSED, const char *value,
+             struct vmmob_settings *s)
+{
+    s->uplink = xstrdup(value);
+    return NULL;
+}
+
+static char *
+parse_home(const struct setting *setting OVS_UNUSED, const char *value,
+           struct vmmob_settings *s)
+{
+    return vmmob_prefix_parse(value, &s->home, NULL);
+}
+
+static char *
+parse_home_gateway(const struct setting *setting OVS_UNUSED,
+                   const char *value, struct vmmob_settings *s)
+{
+    return (vmmob_addr_from_string(value, &s->home_gateway)
+            ? NULL
+            : xasprintf("%s: not an IP address", value));
+}
+
+static char *
+parse_pools(const struct setting *setting OVS_UNUSED, const char *value,
+            struct vmmob_settings *s)
 {
     char *copy = xstrdup(value);
     char *save_ptr = NULL;
@@ -276,36 +309,57 @@ parse_pools(const char *value, struct vmmob_settings *s)
 }
 
 static char *
-parse_ms(const struct smap *other_config, const char *key,
-         long long int default_, long long int *ms)
+parse_gateway(const struct setting *setting OVS_UNUSED, const char *value,
+              struct vmmob_settings *s)
 {
-    const char *value = smap_get(other_config, key);
+    char *error = vmmob_prefix_parse(value, &s->network, &s->gateway);
 
-    if (!value) {
-        *ms = default_;
-        return NULL;
+    if (!error && s->network.plen == 128) {
+        error = xasprintf("%s: prefix length of the uplink's network missing",
+                          value);
     }
-    if (!str_to_llong(value, 10, ms) || *ms < 0 || *ms > 24 * 3600 * 1000) {
-        return xasprintf("%s: not a time in ms between 0 and one day", value);
+    return error;
+}
+
+static char *
+parse_gateway_mac(const struct setting *setting OVS_UNUSED, const char *value,
+                  struct vmmob_settings *s)
+{
+    if (!eth_addr_from_string(value, &s->gateway_mac)
+        || eth_addr_is_zero(s->gateway_mac)
+        || eth_addr_is_multicast(s->gateway_mac)) {
+        return xasprintf("%s: not a unicast Ethernet address", value);
     }
     return NULL;
 }
 
 static char *
-parse_count(const struct smap *other_config, const char *key,
-            size_t default_, size_t max, size_t *n)
+parse_time(const struct setting *setting, const char *value,
+           struct vmmob_settings *s)
 {
-    const char *value = smap_get(other_config, key);
-    unsigned int u;
+    long long int ms;
 
-    if (!value) {
-        *n = default_;
-        return NULL;
+    if (!str_to_llong(value, 10, &ms) || ms < 0 || ms > DAY_MS) {
+        return xasprintf("%s: not a time in ms between 0 and one day", value);
     }
-    if (!str_to_uint(value, 10, &u) || u > max) {
-        return xasprintf("%s: not a number from 0 to %"PRIuSIZE, value, max);
+    if (ms > setting->max) {
+        return xasprintf("%s: above %lld", value, setting->max);
     }
-    *n = u;
+    set_number(setting, s, ms);
+    return NULL;
+}
+
+static char *
+parse_count(const struct setting *setting, const char *value,
+            struct vmmob_settings *s)
+{
+    unsigned int n;
+
+    if (!str_to_uint(value, 10, &n) || n > setting->max) {
+        return xasprintf("%s: not a number from 0 to %lld", value,
+                         setting->max);
+    }
+    set_number(setting, s, n);
     return NULL;
 }
 
@@ -327,6 +381,10 @@ check(const struct vmmob_settings *s)
         || !vmmob_prefix_is_unicast(&s->network)) {
         return xstrdup("vmmob-home and the network of vmmob-gateway must "
                        "have only addresses that hosts can have");
+    }
+    if (!s->punt_burst) {
+        return xstrdup("other_config:vmmob-punt-burst: 0: nothing would ever "
+                       "be looked at");
     }
     if (!vmmob_prefix_contains(&s->home, &s->home_gateway)) {
         return xstrdup("vmmob-home-gateway is not in vmmob-home");

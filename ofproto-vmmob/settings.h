@@ -48,4 +48,7 @@ void vmmob_settings_clone(struct vmmob_settings *,
 bool vmmob_settings_equals(const struct vmmob_settings *,
                            const struct vmmob_settings *);
 
+struct ds;
+void vmmob_settings_describe(struct ds *);
+
 #endif /* ofproto-vmmob/settings.h */

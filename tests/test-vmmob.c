@@ -3563,6 +3563,17 @@ test_pipeline(struct ovs_cmdl_context *ctx OVS_UNUSED)
     }
 }
 
+/* Prints the settings of a bridge as the module describes them. */
+static void
+test_settings(struct ovs_cmdl_context *ctx OVS_UNUSED)
+{
+    struct ds ds = DS_EMPTY_INITIALIZER;
+
+    vmmob_settings_describe(&ds);
+    fputs(ds_cstr(&ds), stdout);
+    ds_destroy(&ds);
+}
+
 static void
 test_resolver(struct ovs_cmdl_context *ctx)
 {
@@ -4355,6 +4366,7 @@ static const struct ovs_cmdl_command commands[] = {
     { "flow-index", "SEED N", 2, 2, test_flow_index, OVS_RO },
     { "tail", "SEED N", 2, 2, test_tail, OVS_RO },
     { "pipeline", "", 0, 0, test_pipeline, OVS_RO },
+    { "settings", "", 0, 0, test_settings, OVS_RO },
     { "resolver", "SEED N", 2, 2, test_resolver, OVS_RO },
     { "moves", "N", 1, 1, test_moves, OVS_RO },
     { "reply", NULL, 0, 0, test_reply, OVS_RO },
