@@ -281,7 +281,8 @@ reconcile(struct publisher *p, const struct sitedb *db)
     p->reconciled = true;
     add_all_wanted(p, &all);
     HMAP_FOR_EACH (row, name_node, &db->rows_by_name) {
-        if (is_ours(p, db, row->name.ofs)) {
+        if (is_ours(p, db, row->name.ofs)
+            || is_our_vmn(p, db, &row->name)) {
             rowset_add(&all, &row->name);
         }
     }
