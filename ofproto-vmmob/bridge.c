@@ -21,6 +21,7 @@ VLOG_DEFINE_THIS_MODULE(vmmob_bridge);
 
 COVERAGE_DEFINE(vmmob_copy_stopped);
 COVERAGE_DEFINE(vmmob_settings_rejected);
+COVERAGE_DEFINE(vmmob_uplink_lost);
 
 /* For what others can cause. */
 static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 20);
@@ -37,6 +38,11 @@ static void bridge_disable(struct vmmob_bridge *, bool withdraw,
 static void bridge_reserve(struct vmmob_bridge *, uint64_t id)
     OVS_REQUIRES(vmmob_mutex);
 static void bridge_set_error(struct vmmob_bridge *, char *error)
+    OVS_REQUIRES(vmmob_mutex);
+static char *bridge_choose_settings(struct vmmob_bridge *,
+                                    const struct smap *other_config,
+                                    struct vmmob_settings *,
+                                    ofp_port_t *uplink)
     OVS_REQUIRES(vmmob_mutex);
 static char *bridge_find_uplink(const struct vmmob_bridge *,
                                 const char *uplink_name, ofp_port_t *uplink)
@@ -57,6 +63,7 @@ vmmob_bridge_create(const char *name, struct ofproto_dpif *ofproto,
     b->name = xstrdup(name);
     b->ofproto = ofproto;
     b->handover = handover;
+    b->held_until = LLONG_MAX;
     hmap_init(&b->vm_ports);
     return b;
 }
@@ -90,40 +97,48 @@ vmmob_bridge_configure(struct vmmob_bridge *b, const struct smap *other_config,
     uint64_t id = ofproto_get_datapath_id(&b->ofproto->up);
     struct vmmob_settings settings;
     long long int now = time_msec();
-    ofp_port_t uplink = OFPP_NONE;
+    ofp_port_t uplink;
     char *error;
 
-    error = vmmob_settings_parse(other_config, &settings);
-    b->error_kind = VMMOB_PROBLEM_SETTINGS;
-    if (!error) {
-        b->error_kind = VMMOB_PROBLEM_UPLINK;
-        error = bridge_find_uplink(b, settings.uplink, &uplink);
-        if (error && b->enabled) {
-            /* It cannot go on with a port that is not there. */
-            bridge_disable(b, true, true);
-        }
-    }
+    error = bridge_choose_settings(b, other_config, &settings, &uplink);
     if (!error && !b->enabled) {
         b->error_kind = VMMOB_PROBLEM_TABLES;
         error = bridge_check_tables(b);
     }
-    if (!error && vmmob_handover_find_ofs(b->handover, id)
+    if (b->enabled && uplink == VMMOB_NO_UPLINK) {
+        /* That changes the MAC address of many a bridge, and its datapath id
+         * with it, until the uplink is back. */
+        id = b->id;
+        mac = b->mac;
+        if (b->held_until == LLONG_MAX) {
+            COVERAGE_INC(vmmob_uplink_lost);
+            b->held_until = now + VMMOB_HOLD_MS;
+        }
+    } else {
+        b->held_until = LLONG_MAX;
+    }
+    if (vmmob_handover_find_ofs(b->handover, id)
         && !(b->enabled && b->id == id)) {
-        b->error_kind = VMMOB_PROBLEM_DATAPATH_ID;
-        error = xasprintf("datapath id "VMMOB_OFS_ID_FMT" is that of another "
-                          "bridge, too", id);
+        if (!error) {
+            b->error_kind = VMMOB_PROBLEM_DATAPATH_ID;
+            error = xasprintf("datapath id "VMMOB_OFS_ID_FMT" is that of "
+                              "another bridge, too", id);
+        }
+        id = b->enabled ? b->id : id;
     }
     bridge_set_error(b, error);
     bridge_reserve(b, b->enabled || !error || vmmob_handover_find_ofs(
         b->handover, id) ? 0 : id);
-    if (error) {
+    if (error && !b->enabled) {
         vmmob_settings_destroy(&settings);
         return false;
     }
 
     if (b->enabled && b->id != id) {
-        /* Another OFS from now on. */
-        bridge_disable(b, true, true);
+        VLOG_INFO("bridge %s: from now on OFS "VMMOB_OFS_ID_FMT", with all "
+                  "VMNs of OFS "VMMOB_OFS_ID_FMT, b->name, id, b->id);
+        vmmob_handover_rename(b->handover, b->id, id, now);
+        b->id = id;
     }
 
     bool enable = !b->enabled;
@@ -158,9 +173,13 @@ vmmob_bridge_configure(struct vmmob_bridge *b, const struct smap *other_config,
         b->past_forged += vmmob_rules_count_forged(b->rules, b->uplink);
         b->n_forged_reported = 0;
         vmmob_rules_update_forged(b->rules, b->uplink, false);
+        vmmob_gateway_ask(b, now);
     }
 
     vmmob_gateway_configure(b, &settings, now);
+    if (!enable && !eth_addr_equals(b->mac, mac)) {
+        vmmob_handover_announce_all(b->handover, b->ofs);
+    }
     b->mac = mac;
     b->uplink = uplink;
     if (enable || !vmmob_settings_equals(&b->ofs->settings, &settings)) {
@@ -204,6 +223,23 @@ vmmob_bridge_start(struct vmmob_bridge *b)
         VLOG_INFO("bridge %s: VM mobility is on, as OFS "VMMOB_OFS_ID_FMT,
                   b->name, b->id);
     }
+}
+
+/* Stops VM mobility on 'b', which was without uplink for so long, if that is
+ * due at 'now'.  Returns true if it was.  Main thread only. */
+bool
+vmmob_bridge_end_hold(struct vmmob_bridge *b, long long int now)
+{
+    char *error;
+
+    if (!b->enabled || now < b->held_until) {
+        return false;
+    }
+    error = b->error;
+    b->error = NULL;
+    bridge_disable(b, true, true);
+    bridge_set_error(b, error);
+    return true;
 }
 
 /* Updates the OFS record of 'b'. */
@@ -343,6 +379,7 @@ bridge_disable(struct vmmob_bridge *b, bool withdraw, bool delete_flows)
     b->lost = NULL;
     b->n_lost = b->allocated_lost = 0;
     b->rules = NULL;
+    b->held_until = LLONG_MAX;
     b->enabled = false;
 }
 
@@ -371,11 +408,52 @@ bridge_set_error(struct vmmob_bridge *b, char *error)
     if (error && (!b->error || strcmp(b->error, error))) {
         COVERAGE_INC(vmmob_settings_rejected);
         VLOG_WARN("bridge %s: %s; %s", b->name, error,
-                  b->enabled ? "the settings before stay in force"
-                  : "VM mobility is off");
+                  !b->enabled ? "VM mobility is off"
+                  : b->held_until == LLONG_MAX
+                  ? "the settings before stay in force"
+                  : "all that is known is kept for a while");
     }
     free(b->error);
     b->error = error;
+}
+
+/* Stores in '*settings', which the caller must destroy, those that are to be
+ * in force at 'b': what 'other_config' says or, if that is wrong, those before
+ * if 'b' is enabled.  Stores the port number of their uplink in '*uplink', or
+ * VMMOB_NO_UPLINK if it is not there.  Returns NULL, or what is wrong, which
+ * the caller must free. */
+static char *
+bridge_choose_settings(struct vmmob_bridge *b, const struct smap *other_config,
+                       struct vmmob_settings *settings, ofp_port_t *uplink)
+{
+    const struct vmmob_settings *old = b->enabled ? &b->ofs->settings : NULL;
+    char *error = vmmob_settings_parse(other_config, settings);
+    char *uplink_error;
+
+    *uplink = VMMOB_NO_UPLINK;
+    b->error_kind = VMMOB_PROBLEM_SETTINGS;
+    if (error) {
+        if (!old) {
+            return error;
+        }
+        vmmob_settings_clone(settings, old);
+    }
+
+    uplink_error = bridge_find_uplink(b, settings->uplink, uplink);
+    if (!uplink_error) {
+        return error;
+    }
+    free(error);
+    b->error_kind = VMMOB_PROBLEM_UPLINK;
+    if (old && strcmp(settings->uplink, old->uplink)) {
+        error = bridge_find_uplink(b, old->uplink, uplink);
+        if (!error) {
+            vmmob_settings_destroy(settings);
+            vmmob_settings_clone(settings, old);
+        }
+        free(error);
+    }
+    return uplink_error;
 }
 
 /* Finds the port number of the uplink of 'b'.  Returns NULL or an error that

@@ -29,6 +29,14 @@ struct smap;
 
 extern struct ovs_mutex vmmob_mutex;
 
+/* How long an OFS goes on without its uplink before it is withdrawn, in ms. */
+#define VMMOB_HOLD_MS (60 * 1000)
+
+/* In place of the port number of an uplink that is not there.  No port has
+ * it, so no rule that has it takes another port for the uplink, as the number
+ * that the uplink had may be given to any.  What is sent there is dropped. */
+#define VMMOB_NO_UPLINK OFPP_MAX
+
 /* A bridge that is configured for VM mobility, rightly or not. */
 struct vmmob_bridge {
     struct hmap_node node;      /* In 'bridges', by 'name'. */
@@ -38,6 +46,9 @@ struct vmmob_bridge {
     enum vmmob_problem_kind error_kind;     /* If so, what kind of problem. */
     bool enabled;               /* Whether the members below are in use, with
                                  * the last settings that were right. */
+    long long int held_until;   /* While the uplink is not there: until when
+                                 * all goes on without it; otherwise
+                                 * LLONG_MAX. */
 
     uint64_t reserved;          /* While not enabled: the datapath id for which
                                  * what was published is to stay, or 0. */
@@ -47,7 +58,7 @@ struct vmmob_bridge {
                                  * enabled. */
     uint64_t id;                /* Datapath id. */
     struct eth_addr mac;        /* Its MAC address. */
-    ofp_port_t uplink;
+    ofp_port_t uplink;          /* VMMOB_NO_UPLINK while it is not there. */
     struct hmap vm_ports;       /* Contains "struct vmmob_vm_port"s. */
     struct rules *rules;
 
@@ -56,7 +67,7 @@ struct vmmob_bridge {
     size_t n_lost, allocated_lost;
     long long int next_ask;     /* When to ask some of them, in ms. */
 
-    struct vmmob_gateway gateway;   /* Of the uplink\'s network. */
+    struct vmmob_gateway gateway;   /* Of the uplink's network. */
     long long int next_sweep;   /* When to look for idle rules, in ms. */
     long long int next_report;  /* When to log forged frames, in ms. */
     long long int next_count;   /* When to look for floods, in ms. */
@@ -95,6 +106,8 @@ bool vmmob_bridge_destroy(struct vmmob_bridge *, bool withdraw,
 bool vmmob_bridge_configure(struct vmmob_bridge *, const struct smap *,
                             struct eth_addr mac) OVS_REQUIRES(vmmob_mutex);
 void vmmob_bridge_start(struct vmmob_bridge *) OVS_REQUIRES(vmmob_mutex);
+bool vmmob_bridge_end_hold(struct vmmob_bridge *, long long int now)
+    OVS_REQUIRES(vmmob_mutex);
 void vmmob_bridge_update_ofs(struct vmmob_bridge *, long long int now)
     OVS_REQUIRES(vmmob_mutex);
 void vmmob_bridge_find_lost(struct vmmob_bridge *, long long int now)

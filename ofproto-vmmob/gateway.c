@@ -47,6 +47,19 @@ vmmob_gateway_configure(struct vmmob_bridge *b,
     }
 }
 
+/* 'b' has another uplink, or has its uplink again: has its gateway be asked
+ * for as soon as possible, which also shows the network where 'b' is. */
+void
+vmmob_gateway_ask(struct vmmob_bridge *b, long long int now)
+{
+    struct vmmob_gateway *gw = &b->gateway;
+
+    if (gw->next_probe != LLONG_MAX) {
+        gw->heard = gw->next_probe = now;
+        gw->soon_until = now + PROBE_SOON_FOR_MS;
+    }
+}
+
 /* The gateway of the network at the uplink of 'b' says that its address is
  * 'mac'.  Returns true if that is news, which the caller must tell. */
 bool
@@ -78,6 +91,11 @@ vmmob_gateway_run(struct vmmob_bridge *b, long long int now)
     bool known = !eth_addr_is_zero(gw->mac);
 
     if (now < gw->next_probe) {
+        return;
+    }
+    if (b->uplink == VMMOB_NO_UPLINK) {
+        gw->heard = now;
+        gw->next_probe = now + PROBE_UNKNOWN_MS;
         return;
     }
     if (!known) {

@@ -29,6 +29,8 @@ struct vmmob_gateway {
 void vmmob_gateway_configure(struct vmmob_bridge *,
                              const struct vmmob_settings *,
                              long long int now) OVS_REQUIRES(vmmob_mutex);
+void vmmob_gateway_ask(struct vmmob_bridge *, long long int now)
+    OVS_REQUIRES(vmmob_mutex);
 bool vmmob_gateway_learn(struct vmmob_bridge *, const struct eth_addr,
                          long long int now) OVS_REQUIRES(vmmob_mutex);
 void vmmob_gateway_run(struct vmmob_bridge *, long long int now)

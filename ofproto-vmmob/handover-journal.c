@@ -222,6 +222,23 @@ vmmob_handover_announce(struct handover *h, const struct handover_ofs *ofs,
     add_announcement(h, &a);
 }
 
+/* Others have to learn anew where the MoAs of 'ofs' are. */
+void
+vmmob_handover_announce_all(struct handover *h, const struct handover_ofs *ofs)
+{
+    const struct handover_vmn *vmn;
+
+    HMAP_FOR_EACH (vmn, node, &ofs->vmns) {
+        for (size_t i = 0; i < vmn->row.n_pairs; i++) {
+            const struct in6_addr *moa = &vmn->row.pairs[i].moa;
+
+            if (ipv6_addr_is_set(moa)) {
+                vmmob_handover_announce(h, ofs, moa, false);
+            }
+        }
+    }
+}
+
 /* 'vmn' is about to leave the port of 'ofs' where it is. */
 void
 vmmob_handover_announce_leave(struct handover *h,

@@ -18,6 +18,7 @@
 #include "vmmob-msg.h"
 
 COVERAGE_DEFINE(vmmob_moa_lost);
+COVERAGE_DEFINE(vmmob_ofs_renamed);
 
 static void ofs_reconsider(struct handover *, struct handover_ofs *,
                            long long int now);
@@ -137,6 +138,65 @@ vmmob_handover_remove(struct handover *h, uint64_t id, bool withdraw,
     vmmob_settings_destroy(&ofs->settings);
     hmap_remove(&h->ofss, &ofs->node);
     free(ofs);
+}
+
+/* The OFS 'id' of 'h' has the id 'new_id' from now on, which must not be that
+ * of another OFS of 'h'.  Its VMNs keep their HoAs, MoAs, ports and states.
+ * For others they move from one OFS to another one: the new rows are in force
+ * while the old ones are still there. */
+void
+vmmob_handover_rename(struct handover *h, uint64_t id, uint64_t new_id,
+                      long long int now)
+{
+    struct handover_ofs *ofs = vmmob_handover_find_ofs(h, id);
+    struct handover_vmn *vmn;
+    struct vmmob_ofs self;
+
+    COVERAGE_INC(vmmob_ofs_renamed);
+    vmmob_table_set_own(h->table, new_id, true);
+    hmap_remove(&h->ofss, &ofs->node);
+    ofs->id = new_id;
+    hmap_insert(&h->ofss, &ofs->node, vmmob_hash_uint64(new_id, 0));
+
+    vmmob_ofs_clone(&self, vmmob_table_find_ofs(h->table, id));
+    self.id = new_id;
+    vmmob_table_put_ofs(h->table, &self);
+    vmmob_ofs_destroy(&self);
+    vmmob_handover_touch(h, ofs);
+
+    HMAP_FOR_EACH_SAFE (vmn, node, &ofs->vmns) {
+        const struct vmmob_key key = vmn->row.key;
+        uint64_t seqno = vmmob_table_find_binding(h->table, &key)->seqno;
+        bool lost_tie = false;
+
+        if (vmn->state == HANDOVER_ATTACHED
+            || vmn->state == HANDOVER_DETACHED) {
+            vmn->row.seqno = MIN(seqno, VMMOB_MAX_SEQNO - 1) + 1;
+        } else if (vmn->state == HANDOVER_LEFT && vmn->row.seqno == seqno) {
+            /* With another id it would perhaps not lose any more. */
+            lost_tie = seqno == 1;
+            vmn->row.seqno -= !lost_tie;
+        }
+        vmn->row.ofs = new_id;
+        if (!lost_tie) {
+            vmmob_handover_vmn_publish(h, vmn);
+        }
+        vmmob_handover_remove_row(h, &key, id);
+        vmmob_handover_note_gone(h, &key, id);
+        if (lost_tie) {
+            vmmob_handover_vmn_forget(h, ofs, vmn, now);
+        }
+    }
+    vmmob_table_set_own(h->table, id, false);
+    vmmob_table_remove_ofs(h->table, id);
+    vmmob_handover_touch_ofs(h, id);
+
+    ofs_adopt(h, ofs, now);
+    HMAP_FOR_EACH_SAFE (vmn, node, &ofs->vmns) {
+        const struct vmmob_key key = vmn->row.key;
+
+        vmmob_handover_vmn_settle(h, &key, now);
+    }
 }
 
 /* Notes whether 'id' is that of a bridge which is to be an OFS of 'h', but

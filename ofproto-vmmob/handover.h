@@ -30,7 +30,11 @@ void vmmob_handover_configure(struct handover *, const struct vmmob_ofs *,
                               const struct vmmob_settings *,
                               long long int now);
 void vmmob_handover_touch(struct handover *, const struct handover_ofs *);
+void vmmob_handover_announce_all(struct handover *,
+                                 const struct handover_ofs *);
 void vmmob_handover_remove(struct handover *, uint64_t id, bool withdraw,
+                           long long int now);
+void vmmob_handover_rename(struct handover *, uint64_t id, uint64_t new_id,
                            long long int now);
 void vmmob_handover_reserve(struct handover *, uint64_t id, bool reserve);
 void vmmob_handover_set_peers(struct handover *, bool has_peers);

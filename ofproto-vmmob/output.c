@@ -58,10 +58,12 @@ vmmob_output(struct vmmob_bridge *b, struct dp_packet *packet,
     struct ofpbuf ofpacts = OFPBUF_STUB_INITIALIZER(stub);
 
     for (size_t i = 0; i < n_ports; i++) {
-        struct ofpact_output *output = ofpact_put_OUTPUT(&ofpacts);
+        if (ports[i] != VMMOB_NO_UPLINK) {
+            struct ofpact_output *output = ofpact_put_OUTPUT(&ofpacts);
 
-        output->port = ports[i];
-        output->max_len = UINT16_MAX;
+            output->port = ports[i];
+            output->max_len = UINT16_MAX;
+        }
     }
     execute(b, packet, OFPP_NONE, &ofpacts);
     ofpbuf_uninit(&ofpacts);

@@ -192,6 +192,13 @@ get_contest_problems(const struct vmmob *vmmob, struct vmmob_problems *p)
 static void
 bridge_get_error(const struct vmmob_bridge *b, struct vmmob_problems *p)
 {
+    char *state = (!b->enabled ? xstrdup("VM mobility is off")
+                   : b->held_until == LLONG_MAX
+                   ? xstrdup("the settings before stay in force")
+                   : xasprintf("all that is known is kept for another %lld s, "
+                               "and then VM mobility is off", DIV_ROUND_UP(
+                                   MAX(0, b->held_until - time_msec()),
+                                   1000)));
     char *hint = (b->error_kind == VMMOB_PROBLEM_UPLINK
                   ? xasprintf("add the interface to the bridge with "
                               "\"ovs-vsctl add-port %s ...\", or name "
@@ -210,11 +217,10 @@ bridge_get_error(const struct vmmob_bridge *b, struct vmmob_problems *p)
                               b->name));
 
     vmmob_problems_add(p, b->error_kind,
-                       xasprintf("bridge %s: %s%s", b->name, b->error,
-                                 b->enabled
-                                 ? "; the settings before stay in force"
-                                 : "; VM mobility is off"),
+                       xasprintf("bridge %s: %s; %s", b->name, b->error,
+                                 state),
                        hint);
+    free(state);
 }
 
 static void

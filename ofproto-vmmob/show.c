@@ -359,8 +359,12 @@ bridge_to_text(const struct bridge_shot *b, struct ds *s)
     ds_put_format(s, "  OFS: "VMMOB_OFS_ID_FMT", MAC "ETH_ADDR_FMT
                   ", site %s\n", b->ofs.id, ETH_ADDR_ARGS(b->mac),
                   b->ofs.site[0] ? b->ofs.site : "-");
-    ds_put_format(s, "  uplink: %s (port %"PRIu32"), network ",
-                  settings->uplink, b->uplink);
+    ds_put_format(s, "  uplink: %s (", settings->uplink);
+    if (b->uplink != VMMOB_NO_UPLINK) {
+        ds_put_format(s, "port %"PRIu32"), network ", b->uplink);
+    } else {
+        ds_put_cstr(s, "not there), network ");
+    }
     vmmob_prefix_format(&settings->network, s);
     ds_put_format(s, "\n  gateway: %s", gateway);
     if (!eth_addr_is_zero(b->gateway_mac)) {
@@ -481,8 +485,10 @@ bridge_to_json(const struct bridge_shot *b)
 
     json_object_put(json, "ofs", vmmob_ofs_to_json(&b->ofs));
     json_object_put_string(json, "uplink", settings->uplink);
-    vmmob_json_put_integer(json, "uplink_port",
-                           (OVS_FORCE uint32_t) b->uplink);
+    if (b->uplink != VMMOB_NO_UPLINK) {
+        vmmob_json_put_integer(json, "uplink_port",
+                               (OVS_FORCE uint32_t) b->uplink);
+    }
     vmmob_json_put_integer(json, "uplink_forged", b->n_uplink_forged);
     json_object_put_string(json, "gateway_status", b->gateway_status);
     json_object_put(json, "waiting", json_boolean_create(b->waiting));

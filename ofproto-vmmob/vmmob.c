@@ -38,9 +38,11 @@ VLOG_DEFINE_THIS_MODULE(vmmob);
 static bool running;
 static pthread_t thread;
 static struct latch exit_latch;
+static long long int next_hold_end = LLONG_MAX; /* See end_holds(). */
 
 static void start(void);
 static void *vmmob_main(void *);
+static void end_holds(void);
 static void remove_bridge(struct vmmob *, struct vmmob_bridge *,
                           bool withdraw, bool delete_flows)
     OVS_REQUIRES(vmmob_mutex);
@@ -137,6 +139,7 @@ vmmob_configure(const char *bridge, const struct smap *other_config,
     vmmob_effects_apply(vmmob, false);
     if (b) {
         vmmob_bridge_start(b);
+        next_hold_end = MIN(next_hold_end, b->held_until);
     }
     ovs_mutex_unlock(&vmmob_mutex);
 
@@ -161,12 +164,18 @@ void
 vmmob_run(void)
 {
     vmmob_show_rows_run();
+    if (running && time_msec() >= next_hold_end) {
+        end_holds();
+    }
 }
 
 void
 vmmob_wait(void)
 {
     vmmob_show_rows_wait();
+    if (next_hold_end != LLONG_MAX) {
+        poll_timer_wait_until(next_hold_end);
+    }
 }
 
 /* 'ofproto' is about to be destroyed; 'del' is true if it is deleted for
@@ -243,6 +252,27 @@ start(void)
     latch_init(&exit_latch);
     thread = ovs_thread_create("vmmob", vmmob_main, NULL);
     running = true;
+}
+
+/* Withdraws the bridges that were without uplink for too long.  This is for
+ * the main thread, to which the datapath belongs. */
+static void
+end_holds(void)
+{
+    long long int now = time_msec();
+    struct vmmob_bridge *b;
+
+    next_hold_end = LLONG_MAX;
+    ovs_mutex_lock(&vmmob_mutex);
+    struct vmmob *vmmob = vmmob_get();
+    HMAP_FOR_EACH (b, node, &vmmob->bridges) {
+        if (!vmmob_bridge_end_hold(b, now)) {
+            next_hold_end = MIN(next_hold_end, b->held_until);
+        }
+    }
+    vmmob_effects_apply(vmmob, false);
+    ovs_mutex_unlock(&vmmob_mutex);
+    vmmob_punt_wake();
 }
 
 /* The thread: each time around the loop is a turn. */

@@ -36,7 +36,8 @@
  *     cloned, MAC address and all; change their
  *     home address, also to that of another.
  *
- *   - OFSs are added, removed, get another pool, are added late.
+ *   - OFSs are added, removed, get another pool, get another id, are added
+ *     late.
  *
  * What must hold at any time: see check_switch() and check_sighting().  What
  * must hold in the end, once all is healed and alive, no guest is there twice,
@@ -93,6 +94,7 @@
 /* An OFS, as it is configured. */
 struct ofs_conf {
     uint64_t id;
+    uint64_t other_id;          /* Which it may get, and then has had. */
     int number;                 /* Of all OFSs. */
     bool enabled;
     bool late;                  /* Configured some time after the start. */
@@ -332,6 +334,57 @@ switch_configure(struct hypervisor *hyp, const struct ofs_conf *conf)
     vmmob_ofs_destroy(&record);
     vmmob_settings_destroy(&s);
     sim_wake(&hyp->sw, sim_now);
+}
+
+/* Another id does not change what the OFS 'conf' of 'hyp' knows of its
+ * VMNs. */
+static void
+switch_rename(struct hypervisor *hyp, struct ofs_conf *conf)
+{
+    struct handover_ofs *ofs
+        = (hyp->handover
+           ? vmmob_handover_find_ofs(hyp->handover, conf->id) : NULL);
+    struct {
+        struct vmmob_vmn row;
+        enum handover_state state;
+    } old[MAX_GUESTS];
+    const struct handover_vmn *vmn;
+    uint64_t id = conf->id;
+    size_t n = 0;
+
+    conf->id = conf->other_id;
+    conf->other_id = id;
+    sim_trace("sw%d: ofs%d gets id "VMMOB_OFS_ID_FMT, hyp->number,
+              conf->number, conf->id);
+    if (!ofs) {
+        return;
+    }
+    HMAP_FOR_EACH (vmn, node, &ofs->vmns) {
+        vmmob_vmn_clone(&old[n].row, &vmn->row);
+        old[n++].state = vmn->state;
+    }
+    vmmob_handover_rename(hyp->handover, id, conf->id, sim_now);
+    switch_configure(hyp, conf);
+    for (size_t i = 0; i < n; i++) {
+        vmn = vmmob_handover_find_vmn(ofs, &old[i].row.key);
+        if (old[i].state != HANDOVER_LEFT
+            && (!vmn || vmn->state != old[i].state)) {
+            sim_fail("sw%d: ofs%d got another id and lost vm%d", hyp->number,
+                     conf->number, guest_by_key(&old[i].row.key));
+        }
+        for (size_t j = 0; vmn && j < old[i].row.n_pairs; j++) {
+            const struct vmmob_pair *pair = &old[i].row.pairs[j];
+            const struct vmmob_pair *now = vmmob_vmn_find_hoa(&vmn->row,
+                                                              &pair->hoa);
+
+            if (!now || (ipv6_addr_is_set(&pair->moa)
+                         && !ipv6_addr_equals(&pair->moa, &now->moa))) {
+                sim_fail("sw%d: vm%d has other addresses", hyp->number,
+                         guest_by_key(&old[i].row.key));
+            }
+        }
+        vmmob_vmn_destroy(&old[i].row);
+    }
 }
 
 /* An OFS that is configured some time after its switch was started. */
@@ -1188,7 +1241,7 @@ fault_action(void)
     struct ofs_conf *conf = &hyp->ofss[sim_random(hyp->n_ofss)];
     int site = sim_random(n_sites);
 
-    switch (sim_random(12)) {
+    switch (sim_random(13)) {
     case 0:
         if (hyp->handover) {
             switch_kill(hyp);
@@ -1292,6 +1345,13 @@ fault_action(void)
         }
         break;
     }
+    case 12:
+        /* What an OFS that has another id after it was started published
+         * before is not known to be its. */
+        if (!faithful) {
+            switch_rename(hyp, conf);
+        }
+        break;
     }
 }
 
@@ -1300,7 +1360,7 @@ fault_action(void)
 static void
 world_create(void)
 {
-    int n_ofss = 0, ids[MAX_HYPS * MAX_OFSS];
+    int n_ofss = 0, ids[MAX_HYPS * MAX_OFSS * 2];
 
     faithful = sim_chance(40);
     n_sites = sim_range(2, MAX_SITES);
@@ -1345,7 +1405,8 @@ world_create(void)
             hyp->n_ofss = sim_chance(70) ? 1 : 2;
             for (int k = 0; k < hyp->n_ofss; k++) {
                 hyp->ofss[k] = (struct ofs_conf) {
-                    .id = ids[n_ofss],
+                    .id = ids[2 * n_ofss],
+                    .other_id = ids[2 * n_ofss + 1],
                     .number = n_ofss,
                     .enabled = true,
                     .redirect_ms = (sim_chance(10) ? 0
