@@ -349,6 +349,25 @@ has_ofs(const struct rowset *set)
     return false;
 }
 
+/* The switch has said all.  It was told before what it had said in an earlier
+ * life, also that which is in no database: of what is gone of that, of the
+ * rows that 'changed' names, nobody else tells it. */
+static void
+note_withdrawn(struct agent *a, const struct rowset *changed)
+{
+    const struct rowset_node *node;
+
+    ROWSET_FOR_EACH (node, changed) {
+        const struct row_name *name = &node->name;
+
+        if (!name->is_ofs
+            && !vmmob_table_find_row(a->link->authored, &name->key, name->ofs)
+            && !vmmob_table_find_row(a->known.table, &name->key, name->ofs)) {
+            rowset_add(&a->news, name);
+        }
+    }
+}
+
 static void
 run_switch(struct agent *a)
 {
@@ -356,6 +375,7 @@ run_switch(struct agent *a)
 
     if (switch_link_run(a->link, &changed)) {
         publisher_reconcile(a->publisher);
+        note_withdrawn(a, &changed);
     }
     publisher_want(a->publisher, &changed);
     a->own_ofss_dirty = a->own_ofss_dirty || has_ofs(&changed);
