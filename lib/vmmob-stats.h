@@ -90,7 +90,8 @@ struct json;
                "what=\"looked_at\"", "Packets at a bridge that the module "   \
                "looked at; that it ignored as malformed, or as from more "    \
                "VMNs than a port may have; that were for nobody known; and "  \
-               "that flows dropped as forged, or as part of a flood.")        \
+               "that flows dropped as forged, as part of a flood, or as for " \
+               "a next hop that is not here.")                                \
     VMMOB_STAT(BAD, "bad", "counter", "vmmob_packets", "what=\"malformed\"",  \
                NULL)                                                          \
     VMMOB_STAT(REFUSED, "refused", "counter", "vmmob_packets",                \
@@ -101,6 +102,8 @@ struct json;
                "what=\"forged\"", NULL)                                       \
     VMMOB_STAT(BLOCKED, "blocked", "counter", "vmmob_packets",                \
                "what=\"flood\"", NULL)                                        \
+    VMMOB_STAT(STRAY, "stray", "counter", "vmmob_packets",                    \
+               "what=\"no_next_hop\"", NULL)                                  \
     VMMOB_STAT(ANSWERED, "answered", "counter", "vmmob_arp_replies", "",      \
                "ARP requests that the module answered at a bridge.")
 

@@ -31,6 +31,8 @@ ofproto_vmmob_libvmmob_la_SOURCES = \
 	ofproto-vmmob/moves.h \
 	ofproto-vmmob/pipeline.c \
 	ofproto-vmmob/pipeline.h \
+	ofproto-vmmob/pipeline-table.c \
+	ofproto-vmmob/pipeline-table.h \
 	ofproto-vmmob/pool.c \
 	ofproto-vmmob/pool.h \
 	ofproto-vmmob/port-table.c \

@@ -160,7 +160,7 @@ vmmob_bridge_configure(struct vmmob_bridge *b, const struct smap *other_config,
         b->next_ask = LLONG_MAX;
         b->n_punted = b->n_answered = b->n_bad = b->n_unresolved = 0;
         b->past_forged = b->past_blocked = b->past_refused = 0;
-        b->n_forged_reported = 0;
+        b->n_forged_reported = b->n_stray_reported = 0;
 
         ovs_mutex_lock(&ofproto_mutex);
         for (int i = VMMOB_TABLE_SOURCE; i <= VMMOB_TABLE_DESTINATION; i++) {
@@ -303,6 +303,23 @@ report_forged(struct vmmob_bridge *b)
     }
 }
 
+/* Logs how many packets VMs at 'b' have sent by way of what is not there. */
+static void
+report_stray(struct vmmob_bridge *b)
+    OVS_REQUIRES(vmmob_mutex)
+{
+    static struct vlog_rate_limit stray_rl = VLOG_RATE_LIMIT_INIT(5, 20);
+    unsigned long long int n = vmmob_rules_count_stray(b->rules);
+
+    if (n > b->n_stray_reported) {
+        VLOG_INFO_RL(&stray_rl, "bridge %s: dropped %llu packets of VMs for a "
+                     "MAC address that is not here and not the home "
+                     "gateway's: a VM is a next hop only at its own bridge",
+                     b->name, n - b->n_stray_reported);
+        b->n_stray_reported = n;
+    }
+}
+
 /* Does what is due at 'b', which must be enabled, at 'now'. */
 void
 vmmob_bridge_run(struct vmmob_bridge *b, long long int now)
@@ -324,6 +341,7 @@ vmmob_bridge_run(struct vmmob_bridge *b, long long int now)
     if (now >= b->next_report) {
         vmmob_vm_ports_report_forged(b);
         report_forged(b);
+        report_stray(b);
         b->next_report = now + REPORT_MS;
     }
     if (now >= b->next_sweep) {

@@ -85,7 +85,10 @@ struct vmmob_bridge {
 
     unsigned long long int n_forged_reported;   /* How many frames from the
                                                  * uplink were logged as
-                                                 * forged. */
+                                                 * forged... */
+    unsigned long long int n_stray_reported;    /* ...and from VMs, as for a
+                                                 * next hop that is not
+                                                 * here. */
 };
 
 /* Returns what the rules of 'b', which must be enabled, depend on. */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* A flow is filed under each of its two addresses, of which its mask leaves a
- * prefix.  So to find the flows of an address is to look it up once for each
- * prefix length that there is. */
+/* A flow is filed under each of its two IP addresses, of which its mask leaves
+ * a prefix, and under its Ethernet destination if its mask leaves all of that.
+ * So to find the flows of an address is to look it up once for each prefix
+ * length that there is. */
 
 #include <config.h>
 
@@ -28,7 +29,7 @@ struct filing {
 struct flow_index_entry {
     const void *owner;
     struct flow_index_id id;
-    struct filing src, dst;
+    struct filing src, dst, mac;
 };
 
 /* A prefix that flows match. */
@@ -66,6 +67,17 @@ vmmob_flow_index_enable(bool enable)
     atomic_store_relaxed(&enabled, enable);
 }
 
+/* Returns what flows for the Ethernet address 'mac' are found by: an address
+ * that no packet has, of the discard prefix (RFC 6666). */
+struct in6_addr
+vmmob_flow_index_mac(const struct eth_addr mac)
+{
+    struct in6_addr addr = { .s6_addr = { 0x01 } };
+
+    memcpy(&addr.s6_addr[sizeof addr.s6_addr - sizeof mac], &mac, sizeof mac);
+    return addr;
+}
+
 /* Adds the flow 'ufid' and 'pmd_id' of the datapath 'owner', with the key
  * 'flow' and the mask 'wc' (NULL for an exact match).  Returns an entry that
  * the caller must eventually pass to vmmob_flow_index_remove(), or NULL if
@@ -97,9 +109,12 @@ vmmob_flow_index_add(const void *owner, const ovs_u128 *ufid,
     } else {
         return NULL;
     }
-    if (!src_plen && !dst_plen) {
+    bool has_mac = !wc || eth_mask_is_exact(wc->masks.dl_dst);
+    if (!src_plen && !dst_plen && !has_mac) {
         return NULL;
     }
+
+    const struct in6_addr mac = vmmob_flow_index_mac(flow->dl_dst);
 
     struct flow_index_entry *entry = xzalloc(sizeof *entry);
     entry->owner = owner;
@@ -108,6 +123,7 @@ vmmob_flow_index_add(const void *owner, const ovs_u128 *ufid,
     ovs_mutex_lock(&mutex);
     file(&entry->src, entry, &src, src_plen);
     file(&entry->dst, entry, &dst, dst_plen);
+    file(&entry->mac, entry, &mac, has_mac ? 128 : 0);
     n_entries++;
     ovs_mutex_unlock(&mutex);
     return entry;
@@ -121,6 +137,7 @@ vmmob_flow_index_remove(struct flow_index_entry *entry)
         ovs_mutex_lock(&mutex);
         unfile(&entry->src);
         unfile(&entry->dst);
+        unfile(&entry->mac);
         n_entries--;
         ovs_mutex_unlock(&mutex);
         free(entry);

@@ -15,7 +15,8 @@
  * A flow is found by any IP address that its key and mask match, if its mask
  * says something of the source or the destination address at all.  So what is
  * found may be a flow that the address does not change, but none is missed
- * that was translated by a rule for the address.
+ * that was translated by a rule for the address.  A flow of IP packets for one
+ * Ethernet address is found by that, too: see vmmob_flow_index_mac().
  *
  * Empty, and without cost, until vmmob_flow_index_enable() is called.
  * Thread-safe; any thread. */
@@ -38,6 +39,8 @@ struct flow_index_id {
 };
 
 void vmmob_flow_index_enable(bool);
+
+struct in6_addr vmmob_flow_index_mac(const struct eth_addr);
 
 struct flow_index_entry *vmmob_flow_index_add(const void *owner,
                                               const ovs_u128 *ufid,

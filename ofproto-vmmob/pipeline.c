@@ -16,179 +16,6 @@
 #include "vmmob-binding.h"
 #include "vmmob-table.h"
 
-/* The table of rules.  vmmob(7) has the same, and explains its words. */
-const struct pipeline_row vmmob_pipeline_rows[] = {
-    [RULE_FLOOD] = {
-        VMMOB_TABLE_ENTRY, 250,
-        "port that floods\tdrop"
-    },
-    [RULE_PRIORITY_TAG] = {
-        VMMOB_TABLE_ENTRY, 245,
-        "VLAN tag with ID 0\tremove it, begin again"
-    },
-    [RULE_FORGED_UPLINK] = {
-        VMMOB_TABLE_ENTRY, 240,
-        "uplink, IP or ARP from the home subnet,\n"
-        "  ARP for it, tag after tag\tcount in 251, drop\n"
-        "uplink, ARP that cannot be read\tpunt"
-    },
-    [RULE_UPLINK_TAG] = {
-        VMMOB_TABLE_ENTRY, 230,
-        "uplink, VLAN tag\ttable 0"
-    },
-    [RULE_POOL_ARP] = {
-        VMMOB_TABLE_ENTRY, 210,
-        "uplink, ARP request for the pool\tpunt"
-    },
-    [RULE_GATEWAY_ARP] = {
-        VMMOB_TABLE_ENTRY, 205,
-        "uplink, ARP from the gateway\tpunt, table 0"
-    },
-    [RULE_POOL_ICMP] = {
-        VMMOB_TABLE_ENTRY, 200,
-        "uplink, ICMP error to the pool\tpunt\n"
-        "uplink, ICMP redirect or source quench to\n"
-        "  the pool\tdrop"
-    },
-    [RULE_MOA] = {
-        VMMOB_TABLE_ENTRY, 195,
-        "uplink, IP to the MoA of a VMN that is\n"
-        "  attached\trewrite to HoA, table 251\n"
-        "  detached or prepared\tpunt\n"
-        "  left\tredirect"
-    },
-    [RULE_POOL] = {
-        VMMOB_TABLE_ENTRY, 190,
-        "uplink, other IP to the pool\tdrop"
-    },
-    [RULE_UPLINK] = {
-        VMMOB_TABLE_ENTRY, 180,
-        "uplink, anything else\ttable 0"
-    },
-    [RULE_VMN_MULTICAST] = {
-        VMMOB_TABLE_ENTRY, 170,
-        "IP multicast of a VMN here, no VLAN tag\ttable 0"
-    },
-    [RULE_VMN] = {
-        VMMOB_TABLE_ENTRY, 165,
-        "IP of a VMN here, no VLAN tag\tnote its MoA, table 253"
-    },
-    [RULE_PORT_ARP] = {
-        VMMOB_TABLE_ENTRY, 164,
-        "port whose MAC addresses are known,\n"
-        "  one of them, ARP, RARP\twhat is below 161"
-    },
-    [RULE_PORT_OTHER_ARP] = {
-        VMMOB_TABLE_ENTRY, 163,
-        "  other ARP, RARP\tdrop"
-    },
-    [RULE_PORT] = {
-        VMMOB_TABLE_ENTRY, 162,
-        "  one of them\twhat is below 161"
-    },
-    [RULE_PORT_OTHER] = {
-        VMMOB_TABLE_ENTRY, 161,
-        "  anything else\tdrop"
-    },
-    /* Says nothing of the port: what the uplink sends meets others before. */
-    [RULE_FORGED] = {
-        VMMOB_TABLE_ENTRY, 160,
-        "IP, ARP from the uplink's network or from\n"
-        "  another OFS's pool\tcount in 251, drop\n"
-        "ARP probe for the uplink's network\tcount in 251, drop\n"
-        "tag after tag\tcount in 251, drop\n"
-        "MAC address of the bridge or of the\n"
-        "  home gateway\tcount in 251, drop\n"
-        "ARP that cannot be read\tpunt"
-    },
-    [RULE_TAG] = {
-        VMMOB_TABLE_ENTRY, 155,
-        "VLAN tag\ttable 0"
-    },
-    [RULE_HOME_ARP] = {
-        VMMOB_TABLE_ENTRY, 150,
-        "ARP from or for the home subnet\tpunt"
-    },
-    [RULE_ARP] = {
-        VMMOB_TABLE_ENTRY, 140,
-        "other ARP, RARP\tpunt, table 0"
-    },
-    [RULE_HOME_MULTICAST] = {
-        VMMOB_TABLE_ENTRY, 110,
-        "other IP multicast from the home subnet\tpunt, table 0"
-    },
-    [RULE_HOME] = {
-        VMMOB_TABLE_ENTRY, 100,
-        "other IP from the home subnet\tpunt"
-    },
-    [RULE_ENTRY_REST] = {
-        VMMOB_TABLE_ENTRY, 0,
-        "anything else\ttable 0"
-    },
-    [RULE_GATEWAY_PING] = {
-        VMMOB_TABLE_DESTINATION, 130,
-        "ping to the home gateway, or a fragment of it\tanswer"
-    },
-    [RULE_GATEWAY] = {
-        VMMOB_TABLE_DESTINATION, 125,
-        "anything else to the home gateway\tdrop"
-    },
-    [RULE_LOCAL_NO_COPY] = {
-        VMMOB_TABLE_DESTINATION, 121,
-        "HoA of a VMN here that is expected elsewhere,\n"
-        "  from a VMN without MoA\toutput"
-    },
-    [RULE_LOCAL] = {
-        VMMOB_TABLE_DESTINATION, 120,
-        "HoA of a VMN here\toutput"
-    },
-    [RULE_NO_MOA] = {
-        VMMOB_TABLE_DESTINATION, 110,
-        "any, and the sender has no MoA\tdrop"
-    },
-    [RULE_REMOTE] = {
-        VMMOB_TABLE_DESTINATION, 100,
-        "HoA of a VMN elsewhere\trewrite both, to uplink"
-    },
-    [RULE_HOME_UNKNOWN] = {
-        VMMOB_TABLE_DESTINATION, 50,
-        "other address in the home subnet\tpunt"
-    },
-    [RULE_OUTSIDE_UNSUMMED] = {
-        VMMOB_TABLE_DESTINATION, 10,
-        "UDP-Lite, DCCP\tdrop"
-    },
-    [RULE_OUTSIDE] = {
-        VMMOB_TABLE_DESTINATION, 0,
-        "anything else\trewrite source, to uplink"
-    },
-    [RULE_FORGED_BY_PORT] = {
-        VMMOB_TABLE_SOURCE, 120,
-        "forged, by port\tdrop"
-    },
-    [RULE_FORGED_REST] = {
-        VMMOB_TABLE_SOURCE, 110,
-        "forged\tdrop"
-    },
-    [RULE_PEER] = {
-        VMMOB_TABLE_SOURCE, 100,
-        "MoA of a VMN elsewhere\trewrite source, output"
-    },
-    [RULE_PEER_POOL] = {
-        VMMOB_TABLE_SOURCE, 50,
-        "other address of another OFS's pool\tpunt"
-    },
-    [RULE_SOURCE_UNSUMMED] = {
-        VMMOB_TABLE_SOURCE, 10,
-        "UDP-Lite, DCCP\tdrop"
-    },
-    [RULE_SOURCE_REST] = {
-        VMMOB_TABLE_SOURCE, 0,
-        "anything else\toutput"
-    },
-};
-BUILD_ASSERT_DECL(ARRAY_SIZE(vmmob_pipeline_rows) == PIPELINE_N_RULES);
-
 /* No port.  Packets from a guest that uses its own MAC address look their next
  * rule up as if they came from there, and so pass by rules 163 and 161. */
 #define PASS_PORT OFPP_NONE
@@ -204,6 +31,14 @@ vmmob_pipeline_is_arrival(const struct rule_spec *spec)
 {
     return (spec->table_id == vmmob_pipeline_rows[RULE_MOA].table_id
             && spec->priority == vmmob_pipeline_rows[RULE_MOA].priority);
+}
+
+/* Whether 'spec' is what drops packets whose next hop is not here. */
+bool
+vmmob_pipeline_is_stray(const struct rule_spec *spec)
+{
+    return (spec->table_id == vmmob_pipeline_rows[RULE_STRAY].table_id
+            && spec->priority == vmmob_pipeline_rows[RULE_STRAY].priority);
 }
 
 /* Stores in '*mac' where packets to 'moa', at the OFS 'id', go next: to that
@@ -300,10 +135,31 @@ put_resubmit(struct ofpbuf *ofpacts, uint8_t table_id)
 }
 
 static void
+put_refused(struct ofpbuf *ofpacts, enum pipeline_refused why)
+{
+    put_load_reg(ofpacts, REG_REFUSED, htonl(why));
+    put_resubmit(ofpacts, VMMOB_TABLE_SOURCE);
+}
+
+static void
 put_forged(struct ofpbuf *ofpacts)
 {
-    put_load_reg(ofpacts, REG_FORGED, htonl(1));
-    put_resubmit(ofpacts, VMMOB_TABLE_SOURCE);
+    put_refused(ofpacts, REFUSED_FORGED);
+}
+
+static void
+put_stray(struct ofpbuf *ofpacts)
+{
+    put_refused(ofpacts, REFUSED_STRAY);
+}
+
+/* Appends to 'ofpacts' what has a packet of a VMN go on as if it was for the
+ * MAC address of the home gateway, so that its IP address decides. */
+static void
+put_by_ip(struct ofpbuf *ofpacts)
+{
+    put_set_eth(ofpacts, MFF_ETH_DST, vmmob_gateway_mac);
+    put_resubmit(ofpacts, VMMOB_TABLE_DESTINATION);
 }
 
 static void
@@ -428,11 +284,12 @@ uplink_rules(const struct vmmob_settings *s, ofp_port_t uplink,
         match_set_in_port(&m, uplink);
         match_source(&m, &s->home);
         put_forged(add(list, RULE_FORGED_UPLINK, &m));
+
+        match_type(&m, types[i]);
+        match_set_in_port(&m, uplink);
+        match_destination(&m, &s->home);
+        put_forged(add(list, RULE_FORGED_UPLINK, &m));
     }
-    match_type(&m, ETH_TYPE_ARP);
-    match_set_in_port(&m, uplink);
-    match_destination(&m, &s->home);
-    put_forged(add(list, RULE_FORGED_UPLINK, &m));
 
     match_init_catchall(&m);
     match_set_in_port(&m, uplink);
@@ -491,6 +348,33 @@ put_echo_reply(const struct vmmob_settings *s, struct ofpbuf *ofpacts)
     put_output(ofpacts, OFPP_IN_PORT);
 }
 
+/* What no packet with the MAC address of one host is for (RFC 1812, 5.3.7). */
+static void
+not_unicast_rules(const struct vmmob_settings *s, struct rule_list *list)
+{
+    struct vmmob_prefix prefixes[] = {
+        host(&s->home.addr),
+        host(&s->home.addr),
+        { .plen = 96 + 8 },     /* 0.0.0.0/8: "this network". */
+        { .plen = 96 + 8 },     /* 127.0.0.0/8: loopback. */
+        { .plen = 96 + 4 },     /* 224.0.0.0/4: multicast. */
+        { .plen = 128 },        /* 255.255.255.255: broadcast. */
+    };
+
+    prefixes[1].addr = vmmob_prefix_last(&s->home);
+    in6_addr_set_mapped_ipv4(&prefixes[2].addr, htonl(0x00000000));
+    in6_addr_set_mapped_ipv4(&prefixes[3].addr, htonl(0x7f000000));
+    in6_addr_set_mapped_ipv4(&prefixes[4].addr, htonl(0xe0000000));
+    in6_addr_set_mapped_ipv4(&prefixes[5].addr, htonl(0xffffffff));
+    for (size_t i = 0; i < ARRAY_SIZE(prefixes); i++) {
+        struct match m;
+
+        match_type(&m, ETH_TYPE_IP);
+        match_destination(&m, &prefixes[i]);
+        put_stray(add(list, RULE_NOT_UNICAST, &m));
+    }
+}
+
 void
 vmmob_pipeline_base(const struct rules_context *ctx, struct rule_list *list)
 {
@@ -517,8 +401,12 @@ vmmob_pipeline_base(const struct rules_context *ctx, struct rule_list *list)
     vm_port_rules(s, self, &m, list);
 
     match_init_catchall(&m);
-    match_set_reg(&m, REG_FORGED, 1);
+    match_set_reg(&m, REG_REFUSED, REFUSED_FORGED);
     add(list, RULE_FORGED_REST, &m);
+
+    match_init_catchall(&m);
+    match_set_reg(&m, REG_REFUSED, REFUSED_STRAY);
+    add(list, RULE_STRAY, &m);
 
     for (size_t i = 0; i < s->n_pools; i++) {
         static const uint8_t icmp_errors[] = {
@@ -597,8 +485,15 @@ vmmob_pipeline_base(const struct rules_context *ctx, struct rule_list *list)
     match_source(&m, &s->home);
     put_punt(add(list, RULE_HOME, &m));
 
+    match_type(&m, ETH_TYPE_IP);
+    match_set_dl_dst_masked(&m, eth_addr_zero, multicast_bit);
+    match_destination(&m, &s->home);
+    put_stray(add(list, RULE_FORWARDED_REST, &m));
+
     match_init_catchall(&m);
     put_resubmit(add(list, RULE_ENTRY_REST, &m), 0);
+
+    not_unicast_rules(s, list);
 
     match_type(&m, ETH_TYPE_IP);
     match_set_nw_proto(&m, IPPROTO_ICMP);
@@ -627,6 +522,9 @@ vmmob_pipeline_base(const struct rules_context *ctx, struct rule_list *list)
     put_punt(add(list, RULE_HOME_UNKNOWN, &m));
 
     match_type(&m, ETH_TYPE_IP);
+    put_stray(add(list, RULE_NO_NEXT_HOP, &m));
+
+    match_set_dl_dst(&m, vmmob_gateway_mac);
     a = add(list, RULE_OUTSIDE, &m);
     if (!eth_addr_is_zero(self->gateway_mac)) {
         put_move(a, pipeline_reg_field(REG_MOA), MFF_IPV4_SRC);
@@ -744,6 +642,16 @@ local_rules(const struct rules_context *ctx, const struct handover_vmn *vmn,
     const struct vmmob_ofs *self = vmmob_table_find_ofs(ctx->h->table,
                                                         ctx->ofs->id);
 
+    if (vmn->state == HANDOVER_ATTACHED) {
+        struct match m;
+
+        match_type(&m, ETH_TYPE_IP);
+        match_set_dl_dst(&m, key->mac);
+        put_output(add(list, RULE_VIA_LOCAL, &m), vmn->port);
+
+        match_destination(&m, &ctx->ofs->settings.home);
+        put_output(add(list, RULE_FORWARDED, &m), vmn->port);
+    }
     for (size_t i = 0; i < vmn->row.n_pairs; i++) {
         const struct vmmob_pair *pair = &vmn->row.pairs[i];
         const struct vmmob_prefix hoa = host(&pair->hoa);
@@ -784,6 +692,11 @@ local_rules(const struct rules_context *ctx, const struct handover_vmn *vmn,
                 a = add(list, RULE_LOCAL_NO_COPY, &m);
                 put_set_eth(a, MFF_ETH_DST, key->mac);
                 put_output(a, vmn->port);
+
+                match_type(&m, ETH_TYPE_IP);
+                match_set_dl_dst(&m, key->mac);
+                match_destination(&m, &hoa);
+                put_by_ip(add(list, RULE_VIA_LOCAL_COPY, &m));
             }
         }
         if (!has_ipv4_moa(pair)) {
@@ -838,10 +751,21 @@ remote_rules(const struct rules_context *ctx, const struct vmmob_entry *entry,
     struct ofpbuf *a;
     struct match m;
 
+    match_type(&m, ETH_TYPE_IP);
+    match_set_dl_dst(&m, entry->key.mac);
+    put_stray(add(list, RULE_VIA_REMOTE_REST, &m));
+
     for (size_t i = 0; i < binding->n_pairs; i++) {
         const struct vmmob_pair *pair = &binding->pairs[i];
         const struct vmmob_prefix hoa = host(&pair->hoa);
         struct eth_addr next_hop;
+
+        if (is_ipv4_pair(pair)) {
+            match_type(&m, ETH_TYPE_IP);
+            match_set_dl_dst(&m, entry->key.mac);
+            match_destination(&m, &hoa);
+            put_by_ip(add(list, RULE_VIA_REMOTE, &m));
+        }
 
         /* Two VMNs may claim one HoA: two sites were not in touch. */
         if (is_ipv4_pair(pair) && has_ipv4_moa(pair)
@@ -968,7 +892,7 @@ vmmob_pipeline_forged(ofp_port_t port, struct rule_list *list)
 
     match_init_catchall(&m);
     match_set_in_port(&m, port);
-    match_set_reg(&m, REG_FORGED, 1);
+    match_set_reg(&m, REG_REFUSED, REFUSED_FORGED);
     add(list, RULE_FORGED_BY_PORT, &m);
 }
 

@@ -8,10 +8,17 @@
  *
  * A packet from a VM port or from the uplink starts in VMMOB_TABLE_ENTRY.  One
  * from a VMN goes on to VMMOB_TABLE_DESTINATION, one to a VMN to
- * VMMOB_TABLE_SOURCE.  'vmmob_pipeline_rows' is the table of all rules; the
- * functions here compute, from the state of lib/vmmob-table.h and handover.h
- * and without a switch, what rules are wanted for one thing at a time.  They
- * install nothing: see rules.h.
+ * VMMOB_TABLE_SOURCE.  pipeline-table.h has the table of all kinds of rules;
+ * the functions here compute, from the state of lib/vmmob-table.h and
+ * handover.h and without a switch, what rules are wanted for one thing at a
+ * time.  They install nothing: see rules.h.
+ *
+ * Where a packet of a VMN goes, its MAC address says first, as in any L2
+ * network: that of a VMN here means that VMN, whatever the IP address, as for
+ * a router or a firewall that is a VM.  Only what is for the home gateway
+ * leaves the home subnet.  The MAC address of a VMN elsewhere means that VMN,
+ * so it goes with no IP address but that VMN's: another could not be told
+ * there without a tunnel.
  *
  * Not thread-safe. */
 
@@ -19,6 +26,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "ofproto-vmmob/pipeline-table.h"
 #include "openvswitch/list.h"
 #include "openvswitch/match.h"
 #include "openvswitch/meta-flow.h"
@@ -35,65 +43,19 @@ struct vmmob_key;
 struct vmmob_port;
 struct vmmob_prefix;
 
-/* All kinds of rules. */
-enum pipeline_rule {
-    RULE_FLOOD,
-    RULE_PRIORITY_TAG,
-    RULE_FORGED_UPLINK,
-    RULE_UPLINK_TAG,
-    RULE_POOL_ARP,
-    RULE_GATEWAY_ARP,
-    RULE_POOL_ICMP,
-    RULE_MOA,
-    RULE_POOL,
-    RULE_UPLINK,
-    RULE_VMN_MULTICAST,
-    RULE_VMN,
-    RULE_PORT_ARP,
-    RULE_PORT_OTHER_ARP,
-    RULE_PORT,
-    RULE_PORT_OTHER,
-    RULE_FORGED,
-    RULE_TAG,
-    RULE_HOME_ARP,
-    RULE_ARP,
-    RULE_HOME_MULTICAST,
-    RULE_HOME,
-    RULE_ENTRY_REST,
-    RULE_GATEWAY_PING,
-    RULE_GATEWAY,
-    RULE_LOCAL_NO_COPY,
-    RULE_LOCAL,
-    RULE_NO_MOA,
-    RULE_REMOTE,
-    RULE_HOME_UNKNOWN,
-    RULE_OUTSIDE_UNSUMMED,
-    RULE_OUTSIDE,
-    RULE_FORGED_BY_PORT,
-    RULE_FORGED_REST,
-    RULE_PEER,
-    RULE_PEER_POOL,
-    RULE_SOURCE_UNSUMMED,
-    RULE_SOURCE_REST,
-    PIPELINE_N_RULES
-};
-
-struct pipeline_row {
-    uint8_t table_id;
-    int priority;
-    const char *text;           /* For people: what it matches, a tab, and what
-                                 * becomes of that; more of both in further
-                                 * lines. */
-};
-
-extern const struct pipeline_row vmmob_pipeline_rows[];
-
 /* What the registers have, while a packet is in our tables. */
 enum pipeline_reg {
     REG_MOA,                    /* MoA of the VMN that sent it, or 0. */
     REG_PORT,                   /* Port of the VMN that it is for. */
     REG_ATTEMPTS,               /* How often it was sent on its way anew. */
-    REG_FORGED,                 /* Whether it is only to be counted. */
+    REG_REFUSED,                /* One of "enum pipeline_refused" if it is only
+                                 * to be counted, otherwise 0. */
+};
+
+/* Why a packet goes nowhere. */
+enum pipeline_refused {
+    REFUSED_FORGED = 1,         /* Nobody there has that address. */
+    REFUSED_STRAY               /* Where it should go next is not here. */
 };
 
 static inline enum mf_field_id
@@ -146,6 +108,7 @@ void vmmob_pipeline_forged(ofp_port_t, struct rule_list *);
 void vmmob_pipeline_block(ofp_port_t, struct rule_list *);
 
 bool vmmob_pipeline_is_arrival(const struct rule_spec *);
+bool vmmob_pipeline_is_stray(const struct rule_spec *);
 bool vmmob_pipeline_get_next_hop(const struct rules_context *,
                                  const struct in6_addr *moa, uint64_t ofs,
                                  struct eth_addr *);

@@ -96,7 +96,9 @@ refresh_flows(struct vmmob_bridge *b, const struct in6_addr *addrs,
     OVS_REQUIRES(vmmob_mutex)
 {
     struct udpif *udpif = b->ofproto->backer->udpif;
-    struct flow_index_id *ids = xmalloc(MAX_REFRESH * sizeof *ids);
+    /* Most are found twice, by IP address and by MAC address. */
+    const size_t max = 2 * MAX_REFRESH;
+    struct flow_index_id *ids = xmalloc(max * sizeof *ids);
     bool complete = true;
     size_t n_ids = 0;
 
@@ -104,7 +106,7 @@ refresh_flows(struct vmmob_bridge *b, const struct in6_addr *addrs,
         bool all;
 
         n_ids += vmmob_flow_index_find(udpif, &addrs[i], &ids[n_ids],
-                                       MAX_REFRESH - n_ids, MAX_REFRESH_VAGUE,
+                                       max - n_ids, MAX_REFRESH_VAGUE,
                                        &all);
         complete = complete && all;
     }

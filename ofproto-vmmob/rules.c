@@ -7,6 +7,7 @@
 #include "coverage.h"
 #include "hash.h"
 #include "ofproto/ofproto-provider.h"
+#include "ofproto-vmmob/flow-index.h"
 #include "ofproto-vmmob/handover.h"
 #include "ofproto-vmmob/vmmob.h"
 #include "openvswitch/match.h"
@@ -64,6 +65,9 @@ struct ofs_pools {
     size_t n, n_refused;
 };
 
+/* Addresses that a rule may be about. */
+enum { SOURCE, DESTINATION, MAC, N_ADDRESSES };
+
 /* A place for a rule in the bridge.  Several owners may want a rule with the
  * same match: then that of the first owner by owner_compare() is in force, and
  * when it goes, that of the next, whatever the order of events. */
@@ -102,10 +106,10 @@ struct rules {
     bool broad;                 /* One of these is about more than the
                                  * addresses in 'changed'. */
 
-    /* How many rules there are for just one source, and just one destination,
-     * in each table.  As long as there is none, datapath flows do not look at
-     * that address at all. */
-    size_t n_exact[3][2];
+    /* How many rules there are for just one address of each kind, in each
+     * table.  As long as there is none, datapath flows do not look at that
+     * address at all. */
+    size_t n_exact[3][N_ADDRESSES];
 
     /* Addresses that rules which changed are about. */
     struct in6_addr *changed;
@@ -132,7 +136,7 @@ static void settle(struct rules *, struct rule_slot *);
 static void slot_destroy(struct rules *, struct rule_slot *);
 static void put_flow_mod(struct rules *, const struct rule_slot *,
                          const struct ofpbuf *ofpacts);
-static void note_changed(struct rules *, ovs_be32 addr);
+static void note_changed(struct rules *, const struct in6_addr *);
 
 /* Returns an empty set of rules for 'ofproto', which must live on until
  * vmmob_rules_destroy(). */
@@ -444,6 +448,16 @@ vmmob_rules_count_forged(const struct rules *rules, ofp_port_t port)
     return count_packets(rules, &owner, is_drop);
 }
 
+/* Returns the number of packets dropped because their next hop was not here.
+ */
+unsigned long long int
+vmmob_rules_count_stray(const struct rules *rules)
+{
+    const struct owner owner = { .type = OWNER_BASE };
+
+    return count_packets(rules, &owner, vmmob_pipeline_is_stray);
+}
+
 /* Has everything be dropped that comes in by 'port', or not any longer. */
 void
 vmmob_rules_update_block(struct rules *rules, ofp_port_t port, bool block)
@@ -609,8 +623,8 @@ compare_addrs(const void *a, const void *b)
 }
 
 /* Stores in '*addrs' the home and mobile addresses whose rules changed since
- * the last call, and returns how many there are.  The caller must free
- * '*addrs'. */
+ * the last call, MAC addresses as vmmob_flow_index_mac() has them, and returns
+ * how many there are.  The caller must free '*addrs'. */
 size_t
 vmmob_rules_take_changed(struct rules *rules, struct in6_addr **addrs)
 {
@@ -820,20 +834,42 @@ update(struct rules *rules, const struct owner *owner,
     }
 }
 
-enum { SOURCE, DESTINATION };
-
-/* Returns true if 'spec' is for just one source or destination address, as
- * 'which' says. */
+/* Returns true if 'spec' is for just one address of the kind 'which', and
+ * stores that, as note_changed() wants it, in '*addr'.  The Ethernet
+ * destination counts only where it is not the home gateway's, that is, where
+ * it says more than the IP addresses. */
 static bool
-is_exact(const struct rule_spec *spec, int which)
+is_exact(const struct rule_spec *spec, int which, struct in6_addr *addr)
 {
-    ovs_be32 mask = (which == SOURCE
-                     ? MINIFLOW_GET_BE32(&spec->match.mask->masks, nw_src)
-                     : MINIFLOW_GET_BE32(&spec->match.mask->masks, nw_dst));
+    const struct miniflow *flow = spec->match.flow;
+    const struct miniflow *mask = &spec->match.mask->masks;
+    ovs_be32 ip_mask, ip;
 
-    return (mask == OVS_BE32_MAX
-            && MINIFLOW_GET_BE16(spec->match.flow, dl_type)
-               == htons(ETH_TYPE_IP));
+    if (MINIFLOW_GET_BE16(flow, dl_type) != htons(ETH_TYPE_IP)) {
+        return false;
+    }
+    if (which == MAC) {
+        struct flow_wildcards wc;
+        struct flow expanded;
+
+        if (!MINIFLOW_IN_MAP(mask, FLOW_U64_OFFSET(dl_dst))) {
+            return false;
+        }
+        miniflow_expand(mask, &wc.masks);
+        miniflow_expand(flow, &expanded);
+        *addr = vmmob_flow_index_mac(expanded.dl_dst);
+        return (eth_mask_is_exact(wc.masks.dl_dst)
+                && !eth_addr_equals(expanded.dl_dst, vmmob_gateway_mac));
+    }
+    if (which == SOURCE) {
+        ip_mask = MINIFLOW_GET_BE32(mask, nw_src);
+        ip = MINIFLOW_GET_BE32(flow, nw_src);
+    } else {
+        ip_mask = MINIFLOW_GET_BE32(mask, nw_dst);
+        ip = MINIFLOW_GET_BE32(flow, nw_dst);
+    }
+    in6_addr_set_mapped_ipv4(addr, ip);
+    return ip_mask == OVS_BE32_MAX;
 }
 
 /* Adds to 'n_exact' the rules in 'list', or takes them off if 'sign' is -1. */
@@ -843,8 +879,10 @@ count_exact(struct rules *rules, const struct rule_list *list, int sign)
     for (size_t i = 0; i < list->n; i++) {
         const struct rule_spec *spec = &list->specs[i];
 
-        for (int which = SOURCE; which <= DESTINATION; which++) {
-            if (is_exact(spec, which)) {
+        for (int which = 0; which < N_ADDRESSES; which++) {
+            struct in6_addr addr;
+
+            if (is_exact(spec, which, &addr)) {
                 rules->n_exact[spec->table_id - VMMOB_TABLE_SOURCE][which]
                     += sign;
             }
@@ -859,12 +897,11 @@ touch(struct rules *rules, const struct rule_spec *spec)
 {
     bool narrow = false;
 
-    for (int which = SOURCE; which <= DESTINATION; which++) {
-        if (is_exact(spec, which)) {
-            note_changed(rules,
-                         which == SOURCE
-                         ? MINIFLOW_GET_BE32(spec->match.flow, nw_src)
-                         : MINIFLOW_GET_BE32(spec->match.flow, nw_dst));
+    for (int which = 0; which < N_ADDRESSES; which++) {
+        struct in6_addr addr;
+
+        if (is_exact(spec, which, &addr)) {
+            note_changed(rules, &addr);
             narrow |= rules->n_exact[spec->table_id
                                      - VMMOB_TABLE_SOURCE][which] > 0;
         }
@@ -902,14 +939,11 @@ put_flow_mod(struct rules *rules, const struct rule_slot *slot,
 }
 
 static void
-note_changed(struct rules *rules, ovs_be32 addr)
+note_changed(struct rules *rules, const struct in6_addr *addr)
 {
-    struct in6_addr addr6;
-
-    in6_addr_set_mapped_ipv4(&addr6, addr);
     if (rules->n_changed >= rules->allocated_changed) {
         rules->changed = x2nrealloc(rules->changed, &rules->allocated_changed,
                                     sizeof *rules->changed);
     }
-    rules->changed[rules->n_changed++] = addr6;
+    rules->changed[rules->n_changed++] = *addr;
 }

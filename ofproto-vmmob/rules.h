@@ -47,6 +47,7 @@ unsigned long long int vmmob_rules_count_strange(const struct rules *,
 void vmmob_rules_update_forged(struct rules *, ofp_port_t, bool count);
 unsigned long long int vmmob_rules_count_forged(const struct rules *,
                                                 ofp_port_t);
+unsigned long long int vmmob_rules_count_stray(const struct rules *);
 void vmmob_rules_update_block(struct rules *, ofp_port_t, bool block);
 unsigned long long int vmmob_rules_count_blocked(const struct rules *,
                                                  ofp_port_t);

@@ -64,6 +64,7 @@ struct bridge_shot {
     size_t n_active;
     size_t n_rules;
     unsigned long long int n_punted, n_answered, n_bad, n_unresolved;
+    unsigned long long int n_stray;     /* Dropped by flows. */
 
     struct port_shot *ports;    /* By number. */
     size_t n_ports;
@@ -240,6 +241,7 @@ take_bridge(struct bridge_shot *shot, const struct vmmob *vmmob,
     shot->n_answered = b->n_answered;
     shot->n_bad = b->n_bad;
     shot->n_unresolved = b->n_unresolved;
+    shot->n_stray = vmmob_rules_count_stray(b->rules);
 
     take_ports(shot, vmmob, b, ofs);
     BUILD_ASSERT_DECL(sizeof shot->conflicts == sizeof ofs->conflicts);
@@ -392,9 +394,10 @@ bridge_to_text(const struct bridge_shot *b, struct ds *s)
     }
     ds_put_format(s, "  rules: %"PRIuSIZE"\n"
                   "  packets: %llu looked at, %llu ARP requests answered, "
-                  "%llu malformed or forged, %llu for unknown VMNs\n",
+                  "%llu malformed or forged, %llu for unknown VMNs, "
+                  "%llu for a next hop that is not here\n",
                   b->n_rules, b->n_punted, b->n_answered, b->n_bad,
-                  b->n_unresolved);
+                  b->n_unresolved, b->n_stray);
     ports_to_text(b, s);
     free(gateway);
     free(home_gateway);
@@ -517,6 +520,7 @@ bridge_to_json(const struct bridge_shot *b)
     vmmob_json_put_integer(packets, "answered", b->n_answered);
     vmmob_json_put_integer(packets, "bad", b->n_bad);
     vmmob_json_put_integer(packets, "unresolved", b->n_unresolved);
+    vmmob_json_put_integer(packets, "no_next_hop", b->n_stray);
     json_object_put(json, "packets", packets);
     json_object_put(json, "ports", ports_to_json(b));
 

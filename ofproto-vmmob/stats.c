@@ -111,6 +111,7 @@ bridge_get_stats(const struct vmmob *vmmob, const struct vmmob_bridge *b,
     v[VMMOB_STAT_BAD] = b->n_bad;
     v[VMMOB_STAT_ANSWERED] = b->n_answered;
     v[VMMOB_STAT_UNRESOLVED] = b->n_unresolved;
+    v[VMMOB_STAT_STRAY] = vmmob_rules_count_stray(b->rules);
     v[VMMOB_STAT_FORGED] = (b->past_forged
                             + vmmob_rules_count_forged(b->rules, b->uplink));
     v[VMMOB_STAT_BLOCKED] = b->past_blocked;

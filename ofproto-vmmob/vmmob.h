@@ -28,7 +28,8 @@
  *   - moves.[ch]: what moves took, in the log and in figures.
  *   - flow-index.[ch]: which datapath flows name an address.
  *   - agent.[ch]: the connection to ovs-vmmobd.
- *   - pipeline.[ch]: which OpenFlow rules are wanted, table by table.
+ *   - pipeline-table.[ch], pipeline.[ch]: which kinds of OpenFlow rules there
+ *     are, table by table, and which rules are wanted.
  *   - rules.[ch]: what of that is installed, and what it counts.
  *   - punt.[ch]: the queue between the handlers and the module's thread.
  *   - refresh.[ch]: datapath flows that follow the rules at once.
