@@ -9,6 +9,7 @@ noinst_LTLIBRARIES += ofproto-vmmob/libvmmob.la
 ofproto_vmmob_libvmmob_la_SOURCES = \
 	ofproto-vmmob/damping.c \
 	ofproto-vmmob/damping.h \
+	ofproto-vmmob/expiry.h \
 	ofproto-vmmob/fairq.c \
 	ofproto-vmmob/fairq.h \
 	ofproto-vmmob/flow-index.c \

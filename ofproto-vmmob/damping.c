@@ -32,7 +32,7 @@ static void
 record_destroy(struct damping *d, struct damping_record *r)
 {
     hmap_remove(&d->records, &r->node);
-    ovs_list_remove(&r->list_node);
+    ovs_list_remove(&r->expiry.node);
     free(r);
 }
 
@@ -64,7 +64,7 @@ vmmob_damping_configure(struct damping *d, size_t max_moves,
 
     ovs_assert(max_moves <= DAMPING_MAX_MOVES);
     if (max_moves != d->max_moves || window != d->window) {
-        LIST_FOR_EACH_SAFE (r, list_node, &d->by_expiry) {
+        LIST_FOR_EACH_SAFE (r, expiry.node, &d->by_expiry) {
             record_destroy(d, r);
         }
         d->max_moves = max_moves;
@@ -89,7 +89,7 @@ vmmob_damping_note_move(struct damping *d, const struct vmmob_key *key,
         r->key = *key;
         hmap_insert(&d->records, &r->node, vmmob_key_hash(key, 0));
     } else {
-        ovs_list_remove(&r->list_node);
+        ovs_list_remove(&r->expiry.node);
     }
 
     /* Forget what is too old, and the oldest if there are enough. */
@@ -101,8 +101,7 @@ vmmob_damping_note_move(struct damping *d, const struct vmmob_key *key,
     memmove(r->times, r->times + n_old, r->n * sizeof *r->times);
     r->times[r->n++] = now;
 
-    r->expires = now + d->window;
-    ovs_list_push_back(&d->by_expiry, &r->list_node);
+    vmmob_expiry_insert(&d->by_expiry, &r->expiry, now + d->window);
 
     if (r->frozen || r->n < d->max_moves) {
         return false;
@@ -145,10 +144,7 @@ vmmob_damping_run(struct damping *d, long long int now)
 {
     struct damping_record *r;
 
-    LIST_FOR_EACH_SAFE (r, list_node, &d->by_expiry) {
-        if (r->expires > now) {
-            break;
-        }
+    VMMOB_EXPIRY_FOR_EACH_DUE (r, expiry, &d->by_expiry, now) {
         if (r->frozen) {
             VLOG_INFO_RL(&rl, "VMN "ETH_ADDR_FMT": may move again",
                          ETH_ADDR_ARGS(r->key.mac));
@@ -162,7 +158,5 @@ vmmob_damping_run(struct damping *d, long long int now)
 long long int
 vmmob_damping_next_event(const struct damping *d)
 {
-    return (ovs_list_is_empty(&d->by_expiry) ? LLONG_MAX
-            : CONTAINER_OF(ovs_list_front(&d->by_expiry),
-                           struct damping_record, list_node)->expires);
+    return vmmob_expiry_next(&d->by_expiry);
 }

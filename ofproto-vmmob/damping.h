@@ -17,6 +17,7 @@
  * Pure data; times are in ms and given by the caller; not thread-safe. */
 
 #include "openvswitch/hmap.h"
+#include "ofproto-vmmob/expiry.h"
 #include "openvswitch/list.h"
 #include "vmmob-binding.h"
 
@@ -25,7 +26,7 @@
 
 struct damping {
     struct hmap records;        /* Contains "struct damping_record"s. */
-    struct ovs_list by_expiry;  /* The same, ordered by 'expires'. */
+    struct ovs_list by_expiry;  /* The same. */
     size_t max_moves;           /* 0 to DAMPING_MAX_MOVES; 0: no damping. */
     long long int window;       /* In ms. */
 };
@@ -33,9 +34,9 @@ struct damping {
 /* What is remembered of a VMN. */
 struct damping_record {
     struct hmap_node node;      /* In 'records', by 'key'. */
-    struct ovs_list list_node;  /* In 'by_expiry'. */
+    struct vmmob_expiry expiry; /* In 'by_expiry': 'window' after the last
+                                 * move. */
     struct vmmob_key key;
-    long long int expires;      /* 'window' after the last move. */
     bool frozen;
     size_t n;                   /* Number of 'times', the oldest first. */
     long long int times[];      /* Room for 'max_moves'. */

@@ -6,6 +6,7 @@
 /* What a switch knows, and look-ups in it; see handover.h. */
 
 #include "damping.h"
+#include "expiry.h"
 #include "openvswitch/hmap.h"
 #include "openvswitch/list.h"
 #include "openvswitch/ofp-port.h"
@@ -67,9 +68,10 @@ struct handover_vmn {
                                  * has no MoA; otherwise empty. */
     ofp_port_t expected;        /* HANDOVER_LEFT only: where it is expected
                                  * back, or OFPP_NONE. */
-    struct ovs_list expiring;   /* In 'left' or 'prepared' of its handover_ofs
-                                 * while in that state; otherwise empty. */
-    long long int expires;      /* End of redirection or of preparation. */
+    struct vmmob_expiry expiring;   /* In 'left' or 'prepared' of its
+                                     * handover_ofs while in that state, until
+                                     * the end of redirection or preparation;
+                                     * otherwise empty. */
 };
 
 /* Most VMNs at an OFS whose packets are copied to one other OFS at a time. */
@@ -121,7 +123,7 @@ struct handover_ofs {
     struct pool *pool;
     struct hmap vmns;           /* Contains "struct handover_vmn"s. */
     struct ovs_list needy;      /* VMNs that have a HoA without MoA. */
-    struct ovs_list left;       /* VMNs that left, ordered by 'expires'. */
+    struct ovs_list left;       /* VMNs that left, by 'expiring'. */
     struct ovs_list prepared;   /* Likewise, VMNs that are prepared. */
     struct ovs_list copying;    /* VMNs for which the time for copies is not
                                  * over, ordered by 'copy_since'. */

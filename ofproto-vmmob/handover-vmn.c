@@ -92,7 +92,6 @@ static const enum action actions[N_EVENTS][5] = {
 
 static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(20, 20);
 
-static void insert_by_expiry(struct ovs_list *, struct handover_vmn *);
 static void vmn_count(struct handover_ofs *, struct handover_vmn *);
 static void vmn_renumber(struct handover *, struct handover_vmn *);
 static void vmn_give_back_hoa(struct handover *, struct handover_ofs *,
@@ -121,7 +120,7 @@ vmmob_handover_vmn_create(struct handover_ofs *ofs,
     vmn->port = vmn->counted_port = vmn->expected = OFPP_NONE;
     vmn->state = HANDOVER_DETACHED;
     ovs_list_init(&vmn->needy);
-    ovs_list_init(&vmn->expiring);
+    ovs_list_init(&vmn->expiring.node);
     ovs_list_init(&vmn->copying);
     vmn->copy_since = LLONG_MIN;
     hmap_insert(&ofs->vmns, &vmn->node, vmmob_key_hash(key, 0));
@@ -136,7 +135,7 @@ vmmob_handover_vmn_destroy(struct handover_ofs *ofs, struct handover_vmn *vmn)
     vmmob_handover_vmn_end_copies(ofs, vmn);
     hmap_remove(&ofs->vmns, &vmn->node);
     ovs_list_remove(&vmn->needy);
-    ovs_list_remove(&vmn->expiring);
+    ovs_list_remove(&vmn->expiring.node);
     vmmob_vmn_destroy(&vmn->row);
     free(vmn);
 }
@@ -172,8 +171,8 @@ vmmob_handover_vmn_set_state(struct handover_ofs *ofs,
                              struct handover_vmn *vmn,
                              enum handover_state state, long long int now)
 {
-    ovs_list_remove(&vmn->expiring);
-    ovs_list_init(&vmn->expiring);
+    ovs_list_remove(&vmn->expiring.node);
+    ovs_list_init(&vmn->expiring.node);
 
     vmn->state = state;
     vmn->since = now;
@@ -185,22 +184,12 @@ vmmob_handover_vmn_set_state(struct handover_ofs *ofs,
     if (state == HANDOVER_DETACHED) {
         vmn->port = OFPP_NONE;
     } else if (state == HANDOVER_LEFT) {
-        vmn->expires = now + ofs->settings.redirect_ms;
-        insert_by_expiry(&ofs->left, vmn);
+        vmmob_expiry_insert(&ofs->left, &vmn->expiring,
+                            now + ofs->settings.redirect_ms);
     } else if (state == HANDOVER_PREPARED) {
-        vmn->expires = now + ofs->settings.prepare_ms;
-        insert_by_expiry(&ofs->prepared, vmn);
+        vmmob_expiry_insert(&ofs->prepared, &vmn->expiring,
+                            now + ofs->settings.prepare_ms);
     }
-}
-
-/* Returns when the first VMN in 'list', which is ordered by 'expires',
- * expires, or LLONG_MAX. */
-long long int
-vmmob_handover_next_expiry(const struct ovs_list *list)
-{
-    return (ovs_list_is_empty(list) ? LLONG_MAX
-            : CONTAINER_OF(ovs_list_front(list), struct handover_vmn,
-                           expiring)->expires);
 }
 
 /* 'vmn' is not at the port where it is or is expected. */
@@ -543,21 +532,6 @@ vmmob_handover_vmn_claim_hoa(struct handover *h, struct handover_ofs *ofs,
         .when = now,
     };
     return false;
-}
-
-/* Inserts 'vmn' into 'list', which is ordered by 'expires'. */
-static void
-insert_by_expiry(struct ovs_list *list, struct handover_vmn *vmn)
-{
-    struct ovs_list *before = list->prev;
-
-    /* Nearly always the last one, as it takes equally long for all. */
-    while (before != list
-           && CONTAINER_OF(before, struct handover_vmn,
-                           expiring)->expires > vmn->expires) {
-        before = before->prev;
-    }
-    ovs_list_insert(before->next, &vmn->expiring);
 }
 
 /* Brings the count of the port of 'vmn' up to date. */

@@ -46,7 +46,6 @@ void vmmob_handover_vmn_undo_prepare(struct handover *, struct handover_ofs *,
                                      struct handover_vmn *, long long int now);
 void vmmob_handover_vmn_set_state(struct handover_ofs *, struct handover_vmn *,
                                   enum handover_state, long long int now);
-long long int vmmob_handover_next_expiry(const struct ovs_list *);
 void vmmob_handover_vmn_not_at_port(struct handover *, struct handover_ofs *,
                                     struct handover_vmn *, long long int now);
 void vmmob_handover_vmn_expire(struct handover *, struct handover_ofs *,

@@ -419,16 +419,10 @@ vmmob_handover_run(struct handover *h, long long int now)
         if (now >= ofs->blind_until) {
             vmmob_handover_ofs_stop_being_blind(h, ofs);
         }
-        LIST_FOR_EACH_SAFE (vmn, expiring, &ofs->left) {
-            if (vmn->expires > now) {
-                break;
-            }
+        VMMOB_EXPIRY_FOR_EACH_DUE (vmn, expiring, &ofs->left, now) {
             vmmob_handover_vmn_expire(h, ofs, vmn, now);
         }
-        LIST_FOR_EACH_SAFE (vmn, expiring, &ofs->prepared) {
-            if (vmn->expires > now) {
-                break;
-            }
+        VMMOB_EXPIRY_FOR_EACH_DUE (vmn, expiring, &ofs->prepared, now) {
             vmmob_handover_vmn_expire(h, ofs, vmn, now);
         }
         vmmob_handover_ofs_run_copies(h, ofs, now);
@@ -454,8 +448,8 @@ vmmob_handover_next_event(const struct handover *h)
         if (ofs->blind_until != LLONG_MIN) {
             next = MIN(next, ofs->blind_until);
         }
-        next = MIN(next, vmmob_handover_next_expiry(&ofs->left));
-        next = MIN(next, vmmob_handover_next_expiry(&ofs->prepared));
+        next = MIN(next, vmmob_expiry_next(&ofs->left));
+        next = MIN(next, vmmob_expiry_next(&ofs->prepared));
         next = MIN(next, vmmob_handover_next_copy_event(ofs));
         next = MIN(next, vmmob_pool_next_event(ofs->pool));
         next = MIN(next, vmmob_damping_next_event(&ofs->damping));

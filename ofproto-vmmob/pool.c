@@ -5,6 +5,7 @@
 #include "ofproto-vmmob/pool.h"
 
 #include "jhash.h"
+#include "ofproto-vmmob/expiry.h"
 #include "openvswitch/hmap.h"
 #include "openvswitch/list.h"
 #include "packets.h"
@@ -16,9 +17,8 @@ struct pool_addr {
     struct hmap_node node;      /* In 'addrs' of its pool, by 'addr'. */
     struct in6_addr addr;
     struct vmmob_key owner;     /* Who has it, or had it last. */
-    struct ovs_list resting;    /* In 'resting' of its pool, while in
-                                 * quarantine; otherwise empty. */
-    long long int until;        /* End of the quarantine, in ms. */
+    struct vmmob_expiry resting;    /* In 'resting' of its pool, while in
+                                     * quarantine; otherwise empty. */
 };
 
 struct pool {
@@ -29,7 +29,7 @@ struct pool {
     struct in6_addr gateway;
 
     struct hmap addrs;          /* Contains "struct pool_addr"s. */
-    struct ovs_list resting;    /* Those in quarantine, ordered by 'until'. */
+    struct ovs_list resting;    /* Those in quarantine, until its end. */
     size_t n_resting;
 };
 
@@ -145,14 +145,14 @@ vmmob_pool_take_this(struct pool *pool, const struct vmmob_key *key,
         pa = xzalloc(sizeof *pa);
         pa->addr = *moa;
         pa->owner = *key;
-        ovs_list_init(&pa->resting);
+        ovs_list_init(&pa->resting.node);
         hmap_insert(&pool->addrs, &pa->node,
                     vmmob_hash_bytes(moa, sizeof *moa, 0));
         return true;
-    } else if (!ovs_list_is_empty(&pa->resting)
+    } else if (!ovs_list_is_empty(&pa->resting.node)
                && vmmob_key_equals(&pa->owner, key)) {
-        ovs_list_remove(&pa->resting);
-        ovs_list_init(&pa->resting);
+        ovs_list_remove(&pa->resting.node);
+        ovs_list_init(&pa->resting.node);
         pool->n_resting--;
         return true;
     }
@@ -167,18 +167,8 @@ vmmob_pool_give_back(struct pool *pool, const struct in6_addr *moa,
 {
     struct pool_addr *pa = pool_find(pool, moa);
 
-    if (pa && ovs_list_is_empty(&pa->resting)) {
-        struct ovs_list *before = pool->resting.prev;
-
-        /* Nearly always the last one, as quarantine takes equally long for
-         * all. */
-        while (before != &pool->resting
-               && CONTAINER_OF(before, struct pool_addr,
-                               resting)->until > until) {
-            before = before->prev;
-        }
-        pa->until = until;
-        ovs_list_insert(before->next, &pa->resting);
+    if (pa && ovs_list_is_empty(&pa->resting.node)) {
+        vmmob_expiry_insert(&pool->resting, &pa->resting, until);
         pool->n_resting++;
     }
 }
@@ -191,10 +181,7 @@ vmmob_pool_run(struct pool *pool, long long int now)
     bool freed = false;
     struct pool_addr *pa;
 
-    LIST_FOR_EACH_SAFE (pa, resting, &pool->resting) {
-        if (pa->until > now) {
-            break;
-        }
+    VMMOB_EXPIRY_FOR_EACH_DUE (pa, resting, &pool->resting, now) {
         pool_forget(pool, pa);
         freed = true;
     }
@@ -206,10 +193,7 @@ vmmob_pool_run(struct pool *pool, long long int now)
 long long int
 vmmob_pool_next_event(const struct pool *pool)
 {
-    return (ovs_list_is_empty(&pool->resting)
-            ? LLONG_MAX
-            : CONTAINER_OF(ovs_list_front(&pool->resting), struct pool_addr,
-                           resting)->until);
+    return vmmob_expiry_next(&pool->resting);
 }
 
 /* Returns the number of addresses in the prefixes of 'pool'. */
@@ -289,8 +273,8 @@ prefix_nth(const struct vmmob_prefix *prefix, uint64_t n)
 static void
 pool_forget(struct pool *pool, struct pool_addr *pa)
 {
-    if (!ovs_list_is_empty(&pa->resting)) {
-        ovs_list_remove(&pa->resting);
+    if (!ovs_list_is_empty(&pa->resting.node)) {
+        ovs_list_remove(&pa->resting.node);
         pool->n_resting--;
     }
     hmap_remove(&pool->addrs, &pa->node);

@@ -309,7 +309,7 @@ bridge_get_vmn_problems(const struct vmmob *vmmob,
             free(addr);
         }
     }
-    LIST_FOR_EACH (r, list_node, &ofs->damping.by_expiry) {
+    LIST_FOR_EACH (r, expiry.node, &ofs->damping.by_expiry) {
         if (r->frozen) {
             vmmob_problems_add(
                 p, VMMOB_PROBLEM_FROZEN,
@@ -318,7 +318,7 @@ bridge_get_vmn_problems(const struct vmmob *vmmob,
                           "for another %lld s", b->name,
                           ETH_ADDR_ARGS(r->key.mac), r->n,
                           (r->times[r->n - 1] - r->times[0]) / 1000,
-                          DIV_ROUND_UP(MAX(0, r->expires - now), 1000)),
+                          DIV_ROUND_UP(MAX(0, r->expiry.at - now), 1000)),
                 xasprintf("see whether two VMs have this MAC address; if "
                           "not, use \"vmmob/release "ETH_ADDR_FMT"\", and "
                           "perhaps raise other_config:vmmob-max-moves",

@@ -57,7 +57,7 @@ vmmob_punted_destroy(struct punted *punted)
     BUILD_ASSERT_DECL(offsetof(struct punted, node)
                       == offsetof(struct punted, tail.node));
     BUILD_ASSERT_DECL(offsetof(struct punted, node)
-                      == offsetof(struct punted, wait.node));
+                      == offsetof(struct punted, wait.expiry.node));
     dp_packet_delete(punted->packet);
     free(punted);
 }

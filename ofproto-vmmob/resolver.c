@@ -32,21 +32,6 @@ vmmob_resolver_destroy(struct resolver *resolver)
     hmap_destroy(&resolver->addrs);
 }
 
-/* Inserts 'wait' into 'list', which is ordered by 'expires'. */
-static void
-insert(struct ovs_list *list, struct resolver_wait *wait)
-{
-    struct ovs_list *before = list->prev;
-
-    /* Nearly always the last one, as it takes equally long for all. */
-    while (before != list
-           && CONTAINER_OF(before, struct resolver_wait,
-                           node)->expires > wait->expires) {
-        before = before->prev;
-    }
-    ovs_list_insert(before->next, &wait->node);
-}
-
 static void
 add_addr(struct resolver *resolver, struct resolver_wait *wait,
          struct resolver_addr *ra, const struct in6_addr *addr)
@@ -67,7 +52,7 @@ remove_wait(struct resolver *resolver, struct resolver_wait *wait)
             hmap_remove(&resolver->addrs, &wait->addrs[i].node);
         }
     }
-    ovs_list_remove(&wait->node);
+    ovs_list_remove(&wait->expiry.node);
 }
 
 static void
@@ -75,7 +60,7 @@ make_ready(struct resolver *resolver, struct resolver_wait *wait)
 {
     remove_wait(resolver, wait);
     wait->is_ready = true;
-    ovs_list_push_back(&resolver->ready, &wait->node);
+    ovs_list_push_back(&resolver->ready, &wait->expiry.node);
 }
 
 /* Has 'wait' wait in 'resolver' for news about 'addr' or 'other', which may be
@@ -89,11 +74,10 @@ vmmob_resolver_wait(struct resolver *resolver, struct resolver_wait *wait,
     if (resolver->n >= RESOLVER_MAX) {
         return false;
     }
-    wait->expires = expires;
     wait->is_ready = false;
     add_addr(resolver, wait, &wait->addrs[0], addr);
     add_addr(resolver, wait, &wait->addrs[1], other);
-    insert(&resolver->waits, wait);
+    vmmob_expiry_insert(&resolver->waits, &wait->expiry, expires);
     resolver->n++;
     return true;
 }
@@ -103,9 +87,9 @@ void
 vmmob_resolver_add_ready(struct resolver *resolver,
                          struct resolver_wait *wait, long long int expires)
 {
-    wait->expires = expires;
+    wait->expiry.at = expires;
     wait->is_ready = true;
-    ovs_list_push_back(&resolver->ready, &wait->node);
+    ovs_list_push_back(&resolver->ready, &wait->expiry.node);
     resolver->n++;
 }
 
@@ -140,7 +124,7 @@ vmmob_resolver_wake_all(struct resolver *resolver)
 {
     struct resolver_wait *wait;
 
-    LIST_FOR_EACH_SAFE (wait, node, &resolver->waits) {
+    LIST_FOR_EACH_SAFE (wait, expiry.node, &resolver->waits) {
         make_ready(resolver, wait);
     }
 }
@@ -162,12 +146,9 @@ vmmob_resolver_expire(struct resolver *resolver, long long int now,
 {
     struct resolver_wait *wait;
 
-    LIST_FOR_EACH_SAFE (wait, node, &resolver->waits) {
-        if (wait->expires > now) {
-            break;
-        }
+    VMMOB_EXPIRY_FOR_EACH_DUE (wait, expiry, &resolver->waits, now) {
         remove_wait(resolver, wait);
-        ovs_list_push_back(list, &wait->node);
+        ovs_list_push_back(list, &wait->expiry.node);
         resolver->n--;
     }
 }
@@ -178,7 +159,5 @@ long long int
 vmmob_resolver_next_event(const struct resolver *resolver)
 {
     return (!ovs_list_is_empty(&resolver->ready) ? LLONG_MIN
-            : ovs_list_is_empty(&resolver->waits) ? LLONG_MAX
-            : CONTAINER_OF(ovs_list_front(&resolver->waits),
-                           struct resolver_wait, node)->expires);
+            : vmmob_expiry_next(&resolver->waits));
 }

@@ -17,6 +17,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "ofproto-vmmob/expiry.h"
 #include "openvswitch/hmap.h"
 #include "openvswitch/list.h"
 
@@ -25,7 +26,7 @@
 
 /* A packet that waits, embedded in what the user has of it. */
 struct resolver_wait {
-    struct ovs_list node;       /* In 'waits' or 'ready' of the resolver.  The
+    struct vmmob_expiry expiry; /* In 'waits' or 'ready' of the resolver.  The
                                  * user may use it while it has the packet. */
     struct resolver_addr {
         struct hmap_node node;  /* In 'addrs' of the resolver. */
@@ -33,7 +34,6 @@ struct resolver_wait {
         struct resolver_wait *wait;
     } addrs[2];
     bool is_ready;              /* In 'ready'. */
-    long long int expires;
 };
 
 struct resolver {

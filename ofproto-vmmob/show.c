@@ -247,7 +247,7 @@ take_bridge(struct bridge_shot *shot, const struct vmmob *vmmob,
     BUILD_ASSERT_DECL(sizeof shot->conflicts == sizeof ofs->conflicts);
     memcpy(shot->conflicts, ofs->conflicts, sizeof shot->conflicts);
     shot->n_conflicts = ofs->n_conflicts;
-    LIST_FOR_EACH (r, list_node, &ofs->damping.by_expiry) {
+    LIST_FOR_EACH (r, expiry.node, &ofs->damping.by_expiry) {
         if (r->frozen) {
             if (shot->n_frozen >= shot->allocated_frozen) {
                 shot->frozen = x2nrealloc(shot->frozen,
@@ -257,7 +257,7 @@ take_bridge(struct bridge_shot *shot, const struct vmmob *vmmob,
             shot->frozen[shot->n_frozen++] = (struct frozen_shot) {
                 .mac = r->key.mac,
                 .n_moves = r->n,
-                .remaining_ms = MAX(0, r->expires - time_msec()),
+                .remaining_ms = MAX(0, r->expiry.at - time_msec()),
             };
         }
     }

@@ -92,7 +92,7 @@ bridge_get_stats(const struct vmmob *vmmob, const struct vmmob_bridge *b,
     v[VMMOB_STAT_PREPARED] = counts.by_state[HANDOVER_PREPARED];
     v[VMMOB_STAT_WITHOUT_MOA] = counts.needy;
     v[VMMOB_STAT_FROZEN] = 0;
-    LIST_FOR_EACH (r, list_node, &ofs->damping.by_expiry) {
+    LIST_FOR_EACH (r, expiry.node, &ofs->damping.by_expiry) {
         v[VMMOB_STAT_FROZEN] += r->frozen;
     }
     v[VMMOB_STAT_ACTIVE] = hmap_count(&ofs->active);

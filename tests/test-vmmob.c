@@ -3498,16 +3498,16 @@ random_resolver(void)
                 fail("one is not ready that was woken");
             }
         }
-        LIST_FOR_EACH (m, wait.node, &taken) {
+        LIST_FOR_EACH (m, wait.expiry.node, &taken) {
             if (m->state != READY) {
                 fail("took one that is not ready");
             }
             m->state = TAKEN;
             n_in--;
         }
-        LIST_FOR_EACH (m, wait.node, &expired) {
-            if (m->state != WAITING || m->wait.expires > now
-                || (last && last->wait.expires > m->wait.expires)) {
+        LIST_FOR_EACH (m, wait.expiry.node, &expired) {
+            if (m->state != WAITING || m->wait.expiry.at > now
+                || (last && last->wait.expiry.at > m->wait.expiry.at)) {
                 fail("the wrong one expired");
             }
             m->state = EXPIRED;
@@ -3521,7 +3521,7 @@ random_resolver(void)
             if (m->state == READY) {
                 next = LLONG_MIN;
             } else if (m->state == WAITING) {
-                next = MIN(next, m->wait.expires);
+                next = MIN(next, m->wait.expiry.at);
             }
         }
         if (vmmob_resolver_next_event(
