@@ -15,11 +15,22 @@
 #include "util.h"
 #include "utilities/vmmob-idl.h"
 
+/* What an OFS is in the columns of its row. */
+struct ofs_columns {
+    char *uplink_prefix;
+    char *uplink_mac;
+    char *gateway;
+    char *gateway_mac;
+    struct svec pools;          /* In the order of the database. */
+};
+
 static char *ofs_id_parse(const char *, uint64_t *id);
 static char *ofs_id_to_string(uint64_t id);
 static char *mac_parse(const char *what, const char *, struct eth_addr *);
 static char *mac_to_string(struct eth_addr);
 static char *addr_parse(const char *what, const char *, struct in6_addr *);
+static void ofs_columns_init(struct ofs_columns *, const struct vmmob_ofs *);
+static void ofs_columns_destroy(struct ofs_columns *);
 static void pools_to_svec(const struct vmmob_ofs *, struct svec *);
 
 /* Stores the name of 'row' into '*name'. */
@@ -209,26 +220,17 @@ void
 ofs_to_row(const struct vmmob_ofs *ofs, const char *system_id,
            const struct vmmobrec_ofs *row)
 {
-    char *uplink = vmmob_prefix_to_string(&ofs->uplink);
-    char *mac = mac_to_string(ofs->mac);
-    char *gateway = vmmob_addr_to_string(&ofs->gateway, "");
-    char *gateway_mac = mac_to_string(ofs->gateway_mac);
-    struct svec pools;
+    struct ofs_columns c;
 
-    pools_to_svec(ofs, &pools);
+    ofs_columns_init(&c, ofs);
     vmmobrec_ofs_set_system_id(row, system_id);
     vmmobrec_ofs_set_site(row, ofs->site);
-    vmmobrec_ofs_set_uplink_prefix(row, uplink);
-    vmmobrec_ofs_set_uplink_mac(row, mac);
-    vmmobrec_ofs_set_gateway(row, gateway);
-    vmmobrec_ofs_set_gateway_mac(row, gateway_mac);
-    vmmobrec_ofs_set_pools(row, (const char **) pools.names, pools.n);
-
-    svec_destroy(&pools);
-    free(uplink);
-    free(mac);
-    free(gateway);
-    free(gateway_mac);
+    vmmobrec_ofs_set_uplink_prefix(row, c.uplink_prefix);
+    vmmobrec_ofs_set_uplink_mac(row, c.uplink_mac);
+    vmmobrec_ofs_set_gateway(row, c.gateway);
+    vmmobrec_ofs_set_gateway_mac(row, c.gateway_mac);
+    vmmobrec_ofs_set_pools(row, (const char **) c.pools.names, c.pools.n);
+    ofs_columns_destroy(&c);
 }
 
 /* Returns true if 'row' says what 'vmn' and 'system_id' say. */
@@ -256,31 +258,42 @@ bool
 ofs_is_in_row(const struct vmmob_ofs *ofs, const char *system_id,
               const struct vmmobrec_ofs *row)
 {
-    char *uplink = vmmob_prefix_to_string(&ofs->uplink);
-    char *mac = mac_to_string(ofs->mac);
-    char *gateway = vmmob_addr_to_string(&ofs->gateway, "");
-    char *gateway_mac = mac_to_string(ofs->gateway_mac);
-    struct svec pools;
+    struct ofs_columns c;
     bool equals;
 
-    pools_to_svec(ofs, &pools);
+    ofs_columns_init(&c, ofs);
     equals = (!strcmp(system_id, row->system_id)
               && !strcmp(ofs->site, row->site)
-              && !strcmp(uplink, row->uplink_prefix)
-              && !strcmp(mac, row->uplink_mac)
-              && !strcmp(gateway, row->gateway)
-              && !strcmp(gateway_mac, row->gateway_mac)
-              && pools.n == row->n_pools);
-    for (size_t i = 0; equals && i < pools.n; i++) {
-        equals = !strcmp(pools.names[i], row->pools[i]);
+              && !strcmp(c.uplink_prefix, row->uplink_prefix)
+              && !strcmp(c.uplink_mac, row->uplink_mac)
+              && !strcmp(c.gateway, row->gateway)
+              && !strcmp(c.gateway_mac, row->gateway_mac)
+              && c.pools.n == row->n_pools);
+    for (size_t i = 0; equals && i < c.pools.n; i++) {
+        equals = !strcmp(c.pools.names[i], row->pools[i]);
     }
-
-    svec_destroy(&pools);
-    free(uplink);
-    free(mac);
-    free(gateway);
-    free(gateway_mac);
+    ofs_columns_destroy(&c);
     return equals;
+}
+
+static void
+ofs_columns_init(struct ofs_columns *c, const struct vmmob_ofs *ofs)
+{
+    c->uplink_prefix = vmmob_prefix_to_string(&ofs->uplink);
+    c->uplink_mac = mac_to_string(ofs->mac);
+    c->gateway = vmmob_addr_to_string(&ofs->gateway, "");
+    c->gateway_mac = mac_to_string(ofs->gateway_mac);
+    pools_to_svec(ofs, &c->pools);
+}
+
+static void
+ofs_columns_destroy(struct ofs_columns *c)
+{
+    free(c->uplink_prefix);
+    free(c->uplink_mac);
+    free(c->gateway);
+    free(c->gateway_mac);
+    svec_destroy(&c->pools);
 }
 
 static char *

@@ -53,6 +53,8 @@ static void update_live(struct sitedb *, struct rowset *changed);
 static void process_changes(struct sitedb *, struct rowset *changed);
 static bool lost_rows_unseen(const struct sitedb *);
 static void drop_lost_rows(struct sitedb *, struct rowset *changed);
+static bool admit_row(struct sitedb *, struct sitedb_row *, char *error,
+                      struct rowset *changed);
 static void update_vmn(struct sitedb *, const struct vmmobrec_vmn *,
                        struct rowset *changed);
 static void update_ofs(struct sitedb *, const struct vmmobrec_ofs *,
@@ -560,17 +562,36 @@ drop_lost_rows(struct sitedb *db, struct rowset *changed)
     }
 }
 
+/* Returns true if 'row' may be in the table: if 'error', of which this takes
+ * ownership, is NULL, and there is room for it.  Otherwise takes it out. */
+static bool
+admit_row(struct sitedb *db, struct sitedb_row *row, char *error,
+          struct rowset *changed)
+{
+    bool is_right = !error;
+
+    set_error(db, row, error ? error : check_room(db, row));
+    if (!row->error) {
+        return true;
+    }
+    remove_from_table(db, row, changed);
+    if (is_right) {
+        note_surplus(db, row);
+    }
+    return false;
+}
+
 static void
 update_vmn(struct sitedb *db, const struct vmmobrec_vmn *idl_row,
            struct rowset *changed)
 {
     struct sitedb_row *row = get_row(db, &idl_row->header_.uuid, false);
     const struct smap_node *address;
-    bool surplus = false;
     struct row_name name;
     struct vmmob_vmn vmn;
     size_t size;
     char *error;
+    bool is_vmn;
 
     size = (strlen(idl_row->mac) + strlen(idl_row->ofs)
             + strlen(idl_row->system_id) + strlen(idl_row->state));
@@ -582,21 +603,11 @@ update_vmn(struct sitedb *db, const struct vmmobrec_vmn *idl_row,
     error = vmn_name_from_row(idl_row, &name);
     error = error ? error : set_name(db, row, &name, changed);
     error = error ? error : vmn_from_row(idl_row, &vmn);
-    if (!error) {
-        error = check_vmn(db, idl_row, &vmn);
-        if (!error) {
-            error = check_room(db, row);
-            surplus = error != NULL;
-        }
-        if (error) {
+    is_vmn = !error;
+    error = error ? error : check_vmn(db, idl_row, &vmn);
+    if (!admit_row(db, row, error, changed)) {
+        if (is_vmn) {
             vmmob_vmn_destroy(&vmn);
-        }
-    }
-    set_error(db, row, error);
-    if (row->error) {
-        remove_from_table(db, row, changed);
-        if (surplus) {
-            note_surplus(db, row);
         }
         return;
     }
@@ -621,10 +632,10 @@ update_ofs(struct sitedb *db, const struct vmmobrec_ofs *idl_row,
     const struct vmmob_ofs *old;
     struct row_name name;
     struct vmmob_ofs ofs;
-    bool surplus = false;
     bool concerns_vmns;
     size_t size;
     char *error;
+    bool is_ofs;
 
     size = (strlen(idl_row->datapath_id) + strlen(idl_row->system_id)
             + strlen(idl_row->site) + strlen(idl_row->uplink_prefix)
@@ -638,21 +649,11 @@ update_ofs(struct sitedb *db, const struct vmmobrec_ofs *idl_row,
     error = ofs_name_from_row(idl_row, &name);
     error = error ? error : set_name(db, row, &name, changed);
     error = error ? error : ofs_from_row(idl_row, &ofs);
-    if (!error) {
-        error = check_ofs(db, &ofs);
-        if (!error) {
-            error = check_room(db, row);
-            surplus = error != NULL;
-        }
-        if (error) {
+    is_ofs = !error;
+    error = error ? error : check_ofs(db, &ofs);
+    if (!admit_row(db, row, error, changed)) {
+        if (is_ofs) {
             vmmob_ofs_destroy(&ofs);
-        }
-    }
-    set_error(db, row, error);
-    if (row->error) {
-        remove_from_table(db, row, changed);
-        if (surplus) {
-            note_surplus(db, row);
         }
         return;
     }
