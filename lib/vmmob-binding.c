@@ -129,7 +129,8 @@ vmmob_vmn_equals(const struct vmmob_vmn *a, const struct vmmob_vmn *b)
     }
     for (size_t i = 0; i < a->n_pairs; i++) {
         if (!ipv6_addr_equals(&a->pairs[i].hoa, &b->pairs[i].hoa)
-            || !ipv6_addr_equals(&a->pairs[i].moa, &b->pairs[i].moa)) {
+            || !ipv6_addr_equals(&a->pairs[i].moa, &b->pairs[i].moa)
+            || a->pairs[i].claimed != b->pairs[i].claimed) {
             return false;
         }
     }

@@ -44,7 +44,12 @@ bool vmmob_key_equals(const struct vmmob_key *, const struct vmmob_key *);
 struct vmmob_pair {
     struct in6_addr hoa;        /* Home address; never unspecified. */
     struct in6_addr moa;        /* Mobile address; unset if the OFS had none
-                                 * to give. */
+                                 * to give, or if it is just claimed. */
+
+    /* Not shared between sites. */
+    bool claimed;               /* Another VMN has 'hoa' and is asked whether
+                                 * it still does: see handover-claim.h.  Others
+                                 * just see a 'hoa' without 'moa'. */
 };
 
 /* Most {HoA, MoA} pairs that a VMN may have. */

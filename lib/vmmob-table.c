@@ -104,6 +104,9 @@ static void addr_index_destroy(struct addr_index *);
 static const struct vmmob_vmn *addr_index_find(const struct addr_index *,
                                                uint32_t tenant,
                                                const struct in6_addr *);
+static const struct vmmob_vmn *addr_index_find_rival(const struct addr_index *,
+                                                     const struct vmmob_key *,
+                                                     const struct in6_addr *);
 static void addr_index_add(struct addr_index *, uint32_t tenant,
                            const struct in6_addr *, struct claim *);
 static void addr_index_remove(struct addr_index *, struct claim *);
@@ -316,6 +319,17 @@ vmmob_table_get_contests(const struct vmmob_table *table,
     return n;
 }
 
+/* Returns the row in force of a VMN other than 'key', of the same tenant, that
+ * claims 'hoa': of several that which a look-up would return if 'key' did not
+ * claim it.  Returns NULL if there is none. */
+const struct vmmob_vmn *
+vmmob_table_find_rival(const struct vmmob_table *table,
+                       const struct vmmob_key *key,
+                       const struct in6_addr *hoa)
+{
+    return addr_index_find_rival(&table->hoas, key, hoa);
+}
+
 /* Returns all that 'table' knows of 'key', or NULL if that is nothing. */
 const struct vmmob_entry *
 vmmob_table_find(const struct vmmob_table *table, const struct vmmob_key *key)
@@ -350,8 +364,9 @@ vmmob_table_find_row(const struct vmmob_table *table,
  * 'tenant', or NULL if there is none in 'table'.
  *
  * If several VMNs claim 'hoa', then one that is at an own OFS is preferred,
- * then the one that has claimed it for longest, wherever it was meanwhile,
- * then the one with the lowest key. */
+ * unless it only claims it (see struct vmmob_pair), then one that has a mobile
+ * address for it, then the one that has claimed it for longest, wherever it
+ * was meanwhile, then the one with the lowest key. */
 const struct vmmob_vmn *
 vmmob_table_find_by_hoa(const struct vmmob_table *table, uint32_t tenant,
                         const struct in6_addr *hoa)
@@ -679,12 +694,28 @@ compare_keys(const struct claim *a, const struct claim *b)
     return vmmob_key_compare(&b->row->entry->key, &a->row->entry->key);
 }
 
+/* Returns the pair that the claim 'c' to a HoA is from. */
+static const struct vmmob_pair *
+claim_get_pair(const struct claim *c)
+{
+    return &c->row->up.vmn.pairs[(c - c->row->claims) / 2];
+}
+
 /* See vmmob_table_find_by_hoa(). */
 static int
 prefer_for_hoa(const struct claim *a, const struct claim *b)
 {
-    int cmp = is_own(a->row) - is_own(b->row);
+    const struct vmmob_pair *pa = claim_get_pair(a);
+    const struct vmmob_pair *pb = claim_get_pair(b);
+    int cmp = ((is_own(a->row) && !pa->claimed)
+               - (is_own(b->row) && !pb->claimed));
 
+    if (!cmp) {
+        cmp = pb->claimed - pa->claimed;
+    }
+    if (!cmp) {
+        cmp = ipv6_addr_is_set(&pa->moa) - ipv6_addr_is_set(&pb->moa);
+    }
     if (!cmp) {
         cmp = compare_age(a, b);
     }
@@ -764,6 +795,28 @@ heap_precedes(const struct addr_index *index, const struct claim *a,
               const struct claim *b)
 {
     return index->prefer(a, b) > 0;
+}
+
+/* Returns the preferred one of the rows of VMNs other than 'key' that claim
+ * 'addr', or NULL. */
+static const struct vmmob_vmn *
+addr_index_find_rival(const struct addr_index *index,
+                      const struct vmmob_key *key, const struct in6_addr *addr)
+{
+    const struct claimed_addr *ca = addr_index_find__(index, key->tenant,
+                                                      addr);
+    const struct claim *rival = NULL;
+
+    /* A VMN has one claim at most, so it is one of the first three. */
+    for (size_t i = 0; ca && i < MIN(ca->n, 3); i++) {
+        const struct claim *claim = ca->heap[i];
+
+        if (!vmmob_key_equals(&claim->row->entry->key, key)
+            && (!rival || heap_precedes(index, claim, rival))) {
+            rival = claim;
+        }
+    }
+    return rival ? &rival->row->up.vmn : NULL;
 }
 
 static void

@@ -66,6 +66,9 @@ struct vmmob_contest {
     const struct vmmob_vmn *owner;      /* The row that a look-up returns. */
     const struct vmmob_vmn *claimant;   /* One of the others. */
 };
+const struct vmmob_vmn *vmmob_table_find_rival(const struct vmmob_table *,
+                                               const struct vmmob_key *,
+                                               const struct in6_addr *hoa);
 size_t vmmob_table_get_contests(const struct vmmob_table *,
                                 struct vmmob_contest *, size_t max);
 

@@ -87,6 +87,8 @@ vmmob_effects_apply(struct vmmob *vmmob, bool refresh)
 
             if (a->ofs != b->id) {
                 continue;
+            } else if (a->ask) {
+                vmmob_ask_vmn(b, a->mac, &a->addr, a->port);
             } else if (a->port == OFPP_NONE) {
                 vmmob_announce(b, &a->addr, a->fresh);
             } else {

@@ -239,6 +239,20 @@ vmmob_handover_announce_all(struct handover *h, const struct handover_ofs *ofs)
     }
 }
 
+/* 'vmn' of 'ofs', which is attached or detached, is to be asked whether it has
+ * 'hoa'. */
+void
+vmmob_handover_ask(struct handover *h, const struct handover_ofs *ofs,
+                   const struct handover_vmn *vmn, const struct in6_addr *hoa)
+{
+    const struct handover_announcement a = {
+        .ofs = ofs->id, .addr = *hoa, .ask = true, .port = vmn->port,
+        .mac = vmn->row.key.mac,
+    };
+
+    add_announcement(h, &a);
+}
+
 /* 'vmn' is about to leave the port of 'ofs' where it is. */
 void
 vmmob_handover_announce_leave(struct handover *h,
@@ -246,6 +260,10 @@ vmmob_handover_announce_leave(struct handover *h,
                               const struct handover_vmn *vmn)
 {
     for (size_t i = 0; vmn->port != OFPP_NONE && i < vmn->row.n_pairs; i++) {
+        if (vmn->row.pairs[i].claimed) {
+            continue;
+        }
+
         const struct handover_announcement a = {
             .ofs = ofs->id, .addr = vmn->row.pairs[i].hoa,
             .port = vmn->port, .mac = vmn->row.key.mac,
@@ -280,6 +298,23 @@ vmmob_handover_tell_move(struct handover *h, enum handover_move_kind kind,
     return move;
 }
 
+/* Notes that two VMNs claim 'hoa', one of them at an OFS of ours. */
+static void
+note_contest(struct handover *h, const struct in6_addr *hoa)
+{
+    uint32_t hash = vmmob_hash_bytes(hoa, sizeof *hoa, 0);
+    struct hoa_node *hn;
+
+    HMAP_FOR_EACH_WITH_HASH (hn, node, hash, &h->contests) {
+        if (ipv6_addr_equals(&hn->hoa, hoa)) {
+            return;
+        }
+    }
+    hn = xmalloc(sizeof *hn);
+    hn->hoa = *hoa;
+    hmap_insert(&h->contests, &hn->node, hash);
+}
+
 /* Notes that the rules may have to change for other VMNs that have had the
  * home addresses in 'row' so far. */
 static void
@@ -291,6 +326,10 @@ touch_owners(struct handover *h, const struct vmmob_vmn *row)
 
         if (owner && !vmmob_key_equals(&owner->key, &row->key)) {
             vmmob_handover_touch_vmn(h, &owner->key, false);
+            if (vmmob_handover_find_ofs(h, owner->ofs)
+                || vmmob_handover_find_ofs(h, row->ofs)) {
+                note_contest(h, &row->pairs[i].hoa);
+            }
         }
     }
 }

@@ -7,6 +7,7 @@
 #include "coverage.h"
 #include "hash.h"
 #include "ofproto-vmmob/handover.h"
+#include "ofproto-vmmob/handover-claim.h"
 #include "ofproto-vmmob/handover-journal.h"
 #include "ofproto-vmmob/handover-state.h"
 #include "ofproto-vmmob/handover-vmn.h"
@@ -53,6 +54,7 @@ vmmob_handover_configure(struct handover *h, const struct vmmob_ofs *record,
         hmap_init(&ofs->active);
         hmap_init(&ofs->port_counts);
         vmmob_damping_init(&ofs->damping);
+        vmmob_handover_claims_init(ofs);
         /* If the agent was faster, then what this OFS wrote in an earlier life
          * is in the table. */
         ofs->restored = ofs->seek = h->synced && !h->receiving;
@@ -133,6 +135,7 @@ vmmob_handover_remove(struct handover *h, uint64_t id, bool withdraw,
     hmap_destroy(&ofs->port_counts);
     hmap_destroy(&ofs->copy_counts);
     vmmob_damping_destroy(&ofs->damping);
+    vmmob_handover_claims_destroy(ofs);
     hmap_destroy(&ofs->vmns);
     vmmob_pool_destroy(ofs->pool);
     vmmob_settings_destroy(&ofs->settings);
@@ -264,7 +267,7 @@ vmmob_handover_ofs_stop_waiting(struct handover *h, struct handover_ofs *ofs,
             vmn->early = false;
             if (vmn->state == HANDOVER_LEFT) {
                 vmmob_handover_vmn_arrive(h, ofs, vmn, &vmn->row.key, NULL,
-                                          vmn->port, now);
+                                          false, vmn->port, now);
             }
         }
     }
@@ -318,6 +321,8 @@ vmmob_handover_ofs_restore(struct handover *h, struct handover_ofs *ofs,
         }
         if (ipv6_addr_is_set(&pair->moa)) {
             COVERAGE_INC(vmmob_moa_lost);
+        } else if (!known) {
+            vmmob_handover_claim_again(ofs, vmn, &pair->hoa, now);
         }
         if (ovs_list_is_empty(&vmn->needy)) {
             ovs_list_push_back(&ofs->needy, &vmn->needy);

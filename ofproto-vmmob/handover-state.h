@@ -112,8 +112,28 @@ struct handover_conflict {
     struct vmmob_key owner;
     ofp_port_t port;            /* Where the claimant was seen. */
     long long int when;
+    long long int asked;        /* When the owner was last to be asked because
+                                 * of that. */
 };
 #define HANDOVER_MAX_CONFLICTS 16
+
+/* How a VMN says that it has a home address. */
+enum handover_evidence {
+    HANDOVER_ANSWERED,          /* It answers when it is asked. */
+    HANDOVER_USED,              /* It sends from it. */
+    HANDOVER_ANNOUNCED,         /* It tells everybody. */
+};
+
+/* A home address that a VMN claims, whose owner is asked; see
+ * handover-claim.h. */
+struct handover_claim {
+    struct ovs_list node;       /* In 'claims' of the handover_ofs where the
+                                 * claimant is. */
+    struct vmmob_key key;       /* The claimant. */
+    struct in6_addr hoa;
+    ofp_port_t port;            /* Where the claimant was seen. */
+    long long int until;        /* When it is refused. */
+};
 
 /* One of this switch's OFSs. */
 struct handover_ofs {
@@ -142,6 +162,10 @@ struct handover_ofs {
     long long int blind_until;  /* Not all is known before that, or
                                  * LLONG_MIN. */
 
+    struct hmap probes;         /* See handover-claim.c. */
+    struct ovs_list claims;     /* Contains "struct handover_claim"s. */
+    size_t n_claims;
+
     /* The latest conflicts, oldest first. */
     struct handover_conflict conflicts[HANDOVER_MAX_CONFLICTS];
     size_t n_conflicts;
@@ -154,6 +178,9 @@ struct handover {
     struct port_table ports;    /* What the agent says of ports. */
     bool synced;                /* The agent told what is known. */
     bool receiving;             /* Between "begin" and "end". */
+    struct hmap contests;       /* "struct hoa_node"s: home addresses, at an
+                                 * OFS of ours, that others may claim, for
+                                 * handover-claim.c to look at. */
     struct hmap reserved;       /* Ids of bridges that will be OFSs. */
     bool partial;               /* If so, what is not told is not gone. */
     bool complete;              /* The agent has once told all of all
@@ -199,6 +226,12 @@ struct key_node {
     struct vmmob_key key;
     bool publish;               /* In 'dirty_vmns': the rows of our OFSs for it
                                  * changed. */
+};
+
+/* A home address in a set. */
+struct hoa_node {
+    struct hmap_node node;
+    struct in6_addr hoa;
 };
 
 /* How many VMNs have copies sent to an OFS. */

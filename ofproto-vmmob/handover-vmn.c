@@ -20,7 +20,6 @@
 
 VLOG_DEFINE_THIS_MODULE(vmmob_handover_vmn);
 
-COVERAGE_DEFINE(vmmob_hoa_takeover);
 COVERAGE_DEFINE(vmmob_pool_exhausted);
 COVERAGE_DEFINE(vmmob_prepare_undone);
 
@@ -94,9 +93,6 @@ static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(20, 20);
 
 static void vmn_count(struct handover_ofs *, struct handover_vmn *);
 static void vmn_renumber(struct handover *, struct handover_vmn *);
-static void vmn_give_back_hoa(struct handover *, struct handover_ofs *,
-                              struct handover_vmn *, const struct in6_addr *,
-                              long long int now);
 static void vmn_copy_hoas(const struct handover *, const struct handover_ofs *,
                           struct handover_vmn *, const struct vmmob_vmn *);
 
@@ -256,7 +252,7 @@ vmmob_handover_vmn_take_moas(struct handover *h, struct handover_ofs *ofs,
     for (size_t i = 0; i < vmn->row.n_pairs; i++) {
         struct vmmob_pair *pair = &vmn->row.pairs[i];
 
-        if (ipv6_addr_is_set(&pair->moa)) {
+        if (ipv6_addr_is_set(&pair->moa) || pair->claimed) {
             continue;
         }
         if (!vmmob_handover_is_waiting(ofs)
@@ -324,14 +320,14 @@ vmmob_handover_vmn_prepare(struct handover *h, struct handover_ofs *ofs,
 
 /* The VMN 'key' is now at 'port' of 'ofs', where it was not before.  'vmn' is
  * what 'ofs' knows of it from an earlier stay, or NULL; 'hoa' is a home
- * address that it says it has, or NULL.  Returns false if it has no home
- * address that is one at 'ofs'. */
+ * address that it says it has, or NULL, and if 'claimed' is true, another VMN
+ * has it.  Returns false if it has no home address that is one at 'ofs'. */
 bool
 vmmob_handover_vmn_arrive(struct handover *h, struct handover_ofs *ofs,
                           struct handover_vmn *vmn,
                           const struct vmmob_key *key,
-                          const struct in6_addr *hoa, ofp_port_t port,
-                          long long int now)
+                          const struct in6_addr *hoa, bool claimed,
+                          ofp_port_t port, long long int now)
 {
     const struct vmmob_vmn *binding = vmmob_table_find_binding(h->table, key);
     bool created = !vmn;
@@ -345,6 +341,17 @@ vmmob_handover_vmn_arrive(struct handover *h, struct handover_ofs *ofs,
     }
     if (hoa && !vmmob_vmn_find_hoa(&vmn->row, hoa)) {
         vmmob_vmn_set_pair(&vmn->row, hoa, &in6addr_any);
+    }
+    if (hoa && claimed) {
+        struct vmmob_pair *pair = vmmob_vmn_find_hoa(&vmn->row, hoa);
+
+        if (pair) {
+            /* Not as in an earlier stay. */
+            vmmob_pool_give_back(ofs->pool, &pair->moa,
+                                 now + ofs->settings.quarantine_ms);
+            pair->moa = in6addr_any;
+            pair->claimed = true;
+        }
     }
     if (!vmn->row.n_pairs) {
         if (created) {
@@ -467,73 +474,6 @@ vmmob_handover_vmn_settle(struct handover *h, const struct vmmob_key *key,
     }
 }
 
-/* Returns true if the VMN 'key', seen at 'port' of 'ofs', may have 'hoa'.  The
- * first one who has it keeps it, unless it is detached at an OFS of ours. */
-bool
-vmmob_handover_vmn_claim_hoa(struct handover *h, struct handover_ofs *ofs,
-                             const struct vmmob_key *key, ofp_port_t port,
-                             const struct in6_addr *hoa, long long int now)
-{
-    const struct vmmob_vmn *owner
-        = vmmob_table_find_by_hoa(h->table, key->tenant, hoa);
-
-    if (!owner || vmmob_key_equals(&owner->key, key)) {
-        return true;
-    }
-
-    struct handover_ofs *owners_ofs = vmmob_handover_find_ofs(h, owner->ofs);
-    const struct vmmob_vmn *binding = vmmob_table_find_binding(h->table, key);
-    if (!owners_ofs && binding && vmmob_vmn_find_hoa(binding, hoa)) {
-        /* It has had it elsewhere, whoever else claims it. */
-        return true;
-    }
-    if (owners_ofs && !vmmob_handover_is_waiting(owners_ofs)) {
-        struct handover_vmn *vmn = vmmob_handover_find_vmn(owners_ofs,
-                                                           &owner->key);
-
-        if (vmn && (vmn->state == HANDOVER_DETACHED
-                    || vmn->state == HANDOVER_PREPARED)) {
-            COVERAGE_INC(vmmob_hoa_takeover);
-            VLOG_INFO_RL(&rl, "VMN "ETH_ADDR_FMT": takes a home address over "
-                         "from "ETH_ADDR_FMT", which is %s",
-                         ETH_ADDR_ARGS(key->mac),
-                         ETH_ADDR_ARGS(owner->key.mac),
-                         vmmob_handover_state_to_string(vmn->state));
-            vmn_give_back_hoa(h, owners_ofs, vmn, hoa, now);
-            return true;
-        }
-    }
-
-    struct handover_conflict *c = NULL;
-    for (size_t i = 0; i < ofs->n_conflicts; i++) {
-        if (ipv6_addr_equals(&ofs->conflicts[i].hoa, hoa)
-            && vmmob_key_equals(&ofs->conflicts[i].claimant, key)) {
-            c = &ofs->conflicts[i];
-        }
-    }
-    if (!c) {
-        char *s = vmmob_addr_to_string(hoa, "::");
-
-        VLOG_WARN_RL(&rl, "home address %s: claimed by "ETH_ADDR_FMT" (port "
-                     "%"PRIu32"), but it belongs to "ETH_ADDR_FMT"; ignoring "
-                     "the claim until vmmob/release", s,
-                     ETH_ADDR_ARGS(key->mac), port,
-                     ETH_ADDR_ARGS(owner->key.mac));
-        free(s);
-
-        if (ofs->n_conflicts >= HANDOVER_MAX_CONFLICTS) {
-            memmove(&ofs->conflicts[0], &ofs->conflicts[1],
-                    --ofs->n_conflicts * sizeof ofs->conflicts[0]);
-        }
-        c = &ofs->conflicts[ofs->n_conflicts++];
-    }
-    *c = (struct handover_conflict) {
-        .hoa = *hoa, .claimant = *key, .owner = owner->key, .port = port,
-        .when = now,
-    };
-    return false;
-}
-
 /* Brings the count of the port of 'vmn' up to date. */
 static void
 vmn_count(struct handover_ofs *ofs, struct handover_vmn *vmn)
@@ -588,10 +528,10 @@ vmn_renumber(struct handover *h, struct handover_vmn *vmn)
 }
 
 /* Takes 'hoa' from 'vmn', which is forgotten with its last one. */
-static void
-vmn_give_back_hoa(struct handover *h, struct handover_ofs *ofs,
-                  struct handover_vmn *vmn, const struct in6_addr *hoa,
-                  long long int now)
+void
+vmmob_handover_vmn_give_back_hoa(struct handover *h, struct handover_ofs *ofs,
+                                 struct handover_vmn *vmn,
+                                 const struct in6_addr *hoa, long long int now)
 {
     struct vmmob_pair *pair = vmmob_vmn_find_hoa(&vmn->row, hoa);
 
@@ -606,7 +546,7 @@ vmn_give_back_hoa(struct handover *h, struct handover_ofs *ofs,
 }
 
 /* The home addresses in 'row' go with the VMN to 'ofs', but for those that
- * another VMN has here. */
+ * another VMN has here, or that it has just claimed: that it can do here. */
 static void
 vmn_copy_hoas(const struct handover *h, const struct handover_ofs *ofs,
               struct handover_vmn *vmn, const struct vmmob_vmn *row)
@@ -617,7 +557,8 @@ vmn_copy_hoas(const struct handover *h, const struct handover_ofs *ofs,
             = vmmob_table_find_by_hoa(h->table, row->key.tenant, hoa);
 
         if (owner && !vmmob_key_equals(&owner->key, &row->key)
-            && vmmob_handover_find_ofs(h, owner->ofs)) {
+            && (vmmob_handover_find_ofs(h, owner->ofs)
+                || !ipv6_addr_is_set(&row->pairs[i].moa))) {
             continue;
         }
         if (vmmob_handover_is_home(ofs, hoa)

@@ -59,8 +59,8 @@ bool vmmob_handover_vmn_prepare(struct handover *, struct handover_ofs *,
                                 long long int now);
 bool vmmob_handover_vmn_arrive(struct handover *, struct handover_ofs *,
                                struct handover_vmn *, const struct vmmob_key *,
-                               const struct in6_addr *, ofp_port_t,
-                               long long int now);
+                               const struct in6_addr *, bool claimed,
+                               ofp_port_t, long long int now);
 bool vmmob_handover_vmn_is_move(const struct handover *,
                                 const struct handover_ofs *,
                                 const struct handover_vmn *,
@@ -69,8 +69,9 @@ void vmmob_handover_vmn_note_move(struct handover *, const struct vmmob_key *,
                                   long long int now);
 void vmmob_handover_vmn_settle(struct handover *, const struct vmmob_key *,
                                long long int now);
-bool vmmob_handover_vmn_claim_hoa(struct handover *, struct handover_ofs *,
-                                  const struct vmmob_key *, ofp_port_t,
-                                  const struct in6_addr *, long long int now);
+void vmmob_handover_vmn_give_back_hoa(struct handover *, struct handover_ofs *,
+                                      struct handover_vmn *,
+                                      const struct in6_addr *,
+                                      long long int now);
 
 #endif /* ofproto-vmmob/handover-vmn.h */

@@ -5,6 +5,7 @@
 #include "ofproto-vmmob/handover.h"
 
 #include "hash.h"
+#include "ofproto-vmmob/handover-claim.h"
 #include "ofproto-vmmob/handover-copy.h"
 #include "ofproto-vmmob/handover-journal.h"
 #include "ofproto-vmmob/handover-ofs.h"
@@ -36,6 +37,7 @@ vmmob_handover_create(void)
     h->table = vmmob_table_create();
     hmap_init(&h->ofss);
     vmmob_port_table_init(&h->ports);
+    hmap_init(&h->contests);
     hmap_init(&h->reserved);
     hmap_init(&h->dirty_vmns);
     hmap_init(&h->dirty_ofss);
@@ -49,6 +51,7 @@ vmmob_handover_destroy(struct handover *h)
         struct handover_effects effects;
         struct handover_ofs *ofs;
         struct vmmob_msg msg;
+        struct hoa_node *hn;
         struct id_node *in;
 
         HMAP_FOR_EACH_SAFE (ofs, node, &h->ofss) {
@@ -61,6 +64,10 @@ vmmob_handover_destroy(struct handover *h)
 
         hmap_destroy(&h->ofss);
         vmmob_port_table_destroy(&h->ports);
+        HMAP_FOR_EACH_POP (hn, node, &h->contests) {
+            free(hn);
+        }
+        hmap_destroy(&h->contests);
         HMAP_FOR_EACH_POP (in, node, &h->reserved) {
             free(in);
         }
@@ -79,15 +86,17 @@ vmmob_handover_destroy(struct handover *h)
 /* A packet from the VMN 'key' came in by 'port' of 'ofs'.  'hoa' is the home
  * address that it says it has, or NULL if the packet says nothing of that (as
  * a RARP does) or if the address is not for a VMN (see
- * vmmob_handover_is_home()).
+ * vmmob_handover_is_home()); 'how' is how it says so.
  *
  * This is the only event that makes a VMN move here, whatever the packet. */
 enum handover_sighting
 vmmob_handover_sight(struct handover *h, struct handover_ofs *ofs,
                      const struct vmmob_key *key, ofp_port_t port,
-                     const struct in6_addr *hoa, long long int now)
+                     const struct in6_addr *hoa, enum handover_evidence how,
+                     long long int now)
 {
     struct handover_vmn *vmn = vmmob_handover_find_vmn(ofs, key);
+    bool claimed = false;
 
     if (vmmob_handover_vmn_is_move(h, ofs, vmn, key, port)
         && vmmob_damping_is_frozen(&ofs->damping, key)) {
@@ -99,14 +108,30 @@ vmmob_handover_sight(struct handover *h, struct handover_ofs *ofs,
         && vmmob_handover_count_port(ofs, port) >= ofs->settings.max_vmns) {
         return SIGHTED_PORT_FULL;
     }
-    if (hoa && !vmmob_handover_vmn_claim_hoa(h, ofs, key, port, hoa, now)) {
-        return SIGHTED_CONFLICT;
+    if (hoa) {
+        switch (vmmob_handover_claim(h, ofs, key, port, hoa, how, now)) {
+        case CLAIM_HAS:
+            break;
+        case CLAIM_NOTHING:
+            hoa = NULL;
+            break;
+        case CLAIM_ASKED:
+            claimed = true;
+            break;
+        case CLAIM_REFUSED:
+        default:
+            return SIGHTED_CONFLICT;
+        }
+        vmn = vmmob_handover_find_vmn(ofs, key);
     }
 
     enum action action = vmmob_handover_decide(SEEN, vmn);
     if (action == ARRIVE) {
-        return (vmmob_handover_vmn_arrive(h, ofs, vmn, key, hoa, port, now)
-                ? SIGHTED_HERE : SIGHTED_NO_HOA);
+        if (!vmmob_handover_vmn_arrive(h, ofs, vmn, key, hoa, claimed, port,
+                                       now)) {
+            return SIGHTED_NO_HOA;
+        }
+        return claimed ? SIGHTED_CONFLICT : SIGHTED_HERE;
     }
     if (action == ATTACH || vmn->port != port) {
         if (action == NOTE_PORT) {
@@ -124,10 +149,11 @@ vmmob_handover_sight(struct handover *h, struct handover_ofs *ofs,
                          ETH_ADDR_ARGS(key->mac), VMMOB_MAX_PAIRS);
             return SIGHTED_FULL;
         }
+        vmmob_vmn_find_hoa(&vmn->row, hoa)->claimed = claimed;
         vmmob_handover_vmn_take_moas(h, ofs, vmn);
         vmmob_handover_vmn_publish(h, vmn);
     }
-    return SIGHTED_HERE;
+    return claimed ? SIGHTED_CONFLICT : SIGHTED_HERE;
 }
 
 /* The VMN 'key' is at 'port' of 'ofs', as somebody says who must know.  That
@@ -431,6 +457,17 @@ vmmob_handover_run(struct handover *h, long long int now)
             vmmob_handover_ofs_fill(h, ofs);
         }
     }
+
+    vmmob_handover_run_probes(h, now);
+    HMAP_FOR_EACH (ofs, node, &h->ofss) {
+        struct handover_claim *claim;
+
+        while ((claim = vmmob_handover_run_claims(h, ofs, now)) != NULL) {
+            vmmob_handover_sight(h, ofs, &claim->key, claim->port,
+                                 &claim->hoa, HANDOVER_USED, now);
+            free(claim);
+        }
+    }
 }
 
 /* Returns the time, in ms, when vmmob_handover_run() has something to do next,
@@ -453,6 +490,7 @@ vmmob_handover_next_event(const struct handover *h)
         next = MIN(next, vmmob_handover_next_copy_event(ofs));
         next = MIN(next, vmmob_pool_next_event(ofs->pool));
         next = MIN(next, vmmob_damping_next_event(&ofs->damping));
+        next = MIN(next, vmmob_handover_next_claim_event(ofs));
     }
     return next;
 }

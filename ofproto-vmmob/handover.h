@@ -56,6 +56,7 @@ enum handover_sighting vmmob_handover_sight(struct handover *,
                                             const struct vmmob_key *,
                                             ofp_port_t port,
                                             const struct in6_addr *hoa,
+                                            enum handover_evidence,
                                             long long int now);
 void vmmob_handover_attach(struct handover *, struct handover_ofs *,
                            const struct vmmob_key *, ofp_port_t port,
@@ -96,6 +97,10 @@ struct handover_announcement {
      * 'addr', is not behind it any more. */
     ofp_port_t port;
     struct eth_addr mac;
+
+    /* Or ask this VMN, at 'port', or wherever it may be if that is OFPP_NONE,
+     * whether it has 'addr'. */
+    bool ask;
 };
 
 struct handover_effects {

@@ -134,38 +134,55 @@ vmmob_ask(struct vmmob_bridge *b, const struct in6_addr *hoa,
     free(ports);
 }
 
+/* Asks the VMN 'mac' whether it has 'hoa', at 'port' of 'b', or if that is
+ * OFPP_NONE, wherever it may be.  Returns the number of frames sent. */
+size_t
+vmmob_ask_vmn(struct vmmob_bridge *b, const struct eth_addr mac,
+              const struct in6_addr *hoa, ofp_port_t port)
+{
+    ofp_port_t *ports = xmalloc((hmap_count(&b->vm_ports) + 1)
+                                * sizeof *ports);
+    const struct vmmob_vm_port *vm_port;
+    size_t n = 0;
+
+    if (port != OFPP_NONE) {
+        ports[n++] = port;
+    } else {
+        HMAP_FOR_EACH (vm_port, node, &b->vm_ports) {
+            if (vmmob_vm_port_may_have(b, vm_port, mac)) {
+                ports[n++] = vm_port->number;
+            }
+        }
+    }
+    if (n) {
+        COVERAGE_INC(vmmob_ask);
+        vmmob_output(b, vmmob_frame_compose_arp_request(
+            vmmob_gateway_mac, &mac, &b->ofs->settings.home_gateway, hoa),
+                     ports, n);
+    }
+    free(ports);
+    return n;
+}
+
 /* Asks the next few of the lost VMNs of 'b' where they are. */
 void
 vmmob_ask_lost(struct vmmob_bridge *b, long long int now)
 {
     const struct handover_ofs *ofs = b->ofs;
-    ofp_port_t *ports = xmalloc(hmap_count(&b->vm_ports) * sizeof *ports);
     size_t n_frames = 0;
 
     while (b->n_lost && n_frames < ASK_FRAMES) {
         const struct vmmob_key *key = &b->lost[--b->n_lost];
         const struct handover_vmn *vmn = vmmob_handover_find_vmn(ofs, key);
-        const struct vmmob_vm_port *port;
-        size_t n = 0;
 
         if (!vmn || vmn->state != HANDOVER_DETACHED) {
             continue;
         }
-        HMAP_FOR_EACH (port, node, &b->vm_ports) {
-            if (vmmob_vm_port_may_have(b, port, key->mac)) {
-                ports[n++] = port->number;
-            }
-        }
-        for (size_t i = 0; n && i < vmn->row.n_pairs; i++) {
-            COVERAGE_INC(vmmob_ask);
-            vmmob_output(b, vmmob_frame_compose_arp_request(
-                vmmob_gateway_mac, &key->mac, &ofs->settings.home_gateway,
-                &vmn->row.pairs[i].hoa),
-                         ports, n);
-            n_frames += n;
+        for (size_t i = 0; i < vmn->row.n_pairs; i++) {
+            n_frames += vmmob_ask_vmn(b, key->mac, &vmn->row.pairs[i].hoa,
+                                      OFPP_NONE);
         }
     }
-    free(ports);
     b->next_ask = b->n_lost ? now + ASK_MS : LLONG_MAX;
 }
 

@@ -34,6 +34,9 @@ void vmmob_announce_leave(struct vmmob_bridge *, const struct in6_addr *hoa,
 void vmmob_ask(struct vmmob_bridge *, const struct in6_addr *hoa,
                const struct eth_addr sha, const struct in6_addr *spa,
                ofp_port_t except) OVS_REQUIRES(vmmob_mutex);
+size_t vmmob_ask_vmn(struct vmmob_bridge *, const struct eth_addr,
+                     const struct in6_addr *hoa, ofp_port_t)
+    OVS_REQUIRES(vmmob_mutex);
 void vmmob_ask_lost(struct vmmob_bridge *, long long int now)
     OVS_REQUIRES(vmmob_mutex);
 

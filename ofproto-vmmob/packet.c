@@ -426,6 +426,18 @@ frame_to_string(const struct frame *frame)
             : "IP");
 }
 
+/* Returns how 'frame' says that its sender has its source address. */
+static enum handover_evidence
+get_evidence(const struct frame *frame)
+{
+    return ((frame->type == FRAME_ARP_REQUEST
+             || frame->type == FRAME_ARP_REPLY)
+            && ipv6_addr_equals(&frame->ip_src, &frame->ip_dst)
+            ? HANDOVER_ANNOUNCED
+            : frame->type == FRAME_ARP_REPLY ? HANDOVER_ANSWERED
+            : HANDOVER_USED);
+}
+
 /* A packet that came in by a VM port.  Returns true if 'punted' was taken. */
 static bool
 process_vm(struct vmmob *vmmob, struct vmmob_bridge *b,
@@ -465,7 +477,8 @@ process_vm(struct vmmob *vmmob, struct vmmob_bridge *b,
     if (punted->table_id == VMMOB_TABLE_ENTRY) {
         enum handover_sighting sighting
             = vmmob_handover_sight(b->handover, ofs, &key, punted->in_port,
-                                   has_hoa ? &frame->ip_src : NULL, now);
+                                   has_hoa ? &frame->ip_src : NULL,
+                                   get_evidence(frame), now);
 
         vmmob_watch_note_moves(vmmob, frame_to_string(frame), punted->received,
                                turn);
@@ -507,8 +520,11 @@ process_vm(struct vmmob *vmmob, struct vmmob_bridge *b,
     case FRAME_ARP_REPLY: {
         /* To a VMN here, on whose behalf we asked. */
         ofp_port_t out = find_local_port(b, &frame->ip_dst);
+        const struct vmmob_vmn *owner = vmmob_table_find_by_hoa(
+            b->handover->table, 0, &frame->ip_src);
 
-        if (out != OFPP_NONE && out != punted->in_port) {
+        if (out != OFPP_NONE && out != punted->in_port
+            && (!owner || vmmob_key_equals(&owner->key, &key))) {
             vmmob_output(b, dp_packet_clone(punted->packet), &out, 1);
         }
         return false;

@@ -660,7 +660,7 @@ local_rules(const struct rules_context *ctx, const struct handover_vmn *vmn,
         struct ofpbuf *a;
         struct match m;
 
-        if (!is_ipv4_pair(pair)) {
+        if (!is_ipv4_pair(pair) || pair->claimed) {
             continue;
         }
         if (vmn->state == HANDOVER_ATTACHED) {

@@ -437,6 +437,7 @@ vmn_to_text(const struct vmn_row *row, struct ds *s)
             ds_put_cstr(s, "   -");
         }
         ds_put_cstr(s, row->frozen ? "  frozen" : "");
+        ds_put_cstr(s, vmn->pairs[i].claimed ? "  claimed" : "");
         if (row->copy_to) {
             ds_put_format(s, "  copied to "VMMOB_OFS_ID_FMT" for %lld s",
                           row->copy_to, row->copied_ms / 1000);

@@ -149,13 +149,12 @@ struct guest {
     struct place before;        /* Where it was before it moved here. */
     struct place clone;         /* Where another VM with this MAC is. */
     int hoa;
-    bool odd;                   /* Has had more than one home address. */
 
     struct place last;          /* Where its last packet came from. */
     bool known;                 /* Was ever in a database? */
 };
 
-enum guest_packet { RARP, ARP, DATA };
+enum guest_packet { RARP, ARP, DATA, ANNOUNCEMENT, ANSWER };
 
 struct packet {
     struct ovs_list node;       /* In 'inbox' of its hypervisor. */
@@ -473,9 +472,13 @@ make_digest(const struct hypervisor *hyp, const struct vmmob_key *key)
             hash = hash_uint64_basis(row->vmn.ofs, hash);
             hash = hash_uint64_basis(row->vmn.seqno, hash);
             hash = hash_int(row->vmn.state, hash);
-            hash = hash_bytes(row->vmn.pairs,
-                              row->vmn.n_pairs * sizeof *row->vmn.pairs,
-                              hash);
+            for (size_t i = 0; i < row->vmn.n_pairs; i++) {
+                const struct vmmob_pair *pair = &row->vmn.pairs[i];
+
+                hash = hash_bytes(&pair->hoa, sizeof pair->hoa, hash);
+                hash = hash_bytes(&pair->moa, sizeof pair->moa, hash);
+                hash = hash_boolean(pair->claimed, hash);
+            }
         }
         for (size_t i = 0; i < binding->n_pairs; i++) {
             digest.owner = digest.owner && vmmob_table_find_by_hoa(
@@ -647,6 +650,28 @@ check_switch(struct hypervisor *hyp, const struct handover_effects *effects)
     }
 }
 
+static void send_packet(int g, const struct place *, enum guest_packet,
+                        int delay);
+
+/* A guest of the switch of 'hyp' is asked whether it has a home address.  It
+ * answers if it is there and has it. */
+static void
+guest_ask(const struct hypervisor *hyp, const struct handover_announcement *a)
+{
+    struct vmmob_key key = { .mac = a->mac };
+    int g = guest_by_key(&key);
+    const struct guest *guest = &guests[g];
+    struct in6_addr hoa = hoa_addr(guest->hoa);
+
+    sim_trace("sw%d: asks vm%d, port %"PRIu32, hyp->number, g, a->port);
+    if (guest->place.hyp == hyp->number
+        && hyp->ofss[guest->place.ofs].id == a->ofs
+        && (a->port == OFPP_NONE || a->port == guest->place.port)
+        && ipv6_addr_equals(&hoa, &a->addr)) {
+        send_packet(g, &guest->place, ANSWER, sim_random(5));
+    }
+}
+
 /* As vmmob_effects_apply() in ofproto-vmmob/effects.c. */
 static void
 switch_apply(struct hypervisor *hyp)
@@ -664,6 +689,11 @@ switch_apply(struct hypervisor *hyp)
                                msg.del_vmns[i].ofs);
     }
     check_switch(hyp, &effects);
+    for (size_t i = 0; i < effects.n_announcements; i++) {
+        if (effects.announcements[i].ask) {
+            guest_ask(hyp, &effects.announcements[i]);
+        }
+    }
     vmmob_agent_send(hyp->sw_agent, &msg);
     vmmob_msg_uninit(&msg);
     vmmob_handover_effects_uninit(&effects);
@@ -679,7 +709,8 @@ has_hoas_of_others(const struct hypervisor *hyp, const struct vmmob_vmn *row)
             hyp->handover->table, row->key.tenant, &row->pairs[i].hoa);
 
         if (vmmob_key_equals(&owner->key, &row->key)
-            || !vmmob_handover_find_ofs(hyp->handover, owner->ofs)) {
+            || (ipv6_addr_is_set(&row->pairs[i].moa)
+                && !vmmob_handover_find_ofs(hyp->handover, owner->ofs))) {
             return false;
         }
     }
@@ -706,14 +737,16 @@ check_sighting(const struct hypervisor *hyp, const struct handover_ofs *ofs,
             sim_fail("sw%d: vm%d was seen and is not attached", hyp->number,
                      packet->guest);
         }
-        if (packet->type != RARP && !vmmob_vmn_find_hoa(row, &hoa)) {
+        if (packet->type != RARP && !vmmob_vmn_find_hoa(row, &hoa)
+            && (packet->type != ANSWER
+                || vmmob_table_find_by_hoa(table, 0, &hoa) == row)) {
             sim_fail("sw%d: vm%d has not the home address that it was seen "
                      "with", hyp->number, packet->guest);
         }
         break;
     case SIGHTED_NO_HOA:
         row = vmmob_table_find_binding(table, key);
-        if (packet->type != RARP
+        if ((packet->type != RARP && packet->type != ANSWER)
             || (row && !has_hoas_of_others(hyp, row))) {
             sim_fail("sw%d: vm%d has a home address", hyp->number,
                      packet->guest);
@@ -747,7 +780,9 @@ check_sighting(const struct hypervisor *hyp, const struct handover_ofs *ofs,
 static void
 switch_process(struct hypervisor *hyp, const struct packet *packet)
 {
-    static const char *types[] = { "RARP", "ARP", "data" };
+    static const char *types[] = {
+        "RARP", "ARP", "data", "announcement", "answer",
+    };
     struct handover_ofs *ofs = find_ofs(hyp, packet->place.ofs);
     struct guest *guest = &guests[packet->guest];
     struct in6_addr hoa = hoa_addr(packet->hoa);
@@ -775,7 +810,11 @@ switch_process(struct hypervisor *hyp, const struct packet *packet)
         sighting = vmmob_handover_sight(hyp->handover, ofs, &guest->key,
                                         packet->place.port,
                                         packet->type == RARP ? NULL : &hoa,
-                                        sim_now);
+                                        packet->type == ANSWER
+                                        ? HANDOVER_ANSWERED
+                                        : packet->type == ANNOUNCEMENT
+                                        ? HANDOVER_ANNOUNCED
+                                        : HANDOVER_USED, sim_now);
         sim_trace("sw%d: %s from vm%d, hoa%d, at %s: %d", hyp->number,
                   types[packet->type], packet->guest, packet->hoa,
                   place_name(&packet->place), sighting);
@@ -1109,9 +1148,9 @@ guest_action(int g)
         guest->hoa = (sim_chance(50) || faithful ? g
                       : sim_chance(50) ? sim_random(n_guests)
                       : MAX_GUESTS + sim_random(3));
-        guest->odd = guest->odd || guest->hoa != g;
         sim_trace("vm%d: has hoa%d now", g, guest->hoa);
-        send_packet(g, &guest->place, ARP, 0);
+        send_packet(g, &guest->place, sim_chance(50) ? ARP : ANNOUNCEMENT,
+                    0);
         break;
     case 12:
         /* A port that comes and goes while the guest stays. */
@@ -1582,7 +1621,8 @@ check_view(const char *who, int number, const struct vmmob_table *table,
  *     row is written any more.
  *
  *   - There is one row for each VMN, at most.  A VMN that is there is where
- *     its last packet came from, at the port that it came by.  A VMN that is
+ *     its last packet came from, at the port that it came by, and has its home
+ *     address at every switch, whoever has had it before.  A VMN that is
  *     gone may still have a row, where it was last: nobody can tell that it
  *     does not come back.
  *
@@ -1666,6 +1706,16 @@ check_all(void)
             sim_fail("vm%d: not attached where it was last seen, %s", g,
                      place_name(&guest->last));
         }
+
+        struct in6_addr hoa = hoa_addr(g);
+        for (int i = 0; i < n_hyps; i++) {
+            const struct vmmob_vmn *owner = vmmob_table_find_by_hoa(
+                hyps[i].handover->table, 0, &hoa);
+
+            if (!owner || !vmmob_key_equals(&owner->key, &guest->key)) {
+                sim_fail("vm%d: sw%d has its home address elsewhere", g, i);
+            }
+        }
     }
 }
 
@@ -1729,18 +1779,16 @@ quiet(void)
         }
     }
 
-    /* An operator resolves conflicts. */
+    /* No two guests have one home address any more, and they say so. */
     for (int g = 0; g < n_guests; g++) {
-        if (guests[g].odd) {
-            guests[g].hoa = g;
-            for (int i = 0; i < n_hyps; i++) {
-                vmmob_handover_release(hyps[i].handover, &guests[g].key,
-                                       sim_now);
-                sim_wake(&hyps[i].sw, sim_now);
-            }
-        }
+        guests[g].hoa = g;
     }
-    sim_run_until(sim_now + 3000);
+    for (int i = 0; i < (faithful ? 0 : 3); i++) {
+        for (int g = 0; g < n_guests; g++) {
+            send_packet(g, &guests[g].place, ANNOUNCEMENT, 0);
+        }
+        sim_run_until(sim_now + (i ? 7000 : 65000));
+    }
 
     sim_trace("-- last packets");
     for (int g = 0; g < n_guests; g++) {
@@ -1876,7 +1924,8 @@ hostile_see(struct handover *const h[2], int i, const struct vmmob_key *key)
     struct handover_ofs *ofs = vmmob_handover_find_ofs(h[i], i + 1);
     struct in6_addr hoa = hoa_addr(0);
 
-    vmmob_handover_sight(h[i], ofs, key, u16_to_ofp(2), &hoa, sim_now);
+    vmmob_handover_sight(h[i], ofs, key, u16_to_ofp(2), &hoa,
+                         HANDOVER_ANNOUNCED, sim_now);
     hostile_exchange(h);
 }
 

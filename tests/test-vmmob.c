@@ -643,9 +643,11 @@ random_moa(const struct in6_addr *hoa)
     }
 }
 
-/* Initializes 'vmn' at random.  It is valid. */
+/* Initializes 'vmn' at random.  It is valid.  If 'claims' is true, then it may
+ * have just claimed some of its home addresses. */
 static void
-random_vmn(struct vmmob_vmn *vmn, const struct vmmob_key *key, uint64_t ofs)
+random_vmn(struct vmmob_vmn *vmn, const struct vmmob_key *key, uint64_t ofs,
+           bool claims)
 {
     unsigned int n = range(0, 3);
 
@@ -662,6 +664,7 @@ random_vmn(struct vmmob_vmn *vmn, const struct vmmob_key *key, uint64_t ofs)
             }
         }
         vmmob_vmn_set_pair(vmn, &hoa, &moa);
+        vmmob_vmn_find_hoa(vmn, &hoa)->claimed = claims && !range(0, 3);
     }
 }
 
@@ -818,27 +821,36 @@ model_note_ages(struct model *m)
     }
 }
 
-/* In ascending order of keys, because of which the first one is right. */
+/* In ascending order of keys, because of which the first one is right.  That
+ * of 'except', if not NULL, does not count. */
 static const struct vmmob_vmn *
-model_find_by_hoa(const struct model *m, uint32_t tenant, int i)
+model_find_by_hoa(const struct model *m, uint32_t tenant, int i,
+                  const struct vmmob_key *except)
 {
     const struct vmmob_vmn *best = NULL;
     struct in6_addr hoa = hoa_nth(i);
-    int best_since = 0;
+    int best_rank = 0, best_since = 0;
 
-    for (int own = 1; own >= 0 && !best; own--) {
-        for (int k = 0; k < N_KEYS; k++) {
-            const struct vmmob_vmn *vmn = model_binding(m, k);
-            int since = m->ageless ? 0 : m->hoa_since[k][i];
+    for (int k = 0; k < N_KEYS; k++) {
+        const struct vmmob_vmn *vmn = model_binding(m, k);
+        const struct vmmob_pair *pair
+            = vmn ? vmmob_vmn_find_hoa(vmn, &hoa) : NULL;
+        int since = m->ageless ? 0 : m->hoa_since[k][i];
 
-            if (vmn && vmn->key.tenant == tenant
-                && vmmob_vmn_find_hoa(vmn, &hoa)
-                && (m->own[vmn->ofs - 1]
-                    && vmn->state == VMMOB_ACTIVE) == own
-                && (!best || since < best_since)) {
-                best = vmn;
-                best_since = since;
-            }
+        if (!pair || vmn->key.tenant != tenant
+            || (except && vmmob_key_equals(&vmn->key, except))) {
+            continue;
+        }
+
+        int rank = ((!pair->claimed && m->own[vmn->ofs - 1]
+                     && vmn->state == VMMOB_ACTIVE ? 4 : 0)
+                    + (pair->claimed ? 0 : 2)
+                    + (ipv6_addr_is_set(&pair->moa) ? 1 : 0));
+        if (!best || rank > best_rank
+            || (rank == best_rank && since < best_since)) {
+            best = vmn;
+            best_rank = rank;
+            best_since = since;
         }
     }
     return best;
@@ -957,7 +969,16 @@ check_table(const struct vmmob_table *table, const struct model *m)
 
         for (int tenant = 0; tenant < 3; tenant++) {
             check_same("HoA", vmmob_table_find_by_hoa(table, tenant, &hoa),
-                       model_find_by_hoa(m, tenant, i));
+                       model_find_by_hoa(m, tenant, i, NULL));
+            for (int k = 0; k < N_KEYS; k++) {
+                struct vmmob_key key = key_nth(k);
+
+                if (key.tenant == tenant) {
+                    check_same("rival",
+                               vmmob_table_find_rival(table, &key, &hoa),
+                               model_find_by_hoa(m, tenant, i, &key));
+                }
+            }
         }
     }
     for (int i = 0; i < 2 * N_ADDRS; i++) {
@@ -1029,7 +1050,7 @@ random_change(struct vmmob_table *table, struct model *m)
     }
     switch (range(0, 11)) {
     case 0: case 1: case 2: case 3: case 4:
-        random_vmn(&vmn, &key, o + 1);
+        random_vmn(&vmn, &key, o + 1, true);
         put_vmn(table, m, k, &vmn);
         break;
 
@@ -1127,7 +1148,7 @@ check_any_order(const struct model *m)
         } else {
             struct vmmob_vmn vmn;
 
-            random_vmn(&vmn, &key, o + 1);
+            random_vmn(&vmn, &key, o + 1, true);
             vmmob_table_put_vmn(table, &vmn);
             vmmob_vmn_destroy(&vmn);
         }
@@ -1393,7 +1414,7 @@ random_msg(struct vmmob_msg *msg)
         struct vmmob_vmn vmn;
         struct vmmob_ofs ofs;
 
-        random_vmn(&vmn, &key, id);
+        random_vmn(&vmn, &key, id, false);
         if (!range(0, 3)) {
             vmn.seqno = random_uint64() & VMMOB_MAX_SEQNO;
         }
@@ -2731,7 +2752,8 @@ sight_some(struct handover *h, unsigned int here)
         struct in6_addr hoa = nth_home(i);
 
         if (here & (1u << i)) {
-            vmmob_handover_sight(h, ofs, &key, OFP_PORT_C(2), &hoa, 0);
+            vmmob_handover_sight(h, ofs, &key, OFP_PORT_C(2), &hoa,
+                                 HANDOVER_USED, 0);
         }
     }
 }
@@ -2984,7 +3006,8 @@ test_handover_work(struct ovs_cmdl_context *ctx)
         struct vmmob_key key = { .tenant = 0 };
 
         eth_addr_from_uint64(UINT64_C(0x0a0000000000) + i, &key.mac);
-        vmmob_handover_sight(h, self, &key, OFP_PORT_C(2), &hoa, 0);
+        vmmob_handover_sight(h, self, &key, OFP_PORT_C(2), &hoa,
+                             HANDOVER_USED, 0);
     }
     for (uint32_t i = 0; i < n; i++) {
         vmmob_handover_talk(h, self, &msg.vmns[2 * i].key);

@@ -230,7 +230,7 @@ handle_event(struct handover *h, const struct json *array,
                         && vmmob_handover_is_home(ofs, &hoa));
         enum handover_sighting result
             = vmmob_handover_sight(h, ofs, &key, port, has_hoa ? &hoa : NULL,
-                                   *now);
+                                   HANDOVER_ANNOUNCED, *now);
         const struct handover_vmn *vmn = vmmob_handover_find_vmn(ofs, &key);
 
         if (result == SIGHTED_HERE) {

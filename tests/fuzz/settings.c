@@ -122,7 +122,7 @@ check_records(const struct vmmob_settings *s)
     hoa.s6_addr[15] ^= 2;
     if (vmmob_handover_is_home(vmmob_handover_find_ofs(h, 1), &hoa)) {
         ovs_assert(vmmob_handover_sight(h, vmmob_handover_find_ofs(h, 1), &key,
-                                        1, &hoa,
+                                        1, &hoa, HANDOVER_USED,
                                         HANDOVER_WAIT_MS) == SIGHTED_HERE);
     }
     vmmob_msg_init(&update, VMMOB_MSG_UPDATE);
