@@ -324,7 +324,9 @@ report_stray(struct vmmob_bridge *b)
 void
 vmmob_bridge_run(struct vmmob_bridge *b, long long int now)
 {
-    vmmob_gateway_run(b, now);
+    if (vmmob_gateway_run(b, now)) {
+        vmmob_bridge_update_ofs(b, now);
+    }
     if (now >= b->next_ask) {
         vmmob_ask_lost(b, now);
     }

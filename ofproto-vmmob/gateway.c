@@ -15,6 +15,8 @@
 VLOG_DEFINE_THIS_MODULE(vmmob_gateway);
 
 COVERAGE_DEFINE(vmmob_gateway_retry);
+COVERAGE_DEFINE(vmmob_gateway_confirm);
+COVERAGE_DEFINE(vmmob_gateway_conflict);
 
 /* For what others can cause. */
 static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 20);
@@ -25,6 +27,18 @@ static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 20);
                                  * hear the first answers)... */
 #define PROBE_UNKNOWN_MS 1000   /* ...then while it is not known... */
 #define PROBE_KNOWN_MS 10000    /* ...and when it is. */
+
+/* What comes for so long after a question, in ms, is an answer. */
+#define ANSWER_MS 1000
+
+/* Questions a second because of what was not asked for, and how long to wait
+ * if there were more, in ms. */
+#define CONFIRM_RATE 10
+#define CONFIRM_MS 100
+
+/* Two hosts answer for the gateway as long as they did so in the last so many
+ * ms. */
+#define RIVAL_MS (60 * 1000)
 
 /* Puts 'settings' in force at 'b', whose settings are still those before, if
  * it has any. */
@@ -44,6 +58,11 @@ vmmob_gateway_configure(struct vmmob_bridge *b,
         gw->next_probe = (eth_addr_is_zero(settings->gateway_mac)
                           ? now : LLONG_MAX);
         gw->soon_until = now + PROBE_SOON_FOR_MS;
+        gw->asked = LLONG_MIN / 2;
+        gw->answered = gw->current_answered = false;
+        gw->before = gw->other = eth_addr_zero;
+        gw->rival_seen = 0;
+        token_bucket_init(&gw->confirm, CONFIRM_RATE, CONFIRM_RATE);
     }
 }
 
@@ -60,11 +79,47 @@ vmmob_gateway_ask(struct vmmob_bridge *b, long long int now)
     }
 }
 
-/* The gateway of the network at the uplink of 'b' says that its address is
- * 'mac'.  Returns true if that is news, which the caller must tell. */
+/* 'mac' is the MAC address of the gateway of 'b' from now on. */
+static void
+use(struct vmmob_bridge *b, const struct eth_addr mac, long long int now)
+    OVS_REQUIRES(vmmob_mutex)
+{
+    struct vmmob_gateway *gw = &b->gateway;
+
+    VLOG_INFO_RL(&rl, "bridge %s: the gateway's MAC address is "ETH_ADDR_FMT,
+                 b->name, ETH_ADDR_ARGS(mac));
+    gw->mac = mac;
+    gw->heard = now;
+    gw->current_answered = true;
+    gw->next_probe = now + PROBE_KNOWN_MS;
+}
+
+/* 'rival' answers for the gateway of 'b', as the one does that is in use. */
+static void
+note_rival(struct vmmob_bridge *b, const struct eth_addr rival,
+           long long int now)
+    OVS_REQUIRES(vmmob_mutex)
+{
+    struct vmmob_gateway *gw = &b->gateway;
+
+    COVERAGE_INC(vmmob_gateway_conflict);
+    if (!vmmob_gateway_has_rival(gw, now)
+        || !eth_addr_equals(gw->rival, rival)) {
+        VLOG_WARN_RL(&rl, "bridge %s: two hosts answer for the gateway, "
+                     ETH_ADDR_FMT", which stays in use, and "ETH_ADDR_FMT,
+                     b->name, ETH_ADDR_ARGS(gw->mac), ETH_ADDR_ARGS(rival));
+    }
+    gw->rival = rival;
+    gw->rival_seen = now;
+}
+
+/* An ARP with the gateway's address as sender, at 'mac', came in by the uplink
+ * of 'b'.  It is a reply, to us, if 'reply' is true.  Returns true if the
+ * gateway's MAC address is another one because of that, which the caller must
+ * tell. */
 bool
-vmmob_gateway_learn(struct vmmob_bridge *b, const struct eth_addr mac,
-                    long long int now)
+vmmob_gateway_hear(struct vmmob_bridge *b, const struct eth_addr mac,
+                   bool reply, long long int now)
 {
     struct vmmob_gateway *gw = &b->gateway;
 
@@ -72,39 +127,96 @@ vmmob_gateway_learn(struct vmmob_bridge *b, const struct eth_addr mac,
         /* Configured, or said of us. */
         return false;
     }
-    gw->heard = now;
-    if (eth_addr_equals(gw->mac, mac)) {
+    if (!reply || now > gw->asked + ANSWER_MS) {
+        /* We did not ask, so we do now, unless that is about to be
+         * answered. */
+        if (!eth_addr_equals(mac, gw->mac)
+            && (gw->answered || now > gw->asked + ANSWER_MS)) {
+            COVERAGE_INC(vmmob_gateway_confirm);
+            gw->next_probe = MIN(gw->next_probe,
+                                 token_bucket_withdraw(&gw->confirm, 1)
+                                 ? now : now + CONFIRM_MS);
+        }
         return false;
     }
-    VLOG_INFO_RL(&rl, "bridge %s: the gateway's MAC address is "ETH_ADDR_FMT,
-                 b->name, ETH_ADDR_ARGS(mac));
-    gw->mac = mac;
-    gw->next_probe = now + PROBE_KNOWN_MS;
+
+    gw->answered = true;
+    if (eth_addr_equals(mac, gw->mac)) {
+        gw->heard = now;
+        gw->current_answered = true;
+        if (!eth_addr_is_zero(gw->other)) {
+            note_rival(b, gw->other, now);
+        }
+        return false;
+    } else if (eth_addr_is_zero(gw->mac)) {
+        use(b, mac, now);
+        return true;
+    } else if (eth_addr_equals(mac, gw->before)) {
+        /* It still answers, just not as fast as the other one. */
+        gw->other = gw->mac;
+        use(b, mac, now);
+        note_rival(b, gw->other, now);
+        return true;
+    } else if (gw->current_answered) {
+        gw->other = mac;
+        note_rival(b, mac, now);
+        return false;
+    } else if (vmmob_gateway_has_rival(gw, now)) {
+        /* Only if the current one does not answer. */
+        gw->other = mac;
+        gw->next_probe = MIN(gw->next_probe, gw->asked + ANSWER_MS);
+        return false;
+    }
+    use(b, mac, now);
     return true;
 }
 
-/* Asks for the gateway, if that is due at 'now'. */
-void
+/* Returns true if two hosts answer for the gateway 'gw'. */
+bool
+vmmob_gateway_has_rival(const struct vmmob_gateway *gw, long long int now)
+{
+    return gw->rival_seen && now - gw->rival_seen < RIVAL_MS;
+}
+
+/* Asks for the gateway, if that is due at 'now'.  Returns true if the
+ * gateway's MAC address is another one, which the caller must tell. */
+bool
 vmmob_gateway_run(struct vmmob_bridge *b, long long int now)
 {
     struct vmmob_gateway *gw = &b->gateway;
-    bool known = !eth_addr_is_zero(gw->mac);
+    bool changed = false;
 
     if (now < gw->next_probe) {
-        return;
+        return false;
     }
     if (b->uplink == VMMOB_NO_UPLINK) {
         gw->heard = now;
         gw->next_probe = now + PROBE_UNKNOWN_MS;
-        return;
+        return false;
     }
+    if (!gw->current_answered && !eth_addr_is_zero(gw->other)) {
+        if (now < gw->asked + ANSWER_MS) {
+            gw->next_probe = gw->asked + ANSWER_MS;
+            return false;
+        }
+        use(b, gw->other, now);
+        changed = true;
+    }
+
+    bool known = !eth_addr_is_zero(gw->mac);
+
     if (!known) {
         COVERAGE_INC(vmmob_gateway_retry);
     }
     vmmob_output(b, vmmob_frame_compose_arp_request(b->mac, NULL, &in6addr_any,
                                                     &b->ofs->settings.gateway),
                  &b->uplink, 1);
+    gw->asked = now;
+    gw->answered = gw->current_answered = false;
+    gw->before = gw->mac;
+    gw->other = eth_addr_zero;
     gw->next_probe = now + (known ? PROBE_KNOWN_MS
                             : now < gw->soon_until ? PROBE_SOON_MS
                             : PROBE_UNKNOWN_MS);
+    return changed;
 }

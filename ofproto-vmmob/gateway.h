@@ -6,10 +6,16 @@
 /* The gateway of the uplink's network: its MAC address is asked for, and again
  * every now and then, unless it is configured.
  *
+ * Only an answer to such a question is believed.  What says something else
+ * unasked, such as the announcement of a router that takes over, is the reason
+ * for another question.  Of two that answer the same question the one stays
+ * that was in use, as long as it answers.
+ *
  * Guarded by vmmob_mutex.  Times are in ms. */
 
 #include <stdbool.h>
 
+#include "openvswitch/token-bucket.h"
 #include "openvswitch/types.h"
 #include "ovs-thread.h"
 
@@ -24,6 +30,19 @@ struct vmmob_gateway {
     long long int next_probe;   /* When to ask for it, or LLONG_MAX if it is
                                  * configured. */
     long long int soon_until;   /* Until when to ask often. */
+    struct token_bucket confirm;    /* Questions because of announcements. */
+
+    /* The last question. */
+    long long int asked;        /* When it was sent. */
+    bool answered;              /* By anybody? */
+    bool current_answered;      /* By who is in use now? */
+    struct eth_addr before;     /* What 'mac' was then. */
+    struct eth_addr other;      /* Somebody else who answered, or all zeros. */
+
+    /* Who answered the same question as who is in use, and when that was last,
+     * 0 if never. */
+    struct eth_addr rival;
+    long long int rival_seen;
 };
 
 void vmmob_gateway_configure(struct vmmob_bridge *,
@@ -31,9 +50,11 @@ void vmmob_gateway_configure(struct vmmob_bridge *,
                              long long int now) OVS_REQUIRES(vmmob_mutex);
 void vmmob_gateway_ask(struct vmmob_bridge *, long long int now)
     OVS_REQUIRES(vmmob_mutex);
-bool vmmob_gateway_learn(struct vmmob_bridge *, const struct eth_addr,
-                         long long int now) OVS_REQUIRES(vmmob_mutex);
-void vmmob_gateway_run(struct vmmob_bridge *, long long int now)
+bool vmmob_gateway_hear(struct vmmob_bridge *, const struct eth_addr,
+                        bool reply, long long int now)
+    OVS_REQUIRES(vmmob_mutex);
+bool vmmob_gateway_has_rival(const struct vmmob_gateway *, long long int now);
+bool vmmob_gateway_run(struct vmmob_bridge *, long long int now)
     OVS_REQUIRES(vmmob_mutex);
 
 #endif /* ofproto-vmmob/gateway.h */

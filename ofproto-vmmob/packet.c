@@ -274,7 +274,11 @@ process_uplink(struct vmmob *vmmob, struct vmmob_bridge *b,
     case FRAME_ARP_REQUEST:
     case FRAME_ARP_REPLY:
         if (ipv6_addr_equals(&frame->ip_src, &ofs->settings.gateway)) {
-            if (vmmob_gateway_learn(b, frame->sha, now)) {
+            bool reply = (frame->type == FRAME_ARP_REPLY && !frame->multicast
+                          && !ipv6_addr_equals(&frame->ip_src,
+                                               &frame->ip_dst));
+
+            if (vmmob_gateway_hear(b, frame->sha, reply, now)) {
                 vmmob_bridge_update_ofs(b, now);
             }
         }

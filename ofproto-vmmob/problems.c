@@ -246,6 +246,20 @@ bridge_get_gateway_problem(const struct vmmob_bridge *b,
                       ofs->settings.uplink));
         free(addr);
     }
+    if (vmmob_gateway_has_rival(&b->gateway, time_msec())) {
+        char *addr = vmmob_addr_to_string(&ofs->settings.gateway, "-");
+
+        vmmob_problems_add(
+            p, VMMOB_PROBLEM_GATEWAY_CONFLICT,
+            xasprintf("bridge %s: two hosts answer for the gateway %s, "
+                      ETH_ADDR_FMT", which stays in use, and "ETH_ADDR_FMT,
+                      b->name, addr, ETH_ADDR_ARGS(b->gateway.mac),
+                      ETH_ADDR_ARGS(b->gateway.rival)),
+            xasprintf("find out on interface %s which is not the gateway, or "
+                      "set other_config:vmmob-gateway-mac to that of the one "
+                      "that is", ofs->settings.uplink));
+        free(addr);
+    }
 }
 
 static void
