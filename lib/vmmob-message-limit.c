@@ -61,8 +61,8 @@ vmmob_message_is_too_large(const char *name, size_t *taken, const void *p_,
     return true;
 }
 
-/* Has ovsdb-server limit messages, and take hashes that nobody can foresee, if
- * its environment says so.  To be called before there is a hash table. */
+/* Makes ovsdb-server limit messages, and take hashes that nobody can foresee,
+ * if its environment says so.  To be called before there is a hash table. */
 void
 vmmob_message_limit_init(void)
 {
@@ -79,8 +79,8 @@ vmmob_message_limit_init(void)
     vmmob_hash_everywhere = true;
 }
 
-/* Has ovsdb-server limit what it receives next, from the clients of 'remote',
- * or from the other servers of its cluster if 'remote' is NULL. */
+/* Limits what ovsdb-server receives next, from clients of 'remote', or from
+ * the other servers of its cluster if 'remote' is NULL. */
 void
 vmmob_limit_remote(const char *remote)
 {

@@ -84,7 +84,7 @@ static const enum vmmob_heard next_heard[][VMMOB_N_HEARD] = {
     },
 };
 
-/* Has 'sync' be as on a new connection, or on none. */
+/* Resets 'sync', as for a new connection, or for none. */
 void
 vmmob_sync_init(struct vmmob_sync *sync)
 {

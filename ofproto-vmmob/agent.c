@@ -82,7 +82,7 @@ vmmob_agent_listen(struct agent *agent)
     }
 }
 
-/* Has the agent tell everything again, and hear everything again. */
+/* Asks the agent to tell everything again, and tells it everything again. */
 void
 vmmob_agent_resync(struct agent *agent)
 {

@@ -210,7 +210,8 @@ vmmob_bridge_configure(struct vmmob_bridge *b, const struct smap *other_config,
     return enable;
 }
 
-/* Has the rules of 'b', which are there now, be used if VM mobility is on. */
+/* Sends packets through the rules of 'b', which are there now, if VM mobility
+ * is on. */
 void
 vmmob_bridge_start(struct vmmob_bridge *b)
 {
@@ -403,8 +404,8 @@ bridge_disable(struct vmmob_bridge *b, bool withdraw, bool delete_flows)
     b->enabled = false;
 }
 
-/* Has what was published for the datapath id 'id' stay published, until 'b'
- * can be that OFS; if 'id' is 0, that is over. */
+/* Keeps published what was published for the datapath id 'id' until 'b' can be
+ * that OFS; stops that if 'id' is 0. */
 static void
 bridge_reserve(struct vmmob_bridge *b, uint64_t id)
     OVS_REQUIRES(vmmob_mutex)

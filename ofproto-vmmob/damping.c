@@ -54,8 +54,8 @@ vmmob_damping_destroy(struct damping *d)
     hmap_destroy(&d->records);
 }
 
-/* Has 'd' freeze a VMN that moves 'max_moves' times within 'window' ms.  If
- * that is not what it did before, all that it counted is forgotten. */
+/* Makes 'd' freeze a VMN that moves 'max_moves' times within 'window' ms.  If
+ * these change, 'd' forgets all that it counted. */
 void
 vmmob_damping_configure(struct damping *d, size_t max_moves,
                         long long int window)

@@ -172,7 +172,7 @@ wake_addrs(struct resolver *resolver, const struct vmmob_vmn *row)
     }
 }
 
-/* Has the packets be tried again that wait for what is in 'effects'. */
+/* Wakes up the packets that wait for what is in 'effects'. */
 static void
 wake_resolver(struct vmmob *vmmob, const struct handover_effects *effects)
 {

@@ -169,7 +169,7 @@ find_copy_count(const struct handover_ofs *ofs, uint64_t to)
     return NULL;
 }
 
-/* Has copies of what is for 'vmn' be sent to the OFS 'to', or none if 0. */
+/* Starts sending copies of what is for 'vmn' to the OFS 'to'; stops if 0. */
 static void
 vmn_count_copy(struct handover_ofs *ofs, struct handover_vmn *vmn,
                uint64_t to)

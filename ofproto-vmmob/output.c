@@ -186,8 +186,8 @@ vmmob_ask_lost(struct vmmob_bridge *b, long long int now)
     b->next_ask = b->n_lost ? now + ASK_MS : LLONG_MAX;
 }
 
-/* Has vmmob_output_resumed() send the packet of 'punted' on its way again,
- * from 'table_id' on, as there will be rules for it then.  'port' is where it
+/* Adds 'punted' to what vmmob_output_resumed() sends on its way again, from
+ * 'table_id' on, when there are rules for it.  'port' is where it
  * goes if the table is VMMOB_TABLE_SOURCE.  Returns true if 'resumed' has
  * 'punted' now. */
 bool

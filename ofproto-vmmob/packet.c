@@ -163,8 +163,8 @@ hold_copy(struct vmmob *vmmob, struct vmmob_bridge *b, struct punted *punted,
     }
 }
 
-/* Has what was kept for the VMN 'key', which has arrived at 'b', be delivered,
- * after all that moved in this round was applied. */
+/* Adds what was kept for the VMN 'key', which has arrived at 'b', to what is
+ * delivered when all moves of this round are applied. */
 static void
 deliver_copies(struct vmmob *vmmob, const struct vmmob_bridge *b,
                const struct vmmob_key *key, long long int now)

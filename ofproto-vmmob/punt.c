@@ -245,7 +245,7 @@ vmmob_punt_seqno(void)
     return seq_read(seq);
 }
 
-/* Has poll_block() wake up if something was handed over since
+/* Makes poll_block() wake up if something was handed over since
  * vmmob_punt_seqno() returned 'seqno'. */
 void
 vmmob_punt_wait(uint64_t seqno)
@@ -253,7 +253,7 @@ vmmob_punt_wait(uint64_t seqno)
     seq_wait(seq, seqno);
 }
 
-/* Has the module's thread look at its deadlines anew. */
+/* Wakes up the module's thread, to look at its deadlines again. */
 void
 vmmob_punt_wake(void)
 {

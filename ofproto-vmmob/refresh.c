@@ -87,9 +87,9 @@ compare_flow_ids(const void *a_, const void *b_)
             : 0);
 }
 
-/* Has the datapath flows at 'b' that have to do with 'addrs' follow the rules
- * of now, and adds to '*n_changed' how many were changed.  Returns false if
- * there are too many: then the revalidators soon look at all. */
+/* Translates anew the datapath flows at 'b' that involve 'addrs', and adds the
+ * number of those that changed to '*n_changed'.  Returns false if there are
+ * too many: then the revalidators soon look at all. */
 static bool
 refresh_flows(struct vmmob_bridge *b, const struct in6_addr *addrs,
               size_t n_addrs, size_t *n_changed)
@@ -134,10 +134,10 @@ refresh_flows(struct vmmob_bridge *b, const struct in6_addr *addrs,
     return complete;
 }
 
-/* Has the datapath flows at 'b' that have to do with the 'n' addresses 'addrs'
- * follow the rules of now, and notes in 'refreshes' that this is to be done
- * again.  Takes ownership of 'addrs'.  Returns false if there are too many:
- * then the revalidators soon look at all. */
+/* Translates anew the datapath flows at 'b' that involve the 'n' addresses
+ * 'addrs', and notes in 'refreshes' to do so once more.  Takes ownership of
+ * 'addrs'.  Returns false if there are too many: then the revalidators soon
+ * look at all. */
 bool
 vmmob_refresh_bridge(struct refreshes *refreshes, struct vmmob_bridge *b,
                      struct in6_addr *addrs, size_t n, long long int now)

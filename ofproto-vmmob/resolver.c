@@ -63,9 +63,9 @@ make_ready(struct resolver *resolver, struct resolver_wait *wait)
     ovs_list_push_back(&resolver->ready, &wait->expiry.node);
 }
 
-/* Has 'wait' wait in 'resolver' for news about 'addr' or 'other', which may be
- * unspecified, but no longer than until 'expires'.  Returns false, and does
- * nothing, if there is no room. */
+/* Adds 'wait' to those that wait in 'resolver' for news about 'addr' or
+ * 'other', which may be unspecified, but no longer than until 'expires'.
+ * Returns false, and does nothing, if there is no room. */
 bool
 vmmob_resolver_wait(struct resolver *resolver, struct resolver_wait *wait,
                     const struct in6_addr *addr, const struct in6_addr *other,
@@ -82,7 +82,8 @@ vmmob_resolver_wait(struct resolver *resolver, struct resolver_wait *wait,
     return true;
 }
 
-/* Has 'wait', whatever the room, be tried again as soon as possible. */
+/* Adds 'wait' to those that are to be tried again as soon as possible, even if
+ * 'resolver' is full. */
 void
 vmmob_resolver_add_ready(struct resolver *resolver,
                          struct resolver_wait *wait, long long int expires)

@@ -261,7 +261,7 @@ vmmob_rules_commit(struct rules *rules)
     return any;
 }
 
-/* Has the revalidators look at all datapath flows, as after a change. */
+/* Makes the revalidators look at all datapath flows, as after a change. */
 void
 vmmob_rules_revalidate(struct rules *rules)
 {
@@ -367,7 +367,7 @@ vmmob_rules_is_in_pool(const struct rules *rules, const struct in6_addr *addr)
     return vmmob_prefix_set_contains(&rules->pools, addr);
 }
 
-/* Has the rules of 'type' be those that 'get_rules' gives for what is in
+/* Sets the rules of 'type' to those that 'get_rules' gives for what is in
  * 'pools' now. */
 static void
 update_pools(struct rules *rules, struct vmmob_prefix_set *pools,
@@ -425,8 +425,8 @@ vmmob_rules_count_strange(const struct rules *rules, ofp_port_t port)
     return count_packets(rules, &owner, is_drop);
 }
 
-/* Has the packets from 'port' be counted whose addresses nobody there can
- * have, or not any longer.  They are dropped either way. */
+/* Starts or stops counting packets from 'port' whose addresses nobody there
+ * can have.  They are dropped either way. */
 void
 vmmob_rules_update_forged(struct rules *rules, ofp_port_t port, bool count)
 {
@@ -458,7 +458,7 @@ vmmob_rules_count_stray(const struct rules *rules)
     return count_packets(rules, &owner, vmmob_pipeline_is_stray);
 }
 
-/* Has everything be dropped that comes in by 'port', or not any longer. */
+/* Starts or stops dropping all that comes in by 'port'. */
 void
 vmmob_rules_update_block(struct rules *rules, ofp_port_t port, bool block)
 {
@@ -890,8 +890,8 @@ count_exact(struct rules *rules, const struct rule_list *list, int sign)
     }
 }
 
-/* Has vmmob_rules_commit() look at the slot of 'spec', which is wanted only
- * now, or not any more. */
+/* Notes for vmmob_rules_commit() that it must look at the slot of 'spec', which
+ * is wanted only now, or not any more. */
 static void
 touch(struct rules *rules, const struct rule_spec *spec)
 {
@@ -912,8 +912,8 @@ touch(struct rules *rules, const struct rule_spec *spec)
     }
 }
 
-/* Has vmmob_rules_commit() install a rule in 'slot', with 'ofpacts', or delete
- * it if that is NULL. */
+/* Notes for vmmob_rules_commit() that it must install a rule with 'ofpacts' in
+ * 'slot', or delete it if that is NULL. */
 static void
 put_flow_mod(struct rules *rules, const struct rule_slot *slot,
              const struct ofpbuf *ofpacts)

@@ -210,7 +210,7 @@ vmmob_vm_ports_note_gone(struct vmmob_bridge *b, ofp_port_t number,
     }
 }
 
-/* Has packets from the ports of 'b' be limited as 's' says. */
+/* Limits the packets that come from the ports of 'b' as 's' says. */
 static void
 configure_punt(const struct vmmob_bridge *b, const struct vmmob_settings *s)
     OVS_REQUIRES(vmmob_mutex)

@@ -64,7 +64,7 @@ ports_destroy(struct ports *ports)
     }
 }
 
-/* Has 'conf' replicate what ports_run() needs. */
+/* Makes 'conf' replicate what ports_run() needs. */
 void
 ports_add_columns(struct ovsdb_idl *conf)
 {
