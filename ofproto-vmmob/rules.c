@@ -890,8 +890,8 @@ count_exact(struct rules *rules, const struct rule_list *list, int sign)
     }
 }
 
-/* Notes for vmmob_rules_commit() that it must look at the slot of 'spec', which
- * is wanted only now, or not any more. */
+/* Tells vmmob_rules_commit() to look at the slot of 'spec', which is wanted
+ * only now, or not any more. */
 static void
 touch(struct rules *rules, const struct rule_spec *spec)
 {
@@ -912,8 +912,8 @@ touch(struct rules *rules, const struct rule_spec *spec)
     }
 }
 
-/* Notes for vmmob_rules_commit() that it must install a rule with 'ofpacts' in
- * 'slot', or delete it if that is NULL. */
+/* Tells vmmob_rules_commit() to install a rule with 'ofpacts' in 'slot', or to
+ * delete it if that is NULL. */
 static void
 put_flow_mod(struct rules *rules, const struct rule_slot *slot,
              const struct ofpbuf *ofpacts)
