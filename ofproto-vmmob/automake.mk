@@ -26,6 +26,8 @@ ofproto_vmmob_libvmmob_la_SOURCES = \
 	ofproto-vmmob/handover-journal.h \
 	ofproto-vmmob/handover-ofs.c \
 	ofproto-vmmob/handover-ofs.h \
+	ofproto-vmmob/handover-seat.c \
+	ofproto-vmmob/handover-seat.h \
 	ofproto-vmmob/handover-state.c \
 	ofproto-vmmob/handover-state.h \
 	ofproto-vmmob/handover-vmn.c \
@@ -310,6 +312,7 @@ tests_test_vmmob_sim_SOURCES = \
 	tests/vmmob-sim-db.c \
 	tests/vmmob-sim-fakes.h \
 	tests/vmmob-sim-net.c \
+	tests/vmmob-sim-orders.c \
 	lib/ovsdb-idl.c \
 	$(VMMOBD_SOURCES)
 nodist_tests_test_vmmob_sim_SOURCES = $(nodist_utilities_libvmmobd_la_SOURCES)

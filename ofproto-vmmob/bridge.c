@@ -261,8 +261,8 @@ vmmob_bridge_update_ofs(struct vmmob_bridge *b, long long int now)
     vmmob_ofs_destroy(&record);
 }
 
-/* After the agent told what is known: attaches the VMNs of an earlier life to
- * the ports that are said to be theirs, and has the others be asked. */
+/* After the agent told what is known: has those VMNs of an earlier life be
+ * asked that are at no port which is said to be theirs. */
 void
 vmmob_bridge_find_lost(struct vmmob_bridge *b, long long int now)
 {
@@ -272,7 +272,6 @@ vmmob_bridge_find_lost(struct vmmob_bridge *b, long long int now)
         return;
     }
     b->ofs->seek = false;
-    vmmob_vm_ports_police(b, NULL, now);
     /* Those that were expected in an earlier life, and are no more. */
     vmmob_handover_port_gone(b->handover, b->ofs, OFPP_NONE, now);
     HMAP_FOR_EACH (vmn, node, &b->ofs->vmns) {

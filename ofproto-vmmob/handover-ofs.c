@@ -9,6 +9,7 @@
 #include "ofproto-vmmob/handover.h"
 #include "ofproto-vmmob/handover-claim.h"
 #include "ofproto-vmmob/handover-journal.h"
+#include "ofproto-vmmob/handover-seat.h"
 #include "ofproto-vmmob/handover-state.h"
 #include "ofproto-vmmob/handover-vmn.h"
 #include "ofproto-vmmob/pool.h"
@@ -53,6 +54,10 @@ vmmob_handover_configure(struct handover *h, const struct vmmob_ofs *record,
         hmap_init(&ofs->copy_counts);
         hmap_init(&ofs->active);
         hmap_init(&ofs->port_counts);
+        hmap_init(&ofs->ports);
+        hmap_init(&ofs->port_names);
+        hmap_init(&ofs->seats);
+        ovs_list_init(&ofs->short_seats);
         vmmob_damping_init(&ofs->damping);
         vmmob_handover_claims_init(ofs);
         /* If the agent was faster, then what this OFS wrote in an earlier life
@@ -112,6 +117,9 @@ vmmob_handover_remove(struct handover *h, uint64_t id, bool withdraw,
         return;
     }
 
+    vmmob_handover_ports_destroy(ofs);
+    hmap_destroy(&ofs->ports);
+    hmap_destroy(&ofs->port_names);
     vmmob_table_remove_ofs(h->table, id);
     HMAP_FOR_EACH_SAFE (vmn, node, &ofs->vmns) {
         const struct vmmob_key key = vmn->row.key;
@@ -133,6 +141,7 @@ vmmob_handover_remove(struct handover *h, uint64_t id, bool withdraw,
     }
     hmap_destroy(&ofs->active);
     hmap_destroy(&ofs->port_counts);
+    hmap_destroy(&ofs->seats);
     hmap_destroy(&ofs->copy_counts);
     vmmob_damping_destroy(&ofs->damping);
     vmmob_handover_claims_destroy(ofs);
@@ -260,12 +269,13 @@ vmmob_handover_ofs_stop_waiting(struct handover *h, struct handover_ofs *ofs,
         return;
     }
     ofs->wait_until = LLONG_MIN;
+    vmmob_handover_reconsider_seats(h, ofs);
 
     /* Who was seen here meanwhile is here, whatever was known before. */
     HMAP_FOR_EACH (vmn, node, &ofs->vmns) {
         if (vmn->early) {
             vmn->early = false;
-            if (vmn->state == HANDOVER_LEFT) {
+            if (vmn->state == HANDOVER_LEFT && vmn->port != OFPP_NONE) {
                 vmmob_handover_vmn_arrive(h, ofs, vmn, &vmn->row.key, NULL,
                                           false, vmn->port, now);
             }
@@ -378,6 +388,7 @@ ofs_reconsider(struct handover *h, struct handover_ofs *ofs,
     }
     vmmob_pool_run(ofs->pool, now);
     vmmob_handover_ofs_fill(h, ofs);
+    vmmob_handover_reconsider_seats(h, ofs);
 }
 
 /* Takes up the rows of an earlier life of 'ofs' that the agent sent before

@@ -49,7 +49,10 @@ struct handover_vmn {
     long long int since;        /* When 'state' was entered. */
     ofp_port_t port;            /* Where it is, was before it left, or is
                                  * expected; OFPP_NONE while
-                                 * HANDOVER_DETACHED. */
+                                 * HANDOVER_DETACHED, once the port that it
+                                 * left is gone, and until it is known where it
+                                 * is expected. */
+    bool heard;                 /* At 'port', since it is or was there. */
     ofp_port_t counted_port;    /* 'port' while HANDOVER_ATTACHED, otherwise
                                  * OFPP_NONE: see 'port_counts'. */
     bool no_copies;             /* It gets too many packets to send copies to
@@ -66,8 +69,6 @@ struct handover_vmn {
                                          * left. */
     struct ovs_list needy;      /* In 'needy' of its handover_ofs while a HoA
                                  * has no MoA; otherwise empty. */
-    ofp_port_t expected;        /* HANDOVER_LEFT only: where it is expected
-                                 * back, or OFPP_NONE. */
     struct vmmob_expiry expiring;   /* In 'left' or 'prepared' of its
                                      * handover_ofs while in that state, until
                                      * the end of redirection or preparation;
@@ -153,6 +154,13 @@ struct handover_ofs {
     bool copies_freed;          /* ...and now there are fewer. */
     struct hmap active;         /* Remote VMNs that a local one talks to. */
     struct hmap port_counts;    /* Attached VMNs, by port. */
+
+    /* VM ports, and which VMNs they are for: see handover-seat.h. */
+    struct hmap ports;          /* "struct handover_port"s, by 'number'... */
+    struct hmap port_names;     /* ...and by 'name'. */
+    struct hmap seats;          /* "struct handover_seat"s, by 'key'. */
+    struct ovs_list short_seats;    /* Those where home addresses are short. */
+
     struct damping damping;     /* Moves of VMNs, as seen from here. */
     long long int wait_until;   /* No MoA before that, or LLONG_MIN. */
     bool restored;              /* The agent told what is known. */
@@ -176,6 +184,8 @@ struct handover {
     struct hmap ofss;           /* Contains "struct handover_ofs"s. */
     char *site;                 /* Name of our site, NULL if not known yet. */
     struct port_table ports;    /* What the agent says of ports. */
+    struct hmap undecided;      /* Keys of VMNs with seats of ours, of which
+                                 * something changed. */
     bool synced;                /* The agent told what is known. */
     bool receiving;             /* Between "begin" and "end". */
     struct hmap contests;       /* "struct hoa_node"s: home addresses, at an

@@ -10,6 +10,7 @@
 #include "ofproto-vmmob/handover.h"
 #include "ofproto-vmmob/handover-copy.h"
 #include "ofproto-vmmob/handover-journal.h"
+#include "ofproto-vmmob/handover-seat.h"
 #include "ofproto-vmmob/handover-state.h"
 #include "ofproto-vmmob/pool.h"
 #include "openvswitch/dynamic-string.h"
@@ -35,13 +36,12 @@ COVERAGE_DEFINE(vmmob_prepare_undone);
  *  said to be   |           |           | note the  |           |
  *  at a port    |           |           | port:     |           |
  *               |           |           | ATTACHED  |           |
- *  expected at  | if it is  |           |           | note the  | note the
- *  a port       | elsewhere,|           |           | port      | port
- *               | take MoAs:|           |           |           |
- *               | PREPARED  |           |           |           |
- *  not expected |           |           |           | forget the| give MoAs
- *  there        |           |           |           | port      | back: -
- *  any more     |           |           |           |           |
+ *  expected at  | if it is  |           |           |           | port,
+ *  a port       | elsewhere,|           |           |           | HoAs and
+ *               | take MoAs:|           |           |           | seqno as
+ *               | PREPARED  |           |           |           | they are
+ *  not expected |           |           |           |           | give MoAs
+ *  anywhere     |           |           |           |           | back: -
  *  not at its   |           | DETACHED  |           |           | give MoAs
  *  port, port   |           |           |           |           | back: -
  *  gone         |           |           |           |           |
@@ -64,6 +64,10 @@ COVERAGE_DEFINE(vmmob_prepare_undone);
  *               | if the row|           |           |           |
  *               | says so   |           |           |           |
  *
+ * The rows "said to be at a port", "expected at a port" and "not expected" are
+ * not about news but about what is so, whatever else happens: see
+ * handover-seat.h.
+ *
  * "seqno + 1" is one more than the highest that is known of the VMN, as with
  * MAC mobility in RFC 7432 section 7.7.  The row of a VMN is published in all
  * columns but the first, and withdrawn with the VMN.  While PREPARED, its row
@@ -79,8 +83,8 @@ static const enum action actions[N_EVENTS][5] = {
     /*                 -        ATTACHED   DETACHED  LEFT       PREPARED */
     [SEEN] =         { ARRIVE,  NOTE_PORT, ATTACH,   ARRIVE,    ARRIVE    },
     [SAID_AT_PORT] = { NOTHING, NOTHING,   ATTACH,   NOTHING,   NOTHING   },
-    [EXPECTED] =     { PREPARE, NOTHING,   NOTHING,  NOTE_PORT, NOTE_PORT },
-    [NOT_EXPECTED] = { NOTHING, NOTHING,   NOTHING,  NOTE_PORT, FORGET    },
+    [EXPECTED] =     { PREPARE, NOTHING,   NOTHING,  NOTHING,   FOLLOW    },
+    [NOT_EXPECTED] = { NOTHING, NOTHING,   NOTHING,  NOTHING,   FORGET    },
     [NOT_AT_PORT] =  { NOTHING, DETACH,    NOTHING,  NOTHING,   FORGET    },
     [ELSEWHERE] =    { NOTHING, LEAVE,     LEAVE,    NOTHING,   NOTHING   },
     [HERE_AGAIN] =   { NOTHING, NOTHING,   NOTHING,  DETACH,    NOTHING   },
@@ -91,10 +95,17 @@ static const enum action actions[N_EVENTS][5] = {
 
 static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(20, 20);
 
+static void note_undecided(struct handover *, const struct vmmob_key *);
 static void vmn_count(struct handover_ofs *, struct handover_vmn *);
 static void vmn_renumber(struct handover *, struct handover_vmn *);
-static void vmn_copy_hoas(const struct handover *, const struct handover_ofs *,
+static bool vmn_copy_hoas(const struct handover *, const struct handover_ofs *,
                           struct handover_vmn *, const struct vmmob_vmn *);
+static bool vmn_prepare(struct handover *, struct handover_ofs *,
+                        struct handover_vmn *, struct handover_seat *,
+                        long long int now);
+static void vmn_follow(struct handover *, struct handover_ofs *,
+                       struct handover_vmn *, struct handover_seat *,
+                       long long int now);
 
 /* Returns what to do on 'event' about 'vmn', which is null if the OFS knows
  * nothing of it. */
@@ -113,7 +124,7 @@ vmmob_handover_vmn_create(struct handover_ofs *ofs,
     struct handover_vmn *vmn = xzalloc(sizeof *vmn);
 
     vmmob_vmn_init(&vmn->row, key, ofs->id);
-    vmn->port = vmn->counted_port = vmn->expected = OFPP_NONE;
+    vmn->port = vmn->counted_port = OFPP_NONE;
     vmn->state = HANDOVER_DETACHED;
     ovs_list_init(&vmn->needy);
     ovs_list_init(&vmn->expiring.node);
@@ -172,7 +183,7 @@ vmmob_handover_vmn_set_state(struct handover_ofs *ofs,
 
     vmn->state = state;
     vmn->since = now;
-    vmn->expected = OFPP_NONE;
+    vmn->heard &= state != HANDOVER_DETACHED && state != HANDOVER_PREPARED;
     vmn->no_copies = false;
     vmn->row.state = (state == HANDOVER_PREPARED
                       ? VMMOB_PREPARED : VMMOB_ACTIVE);
@@ -199,6 +210,7 @@ vmmob_handover_vmn_not_at_port(struct handover *h, struct handover_ofs *ofs,
         vmmob_handover_vmn_set_state(ofs, vmn, HANDOVER_DETACHED, now);
         vmmob_handover_touch_vmn(h, &vmn->row.key, false);
         vmmob_handover_vmn_copy(h, ofs, vmn, now);
+        note_undecided(h, &vmn->row.key);
     } else if (action == FORGET) {
         vmmob_handover_vmn_undo_prepare(h, ofs, vmn, now);
     }
@@ -221,12 +233,16 @@ vmmob_handover_vmn_expire(struct handover *h, struct handover_ofs *ofs,
         move->since = vmn->since;
         move->n_before = vmn->n_before;
     }
-    if (action == END_LEAVE && vmn->expected != OFPP_NONE
-        && vmmob_handover_vmn_prepare(h, ofs, vmn, &vmn->row.key,
-                                      vmn->expected, now)) {
-        return;
+    if (action == END_LEAVE) {
+        struct handover_seat *seat = vmmob_handover_find_seat(ofs,
+                                                              &vmn->row.key);
+
+        if (seat && vmn_prepare(h, ofs, vmn, seat, now)) {
+            return;
+        }
     }
     if (action == FORGET) {
+        vmmob_handover_seats_use(ofs, &vmn->row.key, OFPP_NONE);
         vmmob_handover_vmn_undo_prepare(h, ofs, vmn, now);
     } else if (action == END_LEAVE) {
         vmmob_handover_vmn_forget(h, ofs, vmn, now);
@@ -277,47 +293,6 @@ vmmob_handover_vmn_take_moas(struct handover *h, struct handover_ofs *ofs,
     }
 }
 
-/* Prepares 'ofs' for the VMN 'key', which will come to 'port', if it is
- * elsewhere now.  'vmn' is what 'ofs' knows of it from an earlier stay, or
- * NULL.  Returns true if successful. */
-bool
-vmmob_handover_vmn_prepare(struct handover *h, struct handover_ofs *ofs,
-                           struct handover_vmn *vmn,
-                           const struct vmmob_key *key, ofp_port_t port,
-                           long long int now)
-{
-    const struct vmmob_vmn *binding = vmmob_table_find_binding(h->table, key);
-
-    if (!ofs->settings.prepare_ms || vmmob_handover_is_waiting(ofs)
-        || !binding || binding->ofs == ofs->id
-        || binding->state != VMMOB_ACTIVE) {
-        return false;
-    }
-
-    bool created = !vmn;
-    if (created) {
-        vmn = vmmob_handover_vmn_create(ofs, key);
-    }
-    vmn_copy_hoas(h, ofs, vmn, binding);
-    if (!vmn->row.n_pairs) {
-        if (created) {
-            vmmob_handover_vmn_destroy(ofs, vmn);
-        }
-        return false;
-    }
-    VLOG_INFO_RL(&rl, "VMN "ETH_ADDR_FMT": expected here (OFS "
-                 VMMOB_OFS_ID_FMT", port %"PRIu32"), now at OFS "
-                 VMMOB_OFS_ID_FMT, ETH_ADDR_ARGS(key->mac), ofs->id, port,
-                 binding->ofs);
-    vmn->row.seqno = binding->seqno;
-    vmn->port = port;
-    vmmob_handover_vmn_set_state(ofs, vmn, HANDOVER_PREPARED, now);
-    vmmob_handover_vmn_take_moas(h, ofs, vmn);
-    vmmob_handover_vmn_publish(h, vmn);
-    vmmob_handover_vmn_settle(h, key, now);
-    return true;
-}
-
 /* The VMN 'key' is now at 'port' of 'ofs', where it was not before.  'vmn' is
  * what 'ofs' knows of it from an earlier stay, or NULL; 'hoa' is a home
  * address that it says it has, or NULL, and if 'claimed' is true, another VMN
@@ -366,10 +341,12 @@ vmmob_handover_vmn_arrive(struct handover *h, struct handover_ofs *ofs,
                       : MAX(1, vmn->row.seqno));
     vmn->early = vmmob_handover_is_waiting(ofs);
     vmn->port = port;
+    vmn->heard = false;
 
     bool expected = vmn->state == HANDOVER_PREPARED;
     vmmob_handover_vmn_end_copies(ofs, vmn);
     vmmob_handover_vmn_set_state(ofs, vmn, HANDOVER_ATTACHED, now);
+    vmmob_handover_vmn_hear(ofs, vmn);
     /* The MoAs of an earlier stay are to be announced again. */
     for (size_t i = 0; i < vmn->row.n_pairs; i++) {
         if (ipv6_addr_is_set(&vmn->row.pairs[i].moa)) {
@@ -441,6 +418,7 @@ vmmob_handover_vmn_settle(struct handover *h, const struct vmmob_key *key,
     struct handover_ofs *ofs;
 
     vmmob_handover_touch_vmn(h, key, false);
+    note_undecided(h, key);
     if (!binding) {
         return;
     }
@@ -471,6 +449,70 @@ vmmob_handover_vmn_settle(struct handover *h, const struct vmmob_key *key,
     }
     if (here) {
         vmn_renumber(h, here);
+    }
+}
+
+/* Decides what follows from the seats that the VMN 'key' has at 'ofs', or has
+ * no more. */
+void
+vmmob_handover_vmn_reconsider(struct handover *h, struct handover_ofs *ofs,
+                              const struct vmmob_key *key, long long int now)
+{
+    struct handover_vmn *vmn = vmmob_handover_find_vmn(ofs, key);
+    struct handover_seat *seat = vmmob_handover_find_seat(ofs, key);
+    ofp_port_t port = vmmob_handover_find_only_seat(ofs, key);
+    bool expected = seat && ofs->settings.prepare_ms;
+
+    if (port != OFPP_NONE
+        && vmmob_handover_decide(SAID_AT_PORT, vmn) == ATTACH) {
+        vmmob_handover_vmn_attach(h, ofs, vmn, port, now);
+    }
+
+    enum action action = vmmob_handover_decide(expected ? EXPECTED
+                                               : NOT_EXPECTED, vmn);
+    if (action == PREPARE) {
+        vmn_prepare(h, ofs, NULL, seat, now);
+    } else if (action == FOLLOW) {
+        vmn_follow(h, ofs, vmn, seat, now);
+    } else if (action == FORGET && (vmn->port != OFPP_NONE || seat)) {
+        vmmob_handover_vmn_undo_prepare(h, ofs, vmn, now);
+    }
+}
+
+/* 'vmn' is here, and at 'port' as somebody says who must know. */
+void
+vmmob_handover_vmn_attach(struct handover *h, struct handover_ofs *ofs,
+                          struct handover_vmn *vmn, ofp_port_t port,
+                          long long int now)
+{
+    vmn->port = port;
+    vmn->heard = false;
+    vmmob_handover_vmn_set_state(ofs, vmn, HANDOVER_ATTACHED, now);
+    vmmob_handover_touch_vmn(h, &vmn->row.key, false);
+    vmmob_handover_vmn_copy(h, ofs, vmn, now);
+}
+
+/* 'vmn' was heard at its port. */
+void
+vmmob_handover_vmn_hear(struct handover_ofs *ofs, struct handover_vmn *vmn)
+{
+    if (!vmn->heard) {
+        vmn->heard = true;
+        vmmob_handover_seats_use(ofs, &vmn->row.key, vmn->port);
+    }
+}
+
+/* Something changed of the VMN 'key': if an OFS of ours has seats for it, then
+ * it is to be decided what follows. */
+static void
+note_undecided(struct handover *h, const struct vmmob_key *key)
+{
+    struct handover_ofs *ofs;
+
+    HMAP_FOR_EACH (ofs, node, &h->ofss) {
+        if (vmmob_handover_has_seat(ofs, key)) {
+            vmmob_key_set_add(&h->undecided, key);
+        }
     }
 }
 
@@ -540,30 +582,146 @@ vmmob_handover_vmn_give_back_hoa(struct handover *h, struct handover_ofs *ofs,
                              now + ofs->settings.quarantine_ms);
         vmmob_vmn_remove_hoa(&vmn->row, hoa);
         vmmob_handover_vmn_publish(h, vmn);
+        note_undecided(h, &vmn->row.key);
     } else if (pair) {
         vmmob_handover_vmn_forget(h, ofs, vmn, now);
     }
 }
 
 /* The home addresses in 'row' go with the VMN to 'ofs', but for those that
- * another VMN has here, or that it has just claimed: that it can do here. */
-static void
+ * another VMN has here, or that it has just claimed: that it can do here.
+ * Returns false if another VMN has any of these. */
+static bool
 vmn_copy_hoas(const struct handover *h, const struct handover_ofs *ofs,
               struct handover_vmn *vmn, const struct vmmob_vmn *row)
 {
+    bool all = true;
+
     for (size_t i = 0; i < row->n_pairs; i++) {
         const struct in6_addr *hoa = &row->pairs[i].hoa;
         const struct vmmob_vmn *owner
             = vmmob_table_find_by_hoa(h->table, row->key.tenant, hoa);
 
-        if (owner && !vmmob_key_equals(&owner->key, &row->key)
-            && (vmmob_handover_find_ofs(h, owner->ofs)
-                || !ipv6_addr_is_set(&row->pairs[i].moa))) {
+        if (!vmmob_handover_is_home(ofs, hoa)) {
             continue;
         }
-        if (vmmob_handover_is_home(ofs, hoa)
-            && !vmmob_vmn_find_hoa(&vmn->row, hoa)) {
+
+        bool is_taken = owner && !vmmob_key_equals(&owner->key, &row->key);
+        if (is_taken && vmmob_handover_find_ofs(h, owner->ofs)) {
+            all = false;
+        } else if ((!is_taken || ipv6_addr_is_set(&row->pairs[i].moa))
+                   && !vmmob_vmn_find_hoa(&vmn->row, hoa)) {
             vmmob_vmn_set_pair(&vmn->row, hoa, &in6addr_any);
+        }
+    }
+    return all;
+}
+
+/* Returns the row of the VMN 'key' from which it is to be known what 'ofs'
+ * prepares for, or NULL if it is not elsewhere. */
+static const struct vmmob_vmn *
+find_elsewhere(const struct handover *h, const struct handover_ofs *ofs,
+               const struct vmmob_key *key)
+{
+    const struct vmmob_vmn *binding = vmmob_table_find_binding(h->table, key);
+
+    return (binding && binding->ofs != ofs->id
+            && binding->state == VMMOB_ACTIVE ? binding : NULL);
+}
+
+/* Has 'vmn', which is expected at 'seat', have the home addresses and the
+ * sequence number of 'row', by which it is elsewhere.  Returns true if that
+ * changed something. */
+static bool
+vmn_take_over(struct handover *h, struct handover_ofs *ofs,
+              struct handover_vmn *vmn, struct handover_seat *seat,
+              const struct vmmob_vmn *row, long long int now)
+{
+    size_t n = vmn->row.n_pairs;
+    bool changed = vmn->row.seqno != row->seqno;
+
+    for (size_t i = 0; i < vmn->row.n_pairs;) {
+        const struct vmmob_pair pair = vmn->row.pairs[i];
+
+        if (vmmob_vmn_find_hoa(row, &pair.hoa)) {
+            i++;
+        } else {
+            vmmob_pool_give_back(ofs->pool, &pair.moa,
+                                 now + ofs->settings.quarantine_ms);
+            vmmob_vmn_remove_hoa(&vmn->row, &pair.hoa);
+            changed = true;
+            n--;
+        }
+    }
+    vmn->row.seqno = row->seqno;
+
+    bool all = vmn_copy_hoas(h, ofs, vmn, row);
+
+    ovs_list_remove(&seat->short_node);
+    ovs_list_init(&seat->short_node);
+    if (!all) {
+        ovs_list_push_back(&ofs->short_seats, &seat->short_node);
+    }
+    return changed || vmn->row.n_pairs != n;
+}
+
+/* Prepares 'ofs' for the VMN that is expected at 'seat', if it is elsewhere
+ * now.  'vmn' is what 'ofs' knows of it from an earlier stay, or NULL.
+ * Returns true if successful. */
+static bool
+vmn_prepare(struct handover *h, struct handover_ofs *ofs,
+            struct handover_vmn *vmn, struct handover_seat *seat,
+            long long int now)
+{
+    const struct vmmob_vmn *row = find_elsewhere(h, ofs, &seat->key);
+
+    if (!ofs->settings.prepare_ms || vmmob_handover_is_waiting(ofs) || !row) {
+        return false;
+    }
+
+    bool created = !vmn;
+    if (created) {
+        vmn = vmmob_handover_vmn_create(ofs, &seat->key);
+    }
+    vmn_take_over(h, ofs, vmn, seat, row, now);
+    if (!vmn->row.n_pairs) {
+        if (created) {
+            vmmob_handover_vmn_destroy(ofs, vmn);
+        }
+        return false;
+    }
+    VLOG_INFO_RL(&rl, "VMN "ETH_ADDR_FMT": expected here (OFS "
+                 VMMOB_OFS_ID_FMT", port %"PRIu32"), now at OFS "
+                 VMMOB_OFS_ID_FMT, ETH_ADDR_ARGS(seat->key.mac), ofs->id,
+                 seat->port, row->ofs);
+    vmn->port = seat->port;
+    vmmob_handover_vmn_set_state(ofs, vmn, HANDOVER_PREPARED, now);
+    vmmob_handover_vmn_take_moas(h, ofs, vmn);
+    vmmob_handover_vmn_publish(h, vmn);
+    vmmob_handover_vmn_settle(h, &seat->key, now);
+    return true;
+}
+
+/* 'vmn' is expected at 'seat', and is prepared for: keeps up with what changed
+ * since. */
+static void
+vmn_follow(struct handover *h, struct handover_ofs *ofs,
+           struct handover_vmn *vmn, struct handover_seat *seat,
+           long long int now)
+{
+    const struct vmmob_vmn *row = find_elsewhere(h, ofs, &seat->key);
+
+    if (vmn->port != seat->port) {
+        vmn->port = seat->port;
+        vmmob_handover_touch_vmn(h, &seat->key, false);
+    }
+    if (row && vmn_take_over(h, ofs, vmn, seat, row, now)) {
+        if (vmn->row.n_pairs) {
+            vmmob_handover_vmn_take_moas(h, ofs, vmn);
+            vmmob_handover_vmn_publish(h, vmn);
+            vmmob_handover_vmn_settle(h, &seat->key, now);
+        } else {
+            vmmob_handover_vmn_undo_prepare(h, ofs, vmn, now);
         }
     }
 }

@@ -28,7 +28,8 @@ enum action {
     ATTACH,                     /* To ATTACHED, it was here all the time. */
     DETACH,                     /* To DETACHED. */
     LEAVE,                      /* To LEFT. */
-    PREPARE,                    /* See vmmob_handover_vmn_prepare(). */
+    PREPARE,                    /* To PREPARED, if it is elsewhere. */
+    FOLLOW,                     /* Stay, with what is new of it. */
     FORGET,                     /* See vmmob_handover_vmn_forget(). */
     END_LEAVE,                  /* To PREPARED or "-". */
     TAKE_UP,                    /* To what the row says, with it. */
@@ -53,10 +54,13 @@ void vmmob_handover_vmn_expire(struct handover *, struct handover_ofs *,
 void vmmob_handover_vmn_publish(struct handover *, struct handover_vmn *);
 void vmmob_handover_vmn_take_moas(struct handover *, struct handover_ofs *,
                                   struct handover_vmn *);
-bool vmmob_handover_vmn_prepare(struct handover *, struct handover_ofs *,
-                                struct handover_vmn *,
-                                const struct vmmob_key *, ofp_port_t,
-                                long long int now);
+void vmmob_handover_vmn_reconsider(struct handover *, struct handover_ofs *,
+                                   const struct vmmob_key *,
+                                   long long int now);
+void vmmob_handover_vmn_attach(struct handover *, struct handover_ofs *,
+                               struct handover_vmn *, ofp_port_t,
+                               long long int now);
+void vmmob_handover_vmn_hear(struct handover_ofs *, struct handover_vmn *);
 bool vmmob_handover_vmn_arrive(struct handover *, struct handover_ofs *,
                                struct handover_vmn *, const struct vmmob_key *,
                                const struct in6_addr *, bool claimed,

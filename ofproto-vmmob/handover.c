@@ -9,6 +9,7 @@
 #include "ofproto-vmmob/handover-copy.h"
 #include "ofproto-vmmob/handover-journal.h"
 #include "ofproto-vmmob/handover-ofs.h"
+#include "ofproto-vmmob/handover-seat.h"
 #include "ofproto-vmmob/handover-state.h"
 #include "ofproto-vmmob/handover-vmn.h"
 #include "ofproto-vmmob/pool.h"
@@ -23,6 +24,8 @@ VLOG_DEFINE_THIS_MODULE(vmmob_handover);
 
 static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(20, 20);
 
+static void decide(struct handover *, long long int now);
+static void update_seats(struct handover *, const struct vmmob_msg *);
 static bool is_ofs_marked(const struct handover *, uint64_t id);
 static void receive_vmn(struct handover *, const struct vmmob_vmn *,
                         long long int now);
@@ -38,6 +41,7 @@ vmmob_handover_create(void)
     hmap_init(&h->ofss);
     vmmob_port_table_init(&h->ports);
     hmap_init(&h->contests);
+    hmap_init(&h->undecided);
     hmap_init(&h->reserved);
     hmap_init(&h->dirty_vmns);
     hmap_init(&h->dirty_ofss);
@@ -52,6 +56,7 @@ vmmob_handover_destroy(struct handover *h)
         struct handover_ofs *ofs;
         struct vmmob_msg msg;
         struct hoa_node *hn;
+        struct key_node *kn;
         struct id_node *in;
 
         HMAP_FOR_EACH_SAFE (ofs, node, &h->ofss) {
@@ -68,6 +73,10 @@ vmmob_handover_destroy(struct handover *h)
             free(hn);
         }
         hmap_destroy(&h->contests);
+        HMAP_FOR_EACH_POP (kn, node, &h->undecided) {
+            free(kn);
+        }
+        hmap_destroy(&h->undecided);
         HMAP_FOR_EACH_POP (in, node, &h->reserved) {
             free(in);
         }
@@ -137,11 +146,9 @@ vmmob_handover_sight(struct handover *h, struct handover_ofs *ofs,
         if (action == NOTE_PORT) {
             vmmob_damping_note_move(&ofs->damping, key, now);
         }
-        vmn->port = port;
-        vmmob_handover_vmn_set_state(ofs, vmn, HANDOVER_ATTACHED, now);
-        vmmob_handover_touch_vmn(h, key, false);
-        vmmob_handover_vmn_copy(h, ofs, vmn, now);
+        vmmob_handover_vmn_attach(h, ofs, vmn, port, now);
     }
+    vmmob_handover_vmn_hear(ofs, vmn);
     if (hoa && !vmmob_vmn_find_hoa(&vmn->row, hoa)) {
         if (!vmmob_vmn_set_pair(&vmn->row, hoa, &in6addr_any)) {
             VLOG_WARN_RL(&rl, "VMN "ETH_ADDR_FMT": has %d home addresses "
@@ -156,25 +163,8 @@ vmmob_handover_sight(struct handover *h, struct handover_ofs *ofs,
     return claimed ? SIGHTED_CONFLICT : SIGHTED_HERE;
 }
 
-/* The VMN 'key' is at 'port' of 'ofs', as somebody says who must know.  That
- * tells where to send what is for it, if it is here, but not that it is: so
- * nothing changes unless it is detached. */
-void
-vmmob_handover_attach(struct handover *h, struct handover_ofs *ofs,
-                      const struct vmmob_key *key, ofp_port_t port,
-                      long long int now)
-{
-    struct handover_vmn *vmn = vmmob_handover_find_vmn(ofs, key);
-
-    if (vmmob_handover_decide(SAID_AT_PORT, vmn) == ATTACH) {
-        vmn->port = port;
-        vmmob_handover_vmn_set_state(ofs, vmn, HANDOVER_ATTACHED, now);
-        vmmob_handover_touch_vmn(h, key, false);
-        vmmob_handover_vmn_copy(h, ofs, vmn, now);
-    }
-}
-
-/* The VMN 'key' is not at the port of 'ofs' where it was. */
+/* The VMN 'key' is not at the port of 'ofs' where it was.  It may be at
+ * another one that is for it. */
 void
 vmmob_handover_detach(struct handover *h, struct handover_ofs *ofs,
                       const struct vmmob_key *key, long long int now)
@@ -183,62 +173,46 @@ vmmob_handover_detach(struct handover *h, struct handover_ofs *ofs,
 
     if (vmn) {
         vmmob_handover_vmn_not_at_port(h, ofs, vmn, now);
+        vmmob_handover_vmn_reconsider(h, ofs, key, now);
     }
 }
 
-/* 'port' of 'ofs' is gone, or is another one from now on. */
+/* 'ofs' has the VM port 'port' with the given 'name', if that is not known
+ * yet.  For which VMNs it is, the agent says by that name, sooner or later. */
+void
+vmmob_handover_port_there(struct handover *h, struct handover_ofs *ofs,
+                          ofp_port_t port, const char *name,
+                          long long int now)
+{
+    if (vmmob_handover_port_add(ofs, port, name)) {
+        vmmob_handover_seats_update(h, ofs, name, &h->undecided);
+        decide(h, now);
+    }
+}
+
+/* 'port' of 'ofs' is gone, or is another one from now on.  If it is OFPP_NONE,
+ * then all ports of 'ofs' and what they are for are known: a VMN that was
+ * expected in an earlier life and has no port now is not expected any more. */
 void
 vmmob_handover_port_gone(struct handover *h, struct handover_ofs *ofs,
                          ofp_port_t port, long long int now)
 {
     struct handover_vmn *vmn;
 
+    if (port != OFPP_NONE) {
+        vmmob_handover_port_remove(ofs, port, &h->undecided);
+    }
     HMAP_FOR_EACH_SAFE (vmn, node, &ofs->vmns) {
-        if (vmn->expected == port) {
-            vmn->expected = OFPP_NONE;
-        }
-        if (vmn->port == port) {
+        if (vmn->port != port) {
+            continue;
+        } else if (vmn->state == HANDOVER_LEFT) {
+            vmn->port = OFPP_NONE;
+            vmn->heard = false;
+        } else if (vmn->state != HANDOVER_PREPARED || port == OFPP_NONE) {
             vmmob_handover_vmn_not_at_port(h, ofs, vmn, now);
         }
     }
-}
-
-/* 'port' of 'ofs' was added for the VMN 'key', as the hypervisor does for a
- * migration, before the VM runs there.  Has 'ofs' prepare for it, unless it is
- * here or nobody knows it yet. */
-void
-vmmob_handover_expect(struct handover *h, struct handover_ofs *ofs,
-                      const struct vmmob_key *key, ofp_port_t port,
-                      long long int now)
-{
-    struct handover_vmn *vmn = vmmob_handover_find_vmn(ofs, key);
-    enum action action = vmmob_handover_decide(EXPECTED, vmn);
-
-    if (action == PREPARE) {
-        vmmob_handover_vmn_prepare(h, ofs, NULL, key, port, now);
-    } else if (action == NOTE_PORT && vmn->state == HANDOVER_LEFT) {
-        vmn->expected = port;
-    } else if (action == NOTE_PORT && vmn->port != port) {
-        vmn->port = port;
-        vmmob_handover_touch_vmn(h, key, false);
-    }
-}
-
-/* 'port' of 'ofs' is not for the VMN 'key' any more: a migration has failed,
- * or somebody has thought better of it. */
-void
-vmmob_handover_unexpect(struct handover *h, struct handover_ofs *ofs,
-                        const struct vmmob_key *key, ofp_port_t port,
-                        long long int now)
-{
-    struct handover_vmn *vmn = vmmob_handover_find_vmn(ofs, key);
-    enum action action = vmmob_handover_decide(NOT_EXPECTED, vmn);
-
-    if (action == FORGET && vmn->port == port) {
-        vmmob_handover_vmn_undo_prepare(h, ofs, vmn, now);
-    } else if (action == NOTE_PORT && vmn->expected == port) {
-        vmn->expected = OFPP_NONE;
-    }
+    decide(h, now);
 }
 
 /* A VMN at 'ofs' and the VMN 'remote' have packets for each other.  Returns
@@ -307,6 +281,7 @@ vmmob_handover_release(struct handover *h, const struct vmmob_key *key,
         struct handover_vmn *vmn = vmmob_handover_find_vmn(ofs, key);
         bool frozen = vmmob_damping_release(&ofs->damping, key);
 
+        vmmob_handover_seats_use(ofs, key, OFPP_NONE);
         n += vmn || frozen;
         if (vmmob_handover_decide(RELEASED, vmn) == FORGET) {
             vmmob_handover_vmn_forget(h, ofs, vmn, now);
@@ -336,6 +311,7 @@ vmmob_handover_receive(struct handover *h, const struct vmmob_msg *msg,
 
     case VMMOB_MSG_UPDATE:
         vmmob_port_table_update(&h->ports, msg);
+        update_seats(h, msg);
         h->partial |= msg->partial;
         for (size_t i = 0; i < msg->n_ofss; i++) {
             const struct vmmob_ofs *row = &msg->ofss[i];
@@ -415,6 +391,7 @@ vmmob_handover_receive(struct handover *h, const struct vmmob_msg *msg,
         vmmob_port_table_sweep(&h->ports);
 
         HMAP_FOR_EACH (ofs, node, &h->ofss) {
+            vmmob_handover_seats_update(h, ofs, NULL, &h->undecided);
             ofs->seek |= !ofs->restored;
             ofs->restored = true;
             vmmob_handover_ofs_stop_waiting(h, ofs, now);
@@ -428,6 +405,7 @@ vmmob_handover_receive(struct handover *h, const struct vmmob_msg *msg,
         break;
     }
     }
+    decide(h, now);
 }
 
 /* Does what is due at 'now'. */
@@ -456,6 +434,14 @@ vmmob_handover_run(struct handover *h, long long int now)
         if (vmmob_pool_run(ofs->pool, now)) {
             vmmob_handover_ofs_fill(h, ofs);
         }
+
+        /* Whoever has home addresses of those that are expected may have given
+         * them back. */
+        struct handover_seat *seat;
+        LIST_FOR_EACH_POP (seat, short_node, &ofs->short_seats) {
+            ovs_list_init(&seat->short_node);
+            vmmob_key_set_add(&h->undecided, &seat->key);
+        }
     }
 
     vmmob_handover_run_probes(h, now);
@@ -468,6 +454,7 @@ vmmob_handover_run(struct handover *h, long long int now)
             free(claim);
         }
     }
+    decide(h, now);
 }
 
 /* Returns the time, in ms, when vmmob_handover_run() has something to do next,
@@ -475,7 +462,7 @@ vmmob_handover_run(struct handover *h, long long int now)
 long long int
 vmmob_handover_next_event(const struct handover *h)
 {
-    long long int next = LLONG_MAX;
+    long long int next = hmap_is_empty(&h->undecided) ? LLONG_MAX : 0;
     struct handover_ofs *ofs;
 
     HMAP_FOR_EACH (ofs, node, &h->ofss) {
@@ -493,6 +480,46 @@ vmmob_handover_next_event(const struct handover *h)
         next = MIN(next, vmmob_handover_next_claim_event(ofs));
     }
     return next;
+}
+
+/* Decides anew about the VMNs of which something changed. */
+static void
+decide(struct handover *h, long long int now)
+{
+    struct hmap keys = HMAP_INITIALIZER(&keys);
+    struct key_node *kn;
+
+    /* What is decided changes something, too, but is decided already. */
+    for (int i = 0; i < 2 && !hmap_is_empty(&h->undecided); i++) {
+        hmap_swap(&keys, &h->undecided);
+        HMAP_FOR_EACH_POP (kn, node, &keys) {
+            struct handover_ofs *ofs;
+
+            HMAP_FOR_EACH (ofs, node, &h->ofss) {
+                vmmob_handover_vmn_reconsider(h, ofs, &kn->key, now);
+            }
+            free(kn);
+        }
+    }
+    hmap_destroy(&keys);
+}
+
+/* 'msg' changed what is known of ports. */
+static void
+update_seats(struct handover *h, const struct vmmob_msg *msg)
+{
+    struct handover_ofs *ofs;
+
+    HMAP_FOR_EACH (ofs, node, &h->ofss) {
+        for (size_t i = 0; i < msg->n_ports; i++) {
+            vmmob_handover_seats_update(h, ofs, msg->ports[i].name,
+                                        &h->undecided);
+        }
+        for (size_t i = 0; i < msg->n_del_ports; i++) {
+            vmmob_handover_seats_update(h, ofs, msg->del_ports[i],
+                                        &h->undecided);
+        }
+    }
 }
 
 /* Returns true unless the agent has told about the OFS with the given 'id'

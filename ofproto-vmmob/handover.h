@@ -58,19 +58,13 @@ enum handover_sighting vmmob_handover_sight(struct handover *,
                                             const struct in6_addr *hoa,
                                             enum handover_evidence,
                                             long long int now);
-void vmmob_handover_attach(struct handover *, struct handover_ofs *,
-                           const struct vmmob_key *, ofp_port_t port,
-                           long long int now);
 void vmmob_handover_detach(struct handover *, struct handover_ofs *,
                            const struct vmmob_key *, long long int now);
+void vmmob_handover_port_there(struct handover *, struct handover_ofs *,
+                               ofp_port_t port, const char *name,
+                               long long int now);
 void vmmob_handover_port_gone(struct handover *, struct handover_ofs *,
                               ofp_port_t port, long long int now);
-void vmmob_handover_expect(struct handover *, struct handover_ofs *,
-                           const struct vmmob_key *, ofp_port_t port,
-                           long long int now);
-void vmmob_handover_unexpect(struct handover *, struct handover_ofs *,
-                             const struct vmmob_key *, ofp_port_t port,
-                             long long int now);
 bool vmmob_handover_talk(struct handover *, struct handover_ofs *,
                          const struct vmmob_key *remote);
 void vmmob_handover_stop_copies(struct handover *, struct handover_ofs *,

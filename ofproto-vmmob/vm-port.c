@@ -85,69 +85,8 @@ vmmob_vm_port_may_have(const struct vmmob_bridge *b,
     return !row || !row->n_macs || vmmob_port_has_mac(row, mac);
 }
 
-/* Returns the only VM port of 'b' that is said to be for the VMN with address
- * 'mac', or OFPP_NONE if there is none, or more than one: then only the VMN
- * itself can tell. */
-static ofp_port_t
-find_port_for_mac(const struct vmmob_bridge *b, const struct eth_addr mac)
-    OVS_REQUIRES(vmmob_mutex)
-{
-    const struct vmmob_vm_port *port;
-    ofp_port_t found = OFPP_NONE;
-
-    HMAP_FOR_EACH (port, node, &b->vm_ports) {
-        const struct vmmob_port *row = vmmob_vm_port_row(b, port);
-
-        if (row && (vmmob_port_has_mac(row, mac)
-                    || (row->any
-                        && eth_addr_equals(row->attached_mac, mac)))) {
-            if (found != OFPP_NONE) {
-                return OFPP_NONE;
-            }
-            found = port->number;
-        }
-    }
-    return found;
-}
-
-/* Attaches 'vmn' to the VM port of 'b' that is said to be for it, if any. */
-static void
-reattach(struct vmmob_bridge *b, const struct handover_vmn *vmn,
-         long long int now)
-    OVS_REQUIRES(vmmob_mutex)
-{
-    ofp_port_t number = find_port_for_mac(b, vmn->row.key.mac);
-
-    if (number != OFPP_NONE) {
-        vmmob_handover_attach(b->handover, b->ofs, &vmn->row.key, number, now);
-    }
-}
-
-/* 'row', which may be NULL, is what is known of 'port' of 'b': the VMN for
- * which it was added is expected there.  If that is no news, then nothing
- * happens unless 'again' is true. */
-static void
-expect(struct vmmob_bridge *b, struct vmmob_vm_port *port,
-       const struct vmmob_port *row, bool again, long long int now)
-    OVS_REQUIRES(vmmob_mutex)
-{
-    struct eth_addr mac = row ? row->attached_mac : eth_addr_zero;
-    bool is_news = !eth_addr_equals(mac, port->expected);
-    struct vmmob_key key = { .tenant = 0 };
-
-    if (is_news && !eth_addr_is_zero(port->expected)) {
-        key.mac = port->expected;
-        vmmob_handover_unexpect(b->handover, b->ofs, &key, port->number, now);
-    }
-    port->expected = mac;
-    if ((is_news || again) && !eth_addr_is_zero(mac)) {
-        key.mac = mac;
-        vmmob_handover_expect(b->handover, b->ofs, &key, port->number, now);
-    }
-}
-
 /* Puts in force what is known of the VM ports of 'b' whose names are in
- * 'names', or of all if that is NULL. */
+ * 'names': who may be there. */
 void
 vmmob_vm_ports_police(struct vmmob_bridge *b, const struct sset *names,
                       long long int now)
@@ -157,7 +96,7 @@ vmmob_vm_ports_police(struct vmmob_bridge *b, const struct sset *names,
     bool any = false;
 
     HMAP_FOR_EACH (port, node, &b->vm_ports) {
-        if (!names || sset_contains(names, port->name)) {
+        if (sset_contains(names, port->name)) {
             const struct vmmob_port *row = vmmob_vm_port_row(b, port);
             bool policed = row && row->n_macs;
 
@@ -167,7 +106,6 @@ vmmob_vm_ports_police(struct vmmob_bridge *b, const struct sset *names,
             }
             vmmob_rules_update_port(b->rules, port->number, row);
             port->policed = policed;
-            expect(b, port, row, !names, now);
             any = true;
         }
     }
@@ -188,9 +126,6 @@ vmmob_vm_ports_police(struct vmmob_bridge *b, const struct sset *names,
                 vmmob_handover_detach(b->handover, b->ofs, &vmn->row.key, now);
             }
         }
-        if (vmn->state == HANDOVER_DETACHED) {
-            reattach(b, vmn, now);
-        }
     }
 }
 
@@ -205,7 +140,6 @@ vmmob_vm_ports_note_gone(struct vmmob_bridge *b, ofp_port_t number,
     HMAP_FOR_EACH (vmn, node, &b->ofs->vmns) {
         if (vmn->state == HANDOVER_ATTACHED && vmn->port == number) {
             vmmob_handover_detach(b->handover, b->ofs, &vmn->row.key, now);
-            reattach(b, vmn, now);
         }
     }
 }
@@ -266,6 +200,8 @@ vmmob_vm_ports_find(struct vmmob_bridge *b, const struct vmmob_settings *s,
                         hash_int(ofp_to_u16(port->number), 0));
             vmmob_rules_update_forged(b->rules, port->number, true);
             sset_add(&new, name);
+            vmmob_handover_port_there(b->handover, b->ofs, port->number, name,
+                                      now);
         }
         port->marked = false;
     }

@@ -7,7 +7,7 @@
  * ========
  *
  * All ports of a bridge but its uplink and its local port: who may be there,
- * who is expected there, and which of them send too much.
+ * and which of them send too much.
  *
  * Guarded by vmmob_mutex.  Times are in ms. */
 
@@ -19,7 +19,6 @@
 #include "ovs-thread.h"
 
 struct fairq_stats;
-struct handover_vmn;
 struct sset;
 struct vmmob_bridge;
 struct vmmob_port;
@@ -34,8 +33,6 @@ struct vmmob_vm_port {
     char *name;
     bool marked;                /* While ports are looked for. */
     bool policed;               /* There are rules for its MAC addresses. */
-    struct eth_addr expected;   /* The VMN for which it was added, all zeros if
-                                 * that is not known. */
     bool blocked;               /* Everything from there is dropped... */
     long long int blocked_until;    /* ...until then, in ms, or longer. */
     unsigned long long int n_excess;    /* What was too much, when that was

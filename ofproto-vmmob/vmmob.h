@@ -21,10 +21,11 @@
  *     for a VMN that is expected, for an answer.
  *   - settings.[ch], pool.[ch], damping.[ch], port-table.[ch]: other_config;
  *     mobile addresses; what moves too often; whose a port is.
- *   - handover-state.[ch], -journal.[ch], -copy.[ch], -vmn.[ch], -claim.[ch],
- *     -ofs.[ch] and handover.[ch]: what is decided, without packets, flows or
- *     sockets: look-ups; what is to be done and told; copies; the state table
- *     of a VMN; home addresses that change hands; OFSs; events.
+ *   - handover-state.[ch], -seat.[ch], -journal.[ch], -copy.[ch], -vmn.[ch],
+ *     -claim.[ch], -ofs.[ch] and handover.[ch]: what is decided, without
+ *     packets, flows or sockets: look-ups; which ports are for whom; what is
+ *     to be done and told; copies; the state table of a VMN; home addresses
+ *     that change hands; OFSs; events.
  *   - moves.[ch]: what moves took, in the log and in figures.
  *   - flow-index.[ch]: which datapath flows name an address.
  *   - agent.[ch]: the connection to ovs-vmmobd.
@@ -34,7 +35,7 @@
  *   - punt.[ch]: the queue between the handlers and the module's thread.
  *   - refresh.[ch]: datapath flows that follow the rules at once.
  *   - module.[ch]: the state of the module.
- *   - vm-port.[ch]: who may be at a port, who is expected there, floods.
+ *   - vm-port.[ch]: who may be at a port, floods.
  *   - output.[ch]: what is sent: answers, announcements, questions, and
  *     packets that go on.
  *   - gateway.[ch]: the gateway of the uplink's network.

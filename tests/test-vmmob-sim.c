@@ -12,7 +12,9 @@
  *     tests/test-vmmob-sim -v SEED
  *
  * "test-vmmob-sim hostile" tries instead all orders of what a hostile peer can
- * say; see hostile_peer().
+ * say; see hostile_peer().  "test-vmmob-sim orders" tries all orders of news
+ * about a VMN that is expected; see tests/vmmob-sim-orders.c.  With EVERY
+ * after it, it skips most of the orders in which something is gone and back.
  *
  * What is real: all of ovs-vmmobd but its main() (utilities/vmmobd-*.c), with
  * Open vSwitch's IDL under it; of the switch, what it decides
@@ -115,6 +117,16 @@ struct digest {
     bool owner;                 /* Of all of its home addresses? */
 };
 
+/* A port for a guest, as the hypervisor says. */
+struct seat {
+    int guest;
+    int ofs;
+    ofp_port_t port;
+    bool expects;               /* Said by "attached-mac"... */
+    bool has;                   /* ...or as the only one that may be there. */
+};
+#define MAX_SEATS 8
+
 struct hypervisor {
     int number;
     int site;
@@ -129,6 +141,8 @@ struct hypervisor {
     struct ofs_conf ofss[MAX_OFSS];
     int n_ofss;
     unsigned int life;          /* How often it was started. */
+    struct seat seats[MAX_SEATS];
+    int n_seats;
 
     /* The agent. */
     struct sim_proc ag;
@@ -493,7 +507,8 @@ make_digest(const struct hypervisor *hyp, const struct vmmob_key *key)
             const struct handover_vmn *vmn = vmmob_handover_find_vmn(ofs, key);
 
             hash = hash_int(vmn ? vmn->state : -1, 0);
-            hash = hash_int(vmn ? (OVS_FORCE uint32_t) vmn->port : 0, hash);
+            hash = hash_int(vmn && vmn->state != HANDOVER_LEFT
+                            ? (OVS_FORCE uint32_t) vmn->port : 0, hash);
             hash = hash_uint64_basis(vmn ? vmn->copy_to : 0, hash);
             hash = hash_boolean(vmmob_handover_is_active(ofs, key), hash);
             digest.ofss[i] = hash | 1;
@@ -776,6 +791,64 @@ check_sighting(const struct hypervisor *hyp, const struct handover_ofs *ofs,
     }
 }
 
+/* Tells the switch of 'hyp' about the ports that are for a guest, as the agent
+ * would. */
+static void
+switch_hear_seats(struct hypervisor *hyp)
+{
+    struct vmmob_msg msg;
+
+    vmmob_msg_init(&msg, VMMOB_MSG_UPDATE);
+    for (int i = 0; i < hyp->n_seats; i++) {
+        const struct seat *seat = &hyp->seats[i];
+        struct handover_ofs *ofs = find_ofs(hyp, seat->ofs);
+        char *name = xasprintf("p%"PRIu32, seat->port);
+        struct vmmob_port row;
+
+        if (ofs) {
+            vmmob_handover_port_there(hyp->handover, ofs, seat->port, name,
+                                      sim_now);
+        }
+        vmmob_port_init(&row, name);
+        if (seat->expects) {
+            row.attached_mac = guests[seat->guest].key.mac;
+        }
+        if (seat->has) {
+            vmmob_port_add_mac(&row, guests[seat->guest].key.mac);
+        }
+        vmmob_msg_put_port(&msg, &row);
+        vmmob_port_destroy(&row);
+        free(name);
+    }
+    if (hyp->n_seats) {
+        vmmob_handover_receive(hyp->handover, &msg, sim_now);
+    }
+    vmmob_msg_uninit(&msg);
+}
+
+/* 'port' is for nobody any more. */
+static void
+switch_forget_seat(struct hypervisor *hyp, ofp_port_t port)
+{
+    for (int i = 0; i < hyp->n_seats; i++) {
+        if (hyp->seats[i].port == port) {
+            char *name = xasprintf("p%"PRIu32, port);
+            struct vmmob_msg msg;
+
+            hyp->seats[i] = hyp->seats[--hyp->n_seats];
+            if (hyp->handover) {
+                vmmob_msg_init(&msg, VMMOB_MSG_UPDATE);
+                vmmob_msg_del_port(&msg, name);
+                vmmob_handover_receive(hyp->handover, &msg, sim_now);
+                vmmob_msg_uninit(&msg);
+                sim_wake(&hyp->sw, sim_now);
+            }
+            free(name);
+            return;
+        }
+    }
+}
+
 /* Takes 'packet' in, as vmmob_packet_process() in ofproto-vmmob/packet.c. */
 static void
 switch_process(struct hypervisor *hyp, const struct packet *packet)
@@ -797,6 +870,7 @@ switch_process(struct hypervisor *hyp, const struct packet *packet)
                   packet->place.port);
         vmmob_handover_port_gone(hyp->handover, ofs, packet->place.port,
                                  sim_now);
+        switch_forget_seat(hyp, packet->place.port);
         return;
     }
 
@@ -840,6 +914,7 @@ switch_run(struct sim_proc *proc)
         }
     }
     vmmob_agent_run(hyp->sw_agent, hyp->handover, sim_now);
+    switch_hear_seats(hyp);
     vmmob_handover_run(hyp->handover, sim_now);
     switch_apply(hyp);
 
@@ -1052,33 +1127,27 @@ guest_move(int g, struct place to)
     }
 }
 
-/* A port for guest 'g' is added at 'to', where it is not yet. */
+/* The port 'p' is said to be for guest 'g', which may not be there yet. */
 static void
-guest_expect(int g, struct place to)
+guest_expect(int g, struct place p, bool expects, bool has)
 {
-    struct hypervisor *hyp = &hyps[to.hyp];
-    struct handover_ofs *ofs = find_ofs(hyp, to.ofs);
+    struct hypervisor *hyp = &hyps[p.hyp];
 
-    if (ofs) {
-        sim_trace("vm%d: expected at %s", g, place_name(&to));
-        vmmob_handover_expect(hyp->handover, ofs, &guests[g].key, to.port,
-                              sim_now);
-        sim_wake(&hyp->sw, sim_now);
+    switch_forget_seat(hyp, p.port);
+    if (hyp->n_seats >= MAX_SEATS) {
+        switch_forget_seat(hyp, hyp->seats[0].port);
     }
+    sim_trace("vm%d: expected at %s, %d%d", g, place_name(&p), expects, has);
+    hyp->seats[hyp->n_seats++] = (struct seat) { g, p.ofs, p.port, expects,
+                                                 has };
+    sim_wake(&hyp->sw, sim_now);
 }
 
 static void
-guest_unexpect(int g, struct place to)
+guest_unexpect(int g, struct place p)
 {
-    struct hypervisor *hyp = &hyps[to.hyp];
-    struct handover_ofs *ofs = find_ofs(hyp, to.ofs);
-
-    if (ofs) {
-        sim_trace("vm%d: not expected at %s any more", g, place_name(&to));
-        vmmob_handover_unexpect(hyp->handover, ofs, &guests[g].key, to.port,
-                                sim_now);
-        sim_wake(&hyp->sw, sim_now);
-    }
+    sim_trace("vm%d: not expected at %s any more", g, place_name(&p));
+    switch_forget_seat(&hyps[p.hyp], p.port);
 }
 
 static void
@@ -1159,13 +1228,13 @@ guest_action(int g)
         send_packet(g, &guest->place, sim_random(3), sim_random(500));
         break;
     case 14: case 15:
-        guest_expect(g, to);
+        guest_expect(g, to, true, sim_chance(70));
         sim_run_until(sim_now + sim_random(sim_chance(50) ? 50 : 5000));
         guest_move(g, to);
         break;
     case 16:
         /* A migration that fails, with or without anybody noticing. */
-        guest_expect(g, to);
+        guest_expect(g, to, true, sim_chance(70));
         sim_run_until(sim_now + sim_random(sim_chance(50) ? 50 : 5000));
         if (sim_chance(40)) {
             delete_port(&to, 0);
@@ -1235,14 +1304,14 @@ ports_say(void)
     int g = sim_random(n_guests);
     struct place p = sim_chance(70) ? guests[g].place : random_place();
 
-    if (p.hyp >= 0 && hyps[p.hyp].handover && find_ofs(&hyps[p.hyp], p.ofs)) {
+    if (p.hyp >= 0 && sim_chance(70)) {
+        guest_expect(g, p, sim_chance(50), true);
+    } else if (p.hyp >= 0 && hyps[p.hyp].handover
+               && find_ofs(&hyps[p.hyp], p.ofs)) {
         struct hypervisor *hyp = &hyps[p.hyp];
 
-        if (sim_chance(70)) {
-            sim_trace("sw%d: vm%d is said to be at %s", p.hyp, g,
-                      place_name(&p));
-            vmmob_handover_attach(hyp->handover, find_ofs(hyp, p.ofs),
-                                  &guests[g].key, p.port, sim_now);
+        if (sim_chance(50)) {
+            guest_unexpect(g, p);
         } else {
             sim_trace("sw%d: vm%d is said not to be at its port", p.hyp, g);
             vmmob_handover_detach(hyp->handover, find_ofs(hyp, p.ofs),
@@ -1747,6 +1816,9 @@ quiet(void)
         struct hypervisor *hyp = &hyps[i];
 
         hyp->sw.stalled = hyp->ag.stalled = 0;
+        while (hyp->n_seats) {
+            switch_forget_seat(hyp, hyp->seats[0].port);
+        }
         for (int j = 0; j < hyp->n_ofss; j++) {
             struct ofs_conf *conf = &hyp->ofss[j];
 
@@ -2061,12 +2133,18 @@ main(int argc, char *argv[])
         argv++;
     }
     if (argc < 2 || argc > 3) {
-        ovs_fatal(0, "usage: %s hostile|[-v] SEED [N]", program_name);
+        ovs_fatal(0, "usage: %s hostile|orders [EVERY]|[-v] SEED [N]",
+                  program_name);
     }
     if (!strcmp(argv[1], "hostile")) {
         vlog_set_levels(NULL, VLF_ANY_DESTINATION, VLL_OFF);
         hostile_peer();
         return EXIT_SUCCESS;
+    }
+    if (!strcmp(argv[1], "orders")) {
+        vlog_set_levels(NULL, VLF_ANY_DESTINATION, VLL_OFF);
+        return (sim_orders(argc > 2 ? MAX(1, atoi(argv[2])) : 1)
+                ? EXIT_SUCCESS : EXIT_FAILURE);
     }
     first = strtoull(argv[1], NULL, 10);
     n = argc > 2 ? strtoull(argv[2], NULL, 10) : 1;

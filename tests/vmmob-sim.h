@@ -155,4 +155,7 @@ void sim_db_insert(struct sim_db *, const char *table, struct json *columns);
 void sim_db_update(struct sim_db *, const char *table, const char *column,
                    struct json *);
 
+/* Tries all orders of news; true if all went well. */
+bool sim_orders(size_t every);
+
 #endif /* tests/vmmob-sim.h */

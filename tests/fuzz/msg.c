@@ -181,6 +181,32 @@ get_string(const struct json *array, size_t i)
             ? json_string(json_array_at(array, i)) : "");
 }
 
+/* The VM port 'number' of 'ofs' is there, and for the VMN 'mac', or for nobody
+ * if that is NULL. */
+static void
+say_port(struct handover *h, struct handover_ofs *ofs, uint16_t number,
+         const struct eth_addr *mac, long long int now)
+{
+    char *name = xasprintf("p%"PRIu16, number);
+    struct vmmob_port row;
+    struct vmmob_msg msg;
+
+    vmmob_handover_port_there(h, ofs, OFP_PORT_C(number), name, now);
+    vmmob_msg_init(&msg, VMMOB_MSG_UPDATE);
+    if (mac) {
+        vmmob_port_init(&row, name);
+        row.attached_mac = *mac;
+        row.any = true;
+        vmmob_msg_put_port(&msg, &row);
+        vmmob_port_destroy(&row);
+    } else {
+        vmmob_msg_del_port(&msg, name);
+    }
+    vmmob_handover_receive(h, &msg, now);
+    vmmob_msg_uninit(&msg);
+    free(name);
+}
+
 /* Something happens:
  *
  *   ["sight", OFS, MAC, PORT, HOA]     ["run", MS]
@@ -214,11 +240,9 @@ handle_event(struct handover *h, const struct json *array,
         vmmob_handover_port_gone(h, ofs, OFP_PORT_C(get_integer(array, 2) & 7),
                                  *now);
     } else if (!strcmp(event, "expect") && ofs && has_key) {
-        vmmob_handover_expect(h, ofs, &key,
-                              OFP_PORT_C(get_integer(array, 3) & 7), *now);
+        say_port(h, ofs, get_integer(array, 3) & 7, &key.mac, *now);
     } else if (!strcmp(event, "unexpect") && ofs && has_key) {
-        vmmob_handover_unexpect(h, ofs, &key,
-                                OFP_PORT_C(get_integer(array, 3) & 7), *now);
+        say_port(h, ofs, get_integer(array, 3) & 7, NULL, *now);
     } else if (!strcmp(event, "talk") && ofs && has_key) {
         vmmob_handover_talk(h, ofs, &key);
     } else if (!strcmp(event, "quiet") && ofs && has_key) {
