@@ -195,7 +195,16 @@ vmmob_bridge_configure(struct vmmob_bridge *b, const struct smap *other_config,
 
     if (changed) {
         const struct rules_context ctx = vmmob_bridge_rules_context(b);
+        const struct vmmob_prefix *home = &b->ofs->settings.home;
         const struct vmmob_ofs_entry *oe;
+
+        /* Before the rules are used; see vmmob_is_kept(). */
+        atomic_store_relaxed(&b->ofproto->vmmob.uplink, ofp_to_u16(uplink));
+        atomic_store_relaxed(
+            &b->ofproto->vmmob.home,
+            (uint64_t) ntohl(in6_addr_get_mapped_ipv4(&home->addr)) << 32
+            | ntohl(be32_prefix_mask(home->plen - 96)));
+        b->ofproto->backer->need_revalidate = REV_RECONFIGURE;
 
         HMAP_FOR_EACH (oe, node,
                        vmmob_table_ofs_entries(b->handover->table)) {
@@ -217,9 +226,9 @@ vmmob_bridge_start(struct vmmob_bridge *b)
 {
     uint8_t table_id;
 
-    atomic_read_relaxed(&b->ofproto->vmmob_table, &table_id);
+    atomic_read_relaxed(&b->ofproto->vmmob.table, &table_id);
     if (b->enabled && !table_id) {
-        atomic_store_relaxed(&b->ofproto->vmmob_table, VMMOB_TABLE_ENTRY);
+        atomic_store_relaxed(&b->ofproto->vmmob.table, VMMOB_TABLE_ENTRY);
         b->ofproto->backer->need_revalidate = REV_RECONFIGURE;
         VLOG_INFO("bridge %s: VM mobility is on, as OFS "VMMOB_OFS_ID_FMT,
                   b->name, b->id);
@@ -381,7 +390,7 @@ bridge_disable(struct vmmob_bridge *b, bool withdraw, bool delete_flows)
     }
 
     if (withdraw || delete_flows) {
-        atomic_store_relaxed(&b->ofproto->vmmob_table, 0);
+        atomic_store_relaxed(&b->ofproto->vmmob.table, 0);
         b->ofproto->backer->need_revalidate = REV_RECONFIGURE;
     }
     vmmob_vm_ports_forget(b);

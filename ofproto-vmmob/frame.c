@@ -110,6 +110,72 @@ vmmob_frame_compose_arp_announcement(const struct eth_addr src,
     return vmmob_frame_compose_arp_request(src, NULL, addr, addr);
 }
 
+/* Returns an ICMP error of that 'type' and 'code' about 'packet', an IPv4
+ * packet, to who sent it, from 'src' and 'ip_src'.  Returns NULL if there must
+ * be none: about another error, a later fragment, or what was not from one
+ * host and for one (RFC 1122, 3.2.2). */
+struct dp_packet *
+vmmob_frame_compose_icmp_error(const struct dp_packet *packet, uint8_t type,
+                               uint8_t code, const struct eth_addr src,
+                               const struct in6_addr *ip_src)
+{
+    static const uint8_t errors[] = {
+        ICMP4_DST_UNREACH, ICMP4_SOURCEQUENCH, ICMP4_REDIRECT,
+        ICMP4_TIME_EXCEEDED, ICMP4_PARAM_PROB,
+    };
+    /* "SHOULD contain as much of the original datagram as possible without the
+     * length of the ICMP datagram exceeding 576 bytes" (RFC 1812, 4.3.2.3). */
+    const size_t max = 576 - IP_HEADER_LEN - ICMP_HEADER_LEN;
+    const struct eth_header *eth = dp_packet_eth(packet);
+    const struct ip_header *ip = dp_packet_l3(packet);
+    const struct icmp_header *icmp = dp_packet_l4(packet);
+
+    if (!ip || !icmp) {
+        return NULL;
+    }
+
+    ovs_be32 to = get_16aligned_be32(&ip->ip_src);
+    ovs_be32 dst = get_16aligned_be32(&ip->ip_dst);
+    if (ip->ip_frag_off & htons(IP_FRAG_OFF_MASK)
+        || eth_addr_is_multicast(eth->eth_dst) || !to || !dst
+        || ip_is_multicast(to) || to == OVS_BE32_MAX
+        || ip_is_multicast(dst) || dst == OVS_BE32_MAX) {
+        return NULL;
+    }
+    if (ip->ip_proto == IPPROTO_ICMP) {
+        if (dp_packet_l4_size(packet) < sizeof icmp->icmp_type) {
+            return NULL;
+        }
+        for (size_t i = 0; i < ARRAY_SIZE(errors); i++) {
+            if (icmp->icmp_type == errors[i]) {
+                return NULL;
+            }
+        }
+    }
+
+    size_t quote = MIN(MIN(ntohs(ip->ip_tot_len), dp_packet_l3_size(packet)),
+                       max);
+    size_t l4_size = ICMP_HEADER_LEN + quote;
+    struct dp_packet *error = dp_packet_new(ETH_HEADER_LEN + IP_HEADER_LEN
+                                            + l4_size);
+    struct ip_header *eh = eth_compose(error, eth->eth_src, src, ETH_TYPE_IP,
+                                       IP_HEADER_LEN + l4_size);
+    struct icmp_header *ei = (struct icmp_header *) (eh + 1);
+
+    eh->ip_ihl_ver = IP_IHL_VER(5, 4);
+    eh->ip_tot_len = htons(IP_HEADER_LEN + l4_size);
+    eh->ip_ttl = 64;
+    eh->ip_proto = IPPROTO_ICMP;
+    put_16aligned_be32(&eh->ip_src, in6_addr_get_mapped_ipv4(ip_src));
+    put_16aligned_be32(&eh->ip_dst, to);
+    eh->ip_csum = csum(eh, IP_HEADER_LEN);
+    ei->icmp_type = type;
+    ei->icmp_code = code;
+    memcpy(ei + 1, ip, quote);
+    ei->icmp_csum = csum(ei, l4_size);
+    return error;
+}
+
 /* Gets the addresses of the packet that 'packet', a FRAME_ICMP_ERROR, is
  * about.  Returns false if there is no IPv4 header inside. */
 bool

@@ -11,6 +11,7 @@
 
 #include <netinet/in.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "openvswitch/types.h"
 
@@ -51,6 +52,11 @@ struct dp_packet *vmmob_frame_compose_arp_reply(const struct eth_addr sha,
                                                 const struct in6_addr *tpa);
 struct dp_packet *vmmob_frame_compose_arp_announcement(
     const struct eth_addr src, const struct in6_addr *);
+
+struct dp_packet *vmmob_frame_compose_icmp_error(const struct dp_packet *,
+                                                 uint8_t type, uint8_t code,
+                                                 const struct eth_addr src,
+                                                 const struct in6_addr *);
 
 bool vmmob_frame_get_embedded(const struct dp_packet *,
                               struct in6_addr *ip_src,

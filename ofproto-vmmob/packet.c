@@ -36,6 +36,7 @@ COVERAGE_DEFINE(vmmob_port_full);
 COVERAGE_DEFINE(vmmob_frozen);
 COVERAGE_DEFINE(vmmob_conflict);
 COVERAGE_DEFINE(vmmob_vmn_full);
+COVERAGE_DEFINE(vmmob_prohibited);
 COVERAGE_DEFINE(vmmob_unknown_moa);
 COVERAGE_DEFINE(vmmob_unknown_icmp);
 COVERAGE_DEFINE(vmmob_hold);
@@ -44,6 +45,9 @@ COVERAGE_DEFINE(vmmob_unresolved);
 COVERAGE_DEFINE(vmmob_copy_held);
 COVERAGE_DEFINE(vmmob_copy_delivered);
 COVERAGE_DEFINE(vmmob_copy_dropped);
+
+/* "Communication administratively prohibited" (RFC 1812, 5.2.7.1). */
+#define ICMP4_PROHIBITED 13
 
 /* How long a packet is held, in ms. */
 #define HOLD_MS 1000
@@ -442,6 +446,27 @@ get_evidence(const struct frame *frame)
             : HANDOVER_USED);
 }
 
+/* A packet from a VMN at 'port' for a mobile address, or one that may come to
+ * be one: tells the VMN that there is no way.  A mobile address is what others
+ * see of a VMN whose home address they do not know; a VMN would get answers
+ * from another address than it has sent to. */
+static void
+prohibit(struct vmmob_bridge *b, struct vmmob_vm_port *port,
+         const struct punted *punted)
+    OVS_REQUIRES(vmmob_mutex)
+{
+    COVERAGE_INC(vmmob_prohibited);
+    if (token_bucket_withdraw(&port->errors, VM_PORT_ERROR)) {
+        struct dp_packet *error = vmmob_frame_compose_icmp_error(
+            punted->packet, ICMP4_DST_UNREACH, ICMP4_PROHIBITED,
+            vmmob_gateway_mac, &b->ofs->settings.home_gateway);
+
+        if (error) {
+            vmmob_output(b, error, &port->number, 1);
+        }
+    }
+}
+
 /* A packet that came in by a VM port.  Returns true if 'punted' was taken. */
 static bool
 process_vm(struct vmmob *vmmob, struct vmmob_bridge *b,
@@ -541,6 +566,10 @@ process_vm(struct vmmob *vmmob, struct vmmob_bridge *b,
         } else if (punted->table_id == VMMOB_TABLE_ENTRY) {
             return vmmob_resume(&vmmob->resumed, b, punted, VMMOB_TABLE_ENTRY,
                                 OFPP_NONE);
+        } else if (!vmmob_prefix_contains(&ofs->settings.home,
+                                          &frame->ip_dst)) {
+            prohibit(b, port, punted);
+            return false;
         } else {
             const struct vmmob_vmn *owner = vmmob_table_find_by_hoa(
                 b->handover->table, 0, &frame->ip_dst);

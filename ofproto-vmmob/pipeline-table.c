@@ -175,6 +175,11 @@ const struct pipeline_row vmmob_pipeline_rows[] = {
         VMMOB_TABLE_DESTINATION, 50,
         "other address in the home subnet\tpunt"
     },
+    /* Below all that is home, whatever another OFS says is its pool. */
+    [RULE_TO_POOL] = {
+        VMMOB_TABLE_DESTINATION, 40,
+        "address of a pool\tpunt"
+    },
     [RULE_OUTSIDE_UNSUMMED] = {
         VMMOB_TABLE_DESTINATION, 10,
         "UDP-Lite, DCCP\tdrop"

@@ -47,6 +47,7 @@ enum pipeline_rule {
     RULE_NO_MOA,
     RULE_REMOTE,
     RULE_HOME_UNKNOWN,
+    RULE_TO_POOL,
     RULE_OUTSIDE_UNSUMMED,
     RULE_OUTSIDE,
     RULE_NO_NEXT_HOP,

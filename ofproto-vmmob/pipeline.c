@@ -443,6 +443,10 @@ vmmob_pipeline_base(const struct rules_context *ctx, struct rule_list *list)
         match_set_in_port(&m, ctx->uplink);
         match_destination(&m, &s->pools[i]);
         add(list, RULE_POOL, &m);
+
+        match_type(&m, ETH_TYPE_IP);
+        match_destination(&m, &s->pools[i]);
+        put_punt(add(list, RULE_TO_POOL, &m));
     }
 
     match_type(&m, ETH_TYPE_ARP);
@@ -560,6 +564,10 @@ vmmob_pipeline_pool(const struct vmmob_prefix *pool, struct rule_list *list)
     match_type(&m, ETH_TYPE_IP);
     match_source(&m, pool);
     put_punt(add(list, RULE_PEER_POOL, &m));
+
+    match_type(&m, ETH_TYPE_IP);
+    match_destination(&m, pool);
+    put_punt(add(list, RULE_TO_POOL, &m));
 }
 
 static bool

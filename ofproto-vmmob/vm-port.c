@@ -31,6 +31,11 @@ static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 20);
 #define UPLINK_RATE 10000
 #define UPLINK_BURST 1024
 
+/* ICMP errors that a port may cause, in thousandths for each ms and at once:
+ * see VM_PORT_ERROR. */
+#define ERROR_RATE (10 * VM_PORT_ERROR / 1000)
+#define ERROR_BURST (20 * VM_PORT_ERROR)
+
 /* How long a port stays blocked after its flood has ended, in ms. */
 #define BLOCK_MS 3000
 
@@ -195,6 +200,7 @@ vmmob_vm_ports_find(struct vmmob_bridge *b, const struct vmmob_settings *s,
         if (!port) {
             port = xzalloc(sizeof *port);
             port->number = ofport->ofp_port;
+            token_bucket_init(&port->errors, ERROR_RATE, ERROR_BURST);
             port->name = xstrdup(name);
             hmap_insert(&b->vm_ports, &port->node,
                         hash_int(ofp_to_u16(port->number), 0));

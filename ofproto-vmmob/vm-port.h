@@ -15,6 +15,7 @@
 
 #include "openvswitch/hmap.h"
 #include "openvswitch/ofp-port.h"
+#include "openvswitch/token-bucket.h"
 #include "openvswitch/types.h"
 #include "ovs-thread.h"
 
@@ -33,6 +34,7 @@ struct vmmob_vm_port {
     char *name;
     bool marked;                /* While ports are looked for. */
     bool policed;               /* There are rules for its MAC addresses. */
+    struct token_bucket errors; /* ICMP errors that it may cause. */
     bool blocked;               /* Everything from there is dropped... */
     long long int blocked_until;    /* ...until then, in ms, or longer. */
     unsigned long long int n_excess;    /* What was too much, when that was
@@ -80,6 +82,9 @@ void vmmob_vm_ports_block_floods(struct vmmob_bridge *, long long int now)
 
 /* Floods are to be looked for this often. */
 #define VM_PORT_COUNT_MS 1000
+
+/* What one ICMP error takes from 'errors' of a port. */
+#define VM_PORT_ERROR 1000
 
 /* Statistics. */
 unsigned long long int vmmob_count_forged(const struct vmmob_bridge *,

@@ -5,6 +5,7 @@
 #include "ofproto-vmmob/vmmob.h"
 
 #include "coverage.h"
+#include "flow.h"
 #include "hash.h"
 #include "latch.h"
 #include "ofproto/ofproto-dpif.h"
@@ -204,7 +205,7 @@ vmmob_port_destruct(struct ofproto_dpif *ofproto, ofp_port_t port)
 {
     uint8_t table_id;
 
-    atomic_read_relaxed(&ofproto->vmmob_table, &table_id);
+    atomic_read_relaxed(&ofproto->vmmob.table, &table_id);
     if (table_id) {
         vmmob_punt_port_gone(&ofproto->uuid, port);
     }
@@ -219,8 +220,45 @@ vmmob_first_table(const struct ofproto_dpif *ofproto, ofp_port_t in_port)
     uint8_t table_id;
 
     atomic_read_relaxed(&CONST_CAST(struct ofproto_dpif *,
-                                    ofproto)->vmmob_table, &table_id);
+                                    ofproto)->vmmob.table, &table_id);
     return ofp_to_u16(in_port) < ofp_to_u16(OFPP_MAX) ? table_id : 0;
+}
+
+/* Returns true if 'flow', a packet that came in as 'in', must not leave
+ * 'ofproto' by 'out', whatever flows say: there is a home address in it, and
+ * 'out' is the uplink of a bridge that is configured for VM mobility.  Above
+ * all, this is about what table 0 floods.  What a guest has given a VLAN tag
+ * is no business of ours.  Unwildcards in 'wc' what this depends on. */
+bool
+vmmob_is_kept(const struct ofproto_dpif *ofproto, ofp_port_t out,
+              const struct flow *flow, const struct flow *in,
+              struct flow_wildcards *wc)
+{
+    struct vmmob_ofproto *vo = CONST_CAST(struct vmmob_ofproto *,
+                                          &ofproto->vmmob);
+    uint8_t table_id;
+    uint32_t uplink;
+    uint64_t home;
+
+    atomic_read_relaxed(&vo->table, &table_id);
+    atomic_read_relaxed(&vo->uplink, &uplink);
+    if (!table_id || ofp_to_u16(out) != uplink
+        || (flow->dl_type != htons(ETH_TYPE_IP)
+            && flow->dl_type != htons(ETH_TYPE_ARP))) {
+        return false;
+    }
+
+    WC_MASK_FIELD(wc, vlans[0].tci);
+    if (in->vlans[0].tci & htons(VLAN_VID_MASK)) {
+        return false;
+    }
+
+    atomic_read_relaxed(&vo->home, &home);
+    ovs_be32 addr = htonl(home >> 32);
+    ovs_be32 mask = htonl(home & UINT32_MAX);
+    wc->masks.nw_src |= mask;
+    wc->masks.nw_dst |= mask;
+    return ((flow->nw_src & mask) == addr || (flow->nw_dst & mask) == addr);
 }
 
 /* Takes 'packet', which a "controller" action with 'controller_id' hands to

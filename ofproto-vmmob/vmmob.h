@@ -88,9 +88,12 @@
 #include <stdint.h>
 
 #include "openvswitch/ofp-port.h"
+#include "ovs-atomic.h"
 #include "openvswitch/types.h"
 
 struct dp_packet;
+struct flow;
+struct flow_wildcards;
 struct frozen_state;
 struct ofproto;
 struct ofproto_dpif;
@@ -106,6 +109,14 @@ enum {
 /* "controller(id=...)" in a rule of those tables: to be punted. */
 #define VMMOB_CONTROLLER_ID 0xff4d
 
+/* What any thread may know of a bridge. */
+struct vmmob_ofproto {
+    atomic_uint8_t table;       /* See vmmob_first_table(). */
+    atomic_uint32_t uplink;     /* Its uplink, if 'table' is not 0... */
+    atomic_uint64_t home;       /* ...and its home subnet: the address and,
+                                 * in the low bits, the mask. */
+};
+
 /* Main thread only. */
 void vmmob_init(void);
 void vmmob_exit(void);
@@ -120,6 +131,9 @@ void vmmob_port_destruct(struct ofproto_dpif *, ofp_port_t);
 /* Any thread. */
 bool vmmob_is_quiet(void);
 uint8_t vmmob_first_table(const struct ofproto_dpif *, ofp_port_t in_port);
+bool vmmob_is_kept(const struct ofproto_dpif *, ofp_port_t out,
+                   const struct flow *, const struct flow *in,
+                   struct flow_wildcards *);
 bool vmmob_punt(struct ofproto_dpif *, const struct dp_packet *,
                 uint16_t controller_id, const struct frozen_state *);
 
