@@ -39,6 +39,7 @@ COVERAGE_DEFINE(vmmob_vmn_full);
 COVERAGE_DEFINE(vmmob_prohibited);
 COVERAGE_DEFINE(vmmob_unknown_moa);
 COVERAGE_DEFINE(vmmob_unknown_icmp);
+COVERAGE_DEFINE(vmmob_copy_error);
 COVERAGE_DEFINE(vmmob_hold);
 COVERAGE_DEFINE(vmmob_hold_full);
 COVERAGE_DEFINE(vmmob_unresolved);
@@ -236,6 +237,14 @@ deliver_icmp_error(struct vmmob_bridge *b, struct punted *punted,
     addrs[1] = frame->ip_dst;
     bool embedded = vmmob_frame_get_embedded(punted->packet, &addrs[2],
                                              &addrs[3]);
+    const struct vmmob_vmn *target
+        = embedded ? vmmob_table_find_by_moa(table, &addrs[3]) : NULL;
+    if (target && target->state == VMMOB_PREPARED) {
+        /* About a copy, which the VMN that sent the packet knows nothing of:
+         * that goes where the one that it is for is. */
+        COVERAGE_INC(vmmob_copy_error);
+        return;
+    }
     for (size_t i = 0; i < (embedded ? 4 : 2); i++) {
         const struct vmmob_vmn *row
             = vmmob_table_find_by_moa(table, &addrs[i]);

@@ -204,6 +204,10 @@ const struct pipeline_row vmmob_pipeline_rows[] = {
         VMMOB_TABLE_SOURCE, 105,
         "for a next hop that is not here\tdrop"
     },
+    [RULE_PEER_RESET] = {
+        VMMOB_TABLE_SOURCE, 102,
+        "TCP reset, MoA of a VMN that is expected there\tdrop"
+    },
     [RULE_PEER] = {
         VMMOB_TABLE_SOURCE, 100,
         "MoA of a VMN elsewhere\trewrite source, output"

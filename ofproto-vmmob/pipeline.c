@@ -815,6 +815,17 @@ source_rules(const struct rules_context *ctx, const struct vmmob_entry *entry,
 
                 match_type(&m, ETH_TYPE_IP);
                 match_source(&m, &moa);
+                if (row->vmn.state == VMMOB_PREPARED) {
+                    /* Who is not there resets nothing: a firewall did, that
+                     * has seen a copy.  If it has just come there, it does so
+                     * once more.  Else, it may have sent that. */
+                    struct match rst = m;
+
+                    match_set_nw_proto(&rst, IPPROTO_TCP);
+                    match_set_tcp_flags_masked(&rst, htons(TCP_RST),
+                                               htons(TCP_RST));
+                    add(list, RULE_PEER_RESET, &rst);
+                }
                 a = add(list, RULE_PEER, &m);
                 put_set_ip(a, MFF_IPV4_SRC, &pair->hoa);
                 put_set_eth(a, MFF_ETH_SRC, entry->key.mac);
