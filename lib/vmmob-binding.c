@@ -368,6 +368,10 @@ vmmob_port_clone(struct vmmob_port *dst, const struct vmmob_port *src)
     dst->macs = (src->n_macs
                  ? xmemdup(src->macs, src->n_macs * sizeof *src->macs)
                  : NULL);
+    dst->prefixes = (src->n_prefixes
+                     ? xmemdup(src->prefixes,
+                               src->n_prefixes * sizeof *src->prefixes)
+                     : NULL);
 }
 
 /* Frees what 'port' owns, but not 'port' itself. */
@@ -378,12 +382,21 @@ vmmob_port_destroy(struct vmmob_port *port)
         free(port->name);
         free(port->iface_id);
         free(port->macs);
+        free(port->prefixes);
     }
 }
 
 bool
 vmmob_port_equals(const struct vmmob_port *a, const struct vmmob_port *b)
 {
+    if (a->limited != b->limited || a->n_prefixes != b->n_prefixes) {
+        return false;
+    }
+    for (size_t i = 0; i < a->n_prefixes; i++) {
+        if (!vmmob_prefix_equals(&a->prefixes[i], &b->prefixes[i])) {
+            return false;
+        }
+    }
     return (!strcmp(a->name, b->name)
             && !strcmp(a->iface_id, b->iface_id)
             && eth_addr_equals(a->attached_mac, b->attached_mac)
@@ -429,6 +442,40 @@ vmmob_port_add_mac(struct vmmob_port *port, const struct eth_addr mac)
     return true;
 }
 
+/* Returns true if VMs at 'port' may have the home address 'addr'. */
+bool
+vmmob_port_may_claim(const struct vmmob_port *port,
+                     const struct in6_addr *addr)
+{
+    for (size_t i = 0; i < port->n_prefixes; i++) {
+        if (vmmob_prefix_contains(&port->prefixes[i], addr)) {
+            return true;
+        }
+    }
+    return !port->limited;
+}
+
+/* Limits home addresses at 'port' to those in 'prefix', and those that were
+ * added before.  Returns false if there is no room. */
+bool
+vmmob_port_add_prefix(struct vmmob_port *port,
+                      const struct vmmob_prefix *prefix)
+{
+    port->limited = true;
+    for (size_t i = 0; i < port->n_prefixes; i++) {
+        if (vmmob_prefix_equals(&port->prefixes[i], prefix)) {
+            return true;
+        }
+    }
+    if (port->n_prefixes >= VMMOB_MAX_PORT_PREFIXES) {
+        return false;
+    }
+    port->prefixes = xrealloc(port->prefixes, (port->n_prefixes + 1)
+                                              * sizeof *port->prefixes);
+    port->prefixes[port->n_prefixes++] = *prefix;
+    return true;
+}
+
 /* Checks what the comments in vmmob-binding.h promise of 'port'.  Returns NULL
  * if all is well, otherwise an error message that the caller must free(). */
 char *
@@ -453,6 +500,11 @@ vmmob_port_validate(const struct vmmob_port *port)
     } else if (port->n_macs > VMMOB_MAX_PORT_MACS) {
         return xasprintf("%"PRIuSIZE" MAC addresses are more than %d",
                          port->n_macs, VMMOB_MAX_PORT_MACS);
+    } else if (port->n_prefixes > VMMOB_MAX_PORT_PREFIXES) {
+        return xasprintf("%"PRIuSIZE" prefixes of home addresses are more "
+                         "than %d", port->n_prefixes, VMMOB_MAX_PORT_PREFIXES);
+    } else if (port->n_prefixes && !port->limited) {
+        return xstrdup("port has prefixes and no limit");
     }
     if (!eth_addr_is_zero(port->attached_mac)) {
         error = mac_validate("attached MAC address", port->attached_mac);

@@ -139,10 +139,18 @@ struct vmmob_port {
     struct eth_addr *macs;      /* Owned, in ascending order, none twice.
                                  * The only ones that are all right there; if
                                  * none, that is not known. */
+    bool limited;               /* VMs there may have only home addresses in
+                                 * 'prefixes'... */
+    size_t n_prefixes;          /* ...at most VMMOB_MAX_PORT_PREFIXES, 0 unless
+                                 * 'limited'. */
+    struct vmmob_prefix *prefixes;  /* Owned. */
 };
 
 /* Most MAC addresses that a port may have. */
 #define VMMOB_MAX_PORT_MACS 64
+
+/* Most prefixes of home addresses that a port may have. */
+#define VMMOB_MAX_PORT_PREFIXES 64
 
 /* The longest name of a port, and the longest 'iface_id', in bytes. */
 #define VMMOB_MAX_PORT_NAME 255
@@ -153,6 +161,8 @@ void vmmob_port_destroy(struct vmmob_port *);
 bool vmmob_port_equals(const struct vmmob_port *, const struct vmmob_port *);
 bool vmmob_port_has_mac(const struct vmmob_port *, const struct eth_addr);
 bool vmmob_port_add_mac(struct vmmob_port *, const struct eth_addr);
+bool vmmob_port_may_claim(const struct vmmob_port *, const struct in6_addr *);
+bool vmmob_port_add_prefix(struct vmmob_port *, const struct vmmob_prefix *);
 char *vmmob_port_validate(const struct vmmob_port *);
 
 /* A datapath id as text: 16 hexadecimal digits, as Open vSwitch writes it. */

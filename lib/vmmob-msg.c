@@ -48,7 +48,8 @@ static struct in6_addr object_get_addr(struct object *, const char *name);
 static struct vmmob_prefix object_get_prefix(struct object *,
                                              const char *name);
 static void object_get_pairs(struct object *, struct vmmob_vmn *);
-static void object_get_pools(struct object *, struct vmmob_ofs *);
+static void object_get_prefixes(struct object *, const char *name, size_t max,
+                                struct vmmob_prefix **, size_t *n);
 static void object_get_macs(struct object *, struct vmmob_port *);
 
 static char *decode_update(const struct json *, struct vmmob_msg *);
@@ -57,11 +58,11 @@ static char *ofs_id_from_json(const struct json *, uint64_t *id);
 static char *port_name_from_json(const struct json *, char **);
 
 static const char *type_to_string(enum json_type);
-static char *make_error(const char *format, va_list)
-    OVS_PRINTF_FORMAT(1, 0);
-static char *format_error(const char *format, ...)
-    OVS_PRINTF_FORMAT(1, 2);
+static char *make_error(const char *format, va_list) OVS_PRINTF_FORMAT(1, 0);
+static char *format_error(const char *format, ...) OVS_PRINTF_FORMAT(1, 2);
 
+static void put_prefixes(struct json *, const char *name,
+                         const struct vmmob_prefix *, size_t n);
 static void put_key(struct json *, const struct vmmob_key *, uint64_t ofs);
 static void put_mac(struct json *, const char *name, struct eth_addr);
 static struct json *ofs_id_to_json(uint64_t id);
@@ -427,7 +428,6 @@ struct json *
 vmmob_ofs_to_json(const struct vmmob_ofs *ofs)
 {
     struct json *object = json_object_create();
-    struct json *pools = json_array_create_empty();
 
     json_object_put(object, "id", ofs_id_to_json(ofs->id));
     json_object_put_string(object, "site", ofs->site);
@@ -435,10 +435,7 @@ vmmob_ofs_to_json(const struct vmmob_ofs *ofs)
     put_mac(object, "mac", ofs->mac);
     json_object_put(object, "gateway", addr_to_json(&ofs->gateway));
     put_mac(object, "gateway_mac", ofs->gateway_mac);
-    for (size_t i = 0; i < ofs->n_pools; i++) {
-        json_array_add(pools, prefix_to_json(&ofs->pools[i]));
-    }
-    json_object_put(object, "pools", pools);
+    put_prefixes(object, "pools", ofs->pools, ofs->n_pools);
     json_object_put(object, "stale", json_boolean_create(ofs->stale));
     return object;
 }
@@ -464,7 +461,8 @@ vmmob_ofs_from_json(const struct json *json, struct vmmob_ofs *ofs)
         .gateway_mac = object_get_mac(&object, "gateway_mac"),
         .stale = object_get_boolean(&object, "stale"),
     };
-    object_get_pools(&object, ofs);
+    object_get_prefixes(&object, "pools", VMMOB_MAX_POOLS, &ofs->pools,
+                        &ofs->n_pools);
 
     if (!object.error) {
         object.error = vmmob_ofs_validate(ofs);
@@ -494,6 +492,9 @@ vmmob_port_to_json(const struct vmmob_port *port)
                                      ETH_ADDR_ARGS(port->macs[i]))));
     }
     json_object_put(object, "macs", macs);
+    if (port->limited) {
+        put_prefixes(object, "addresses", port->prefixes, port->n_prefixes);
+    }
     return object;
 }
 
@@ -517,6 +518,11 @@ vmmob_port_from_json(const struct json *json, struct vmmob_port *port)
         .any = object_get_boolean(&object, "any"),
     };
     object_get_macs(&object, port);
+    if (!object.error && shash_find(json->object, "addresses")) {
+        port->limited = true;
+        object_get_prefixes(&object, "addresses", VMMOB_MAX_PORT_PREFIXES,
+                            &port->prefixes, &port->n_prefixes);
+    }
 
     if (!object.error) {
         object.error = vmmob_port_validate(port);
@@ -880,41 +886,37 @@ object_get_pairs(struct object *object, struct vmmob_vmn *vmn)
     }
 }
 
-/* Sets the pools of 'ofs', which must not have any yet, from 'object'. */
+/* Sets '*prefixes' and '*n', so far NULL and 0, to the member 'name' of
+ * 'object', which has 'max' of them at most. */
 static void
-object_get_pools(struct object *object, struct vmmob_ofs *ofs)
+object_get_prefixes(struct object *object, const char *name, size_t max,
+                    struct vmmob_prefix **prefixes, size_t *n)
 {
-    const struct json *pools = object_get_array(object, "pools");
-    size_t n = array_size(pools);
+    const struct json *array = object_get_array(object, name);
+    size_t size = array_size(array);
 
-    if (n > VMMOB_MAX_POOLS) {
-        object_fail(object, "\"pools\" has %"PRIuSIZE" elements, more than %d",
-                    n, VMMOB_MAX_POOLS);
+    if (size > max) {
+        object_fail(object, "\"%s\" has %"PRIuSIZE" elements, more than "
+                    "%"PRIuSIZE, name, size, max);
     }
-    if (object->error || !n) {
-        return;
-    }
+    *prefixes = object->error || !size ? NULL : xcalloc(size,
+                                                        sizeof **prefixes);
+    for (size_t i = 0; !object->error && i < size; i++) {
+        const struct json *json = json_array_at(array, i);
 
-    ofs->pools = xcalloc(n, sizeof *ofs->pools);
-    for (size_t i = 0; i < n; i++) {
-        const struct json *pool = json_array_at(pools, i);
-
-        if (pool->type != JSON_STRING) {
-            object_fail(object, "\"pools\" has an element that is not a "
-                        "string");
+        if (json->type != JSON_STRING) {
+            object_fail(object, "\"%s\" has an element that is not a string",
+                        name);
         } else {
-            char *error = vmmob_prefix_parse(json_string(pool),
-                                             &ofs->pools[i], NULL);
+            char *error = vmmob_prefix_parse(json_string(json),
+                                             &(*prefixes)[i], NULL);
 
             if (error) {
-                object_fail(object, "\"pools\" has %.128s", error);
+                object_fail(object, "\"%s\" has %.128s", name, error);
                 free(error);
             }
         }
-        if (object->error) {
-            return;
-        }
-        ofs->n_pools++;
+        *n += !object->error;
     }
 }
 
@@ -951,6 +953,18 @@ object_get_macs(struct object *object, struct vmmob_port *port)
 
 
 /* Encoding. */
+
+static void
+put_prefixes(struct json *object, const char *name,
+             const struct vmmob_prefix *prefixes, size_t n)
+{
+    struct json *array = json_array_create_empty();
+
+    for (size_t i = 0; i < n; i++) {
+        json_array_add(array, prefix_to_json(&prefixes[i]));
+    }
+    json_object_put(object, name, array);
+}
 
 /* Adds to 'object' the members that identify a row. */
 static void

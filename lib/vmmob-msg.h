@@ -36,8 +36,10 @@
  *   "del_ofss": array of "id"
  *   "ports": array of {"name": "tap0", "iface_id": "..",
  *                      "attached_mac": "..", "any": false,
- *                      "macs": ["aa:..", ...]}
- *                                 ("" and 00:00:00:00:00:00 if not known)
+ *                      "macs": ["aa:..", ...],
+ *                      "addresses": ["PREFIX/LEN", ...]}
+ *                                 ("" and 00:00:00:00:00:00 if not known;
+ *                                 no "addresses" if they are not limited)
  *   "del_ports": array of "name"
  *
  *   "partial": true              (default: false)

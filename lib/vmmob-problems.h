@@ -32,6 +32,7 @@ struct json;
     VMMOB_PROBLEM(POOL_EXHAUSTED, "pool-exhausted")         \
     VMMOB_PROBLEM(POOL_LOW, "pool-low")                     \
     VMMOB_PROBLEM(HOA_CONFLICT, "hoa-conflict")             \
+    VMMOB_PROBLEM(HOA_REFUSED, "hoa-refused")               \
     VMMOB_PROBLEM(FROZEN, "frozen")                         \
     VMMOB_PROBLEM(PORT_BLOCKED, "port-blocked")             \
     VMMOB_PROBLEM(PORT_FULL, "port-full")                   \

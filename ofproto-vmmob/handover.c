@@ -190,6 +190,19 @@ vmmob_handover_port_there(struct handover *h, struct handover_ofs *ofs,
     }
 }
 
+/* The VMN 'key' of 'ofs' must not have 'hoa' any more. */
+void
+vmmob_handover_disclaim(struct handover *h, struct handover_ofs *ofs,
+                        const struct vmmob_key *key,
+                        const struct in6_addr *hoa, long long int now)
+{
+    struct handover_vmn *vmn = vmmob_handover_find_vmn(ofs, key);
+
+    if (vmn) {
+        vmmob_handover_vmn_give_back_hoa(h, ofs, vmn, hoa, now);
+    }
+}
+
 /* 'port' of 'ofs' is gone, or is another one from now on.  If it is OFPP_NONE,
  * then all ports of 'ofs' and what they are for are known: a VMN that was
  * expected in an earlier life and has no port now is not expected any more. */

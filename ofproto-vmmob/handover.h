@@ -4,8 +4,7 @@
 #define VMMOB_HANDOVER_H 1
 
 /* Handover
- * ========
- *
+ * = *
  * What a switch decides when a VMN appears, moves or leaves: detection and
  * migration in the paper "Wide-area live migration with IP mobility by
  * OpenFlow".  Documentation/design.rst has what the paper leaves open.
@@ -63,6 +62,9 @@ void vmmob_handover_detach(struct handover *, struct handover_ofs *,
 void vmmob_handover_port_there(struct handover *, struct handover_ofs *,
                                ofp_port_t port, const char *name,
                                long long int now);
+void vmmob_handover_disclaim(struct handover *, struct handover_ofs *,
+                             const struct vmmob_key *, const struct in6_addr *,
+                             long long int now);
 void vmmob_handover_port_gone(struct handover *, struct handover_ofs *,
                               ofp_port_t port, long long int now);
 bool vmmob_handover_talk(struct handover *, struct handover_ofs *,

@@ -501,6 +501,11 @@ process_vm(struct vmmob *vmmob, struct vmmob_bridge *b,
         return false;
     }
 
+    if (has_hoa && !vmmob_vm_port_may_claim(b, port, &frame->ip_src)) {
+        vmmob_vm_port_refuse_hoa(b, port, frame->src, &frame->ip_src, now);
+        return false;
+    }
+
     /* What it sent just before it left, and is heard only now, does not make
      * it come back. */
     const struct handover_vmn *vmn = vmmob_handover_find_vmn(ofs, &key);
@@ -522,6 +527,7 @@ process_vm(struct vmmob *vmmob, struct vmmob_bridge *b,
                                turn);
         switch (sighting) {
         case SIGHTED_HERE:
+            vmmob_vm_port_police_hoas(b, port, &key, now);
             deliver_copies(vmmob, b, &key, now);
             break;
         case SIGHTED_NO_HOA:
@@ -543,6 +549,9 @@ process_vm(struct vmmob *vmmob, struct vmmob_bridge *b,
             return false;
         case SIGHTED_FULL:
             COVERAGE_INC(vmmob_vmn_full);
+            port->full_hoa = (struct vm_port_hoa) {
+                frame->src, frame->ip_src, now,
+            };
             return false;
         case SIGHTED_CONFLICT:
         default:

@@ -341,6 +341,50 @@ bridge_get_vmn_problems(const struct vmmob *vmmob,
     }
 }
 
+/* Adds to 'p' which home addresses VMNs at 'port' of 'b' have claimed in vain.
+ * 'row', which may be NULL, is what is known of the port. */
+static void
+port_get_hoa_problems(const struct vmmob_bridge *b,
+                      const struct vmmob_vm_port *port,
+                      const struct vmmob_port *row, long long int now,
+                      struct vmmob_problems *p)
+{
+    const struct vm_port_hoa *bad = &port->bad_hoa, *full = &port->full_hoa;
+
+    if (bad->when && now < bad->when + CONFLICT_MS
+        && row && !vmmob_port_may_claim(row, &bad->hoa)) {
+        char *addr = vmmob_addr_to_string(&bad->hoa, "-");
+
+        vmmob_problems_add(
+            p, VMMOB_PROBLEM_HOA_REFUSED,
+            xasprintf("bridge %s: "ETH_ADDR_FMT" at port %s claims the home "
+                      "address %s, which it must not have; %llu packets with "
+                      "such an address were dropped there", b->name,
+                      ETH_ADDR_ARGS(bad->mac), port->name, addr,
+                      port->n_bad_hoa),
+            xasprintf("see what that VM does; if it is to have it, add it to "
+                      "external_ids:vmmob-address of interface %s",
+                      port->name));
+        free(addr);
+    }
+    if (full->when && now < full->when + CONFLICT_MS) {
+        char *addr = vmmob_addr_to_string(&full->hoa, "-");
+
+        vmmob_problems_add(
+            p, VMMOB_PROBLEM_HOA_REFUSED,
+            xasprintf("bridge %s: VMN "ETH_ADDR_FMT" at port %s has %d home "
+                      "addresses and claims %s as well, which is ignored",
+                      b->name, ETH_ADDR_ARGS(full->mac), port->name,
+                      VMMOB_MAX_PAIRS, addr),
+            xasprintf("see what that VM does; say which addresses it is to "
+                      "have in external_ids:vmmob-address of interface %s, "
+                      "or use \"vmmob/release "ETH_ADDR_FMT"\" to have those "
+                      "forgotten that it does not use any more", port->name,
+                      ETH_ADDR_ARGS(full->mac)));
+        free(addr);
+    }
+}
+
 static void
 bridge_get_port_problems(const struct vmmob *vmmob,
                          const struct vmmob_bridge *b,
@@ -375,6 +419,7 @@ bridge_get_port_problems(const struct vmmob *vmmob,
                 xstrdup("raise other_config:vmmob-max-vmns, or use "
                         "vmmob/release for those that are gone"));
         }
+        port_get_hoa_problems(b, port, row, now, p);
         if ((!row || (!row->any && !row->n_macs))
             && n_open++ < VMMOB_MAX_PROBLEMS_OF_KIND) {
             ds_put_format(&open, "%s%s", n_open > 1 ? ", " : "", port->name);

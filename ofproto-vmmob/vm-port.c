@@ -17,11 +17,13 @@
 #include "packets.h"
 #include "sset.h"
 #include "util.h"
+#include "vmmob-addr.h"
 
 VLOG_DEFINE_THIS_MODULE(vmmob_vm_port);
 
 COVERAGE_DEFINE(vmmob_flood);
 COVERAGE_DEFINE(vmmob_misplaced);
+COVERAGE_DEFINE(vmmob_hoa_refused);
 
 /* For what others can cause. */
 static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 20);
@@ -90,6 +92,61 @@ vmmob_vm_port_may_have(const struct vmmob_bridge *b,
     return !row || !row->n_macs || vmmob_port_has_mac(row, mac);
 }
 
+/* Returns true if a VMN at 'port' of 'b' may have the home address 'hoa'. */
+bool
+vmmob_vm_port_may_claim(const struct vmmob_bridge *b,
+                        const struct vmmob_vm_port *port,
+                        const struct in6_addr *hoa)
+{
+    const struct vmmob_port *row = vmmob_vm_port_row(b, port);
+
+    return !row || vmmob_port_may_claim(row, hoa);
+}
+
+/* The VM 'mac', at 'port' of 'b', says that it has 'hoa', which it must not
+ * have. */
+void
+vmmob_vm_port_refuse_hoa(struct vmmob_bridge *b, struct vmmob_vm_port *port,
+                         const struct eth_addr mac, const struct in6_addr *hoa,
+                         long long int now)
+{
+    char *s = vmmob_addr_to_string(hoa, "-");
+
+    COVERAGE_INC(vmmob_hoa_refused);
+    VLOG_WARN_RL(&rl, "bridge %s: port %s: "ETH_ADDR_FMT" must not have the "
+                 "home address %s; see external_ids:vmmob-address of the "
+                 "interface", b->name, port->name, ETH_ADDR_ARGS(mac), s);
+    free(s);
+    port->n_bad_hoa++;
+    port->bad_hoa = (struct vm_port_hoa) { mac, *hoa, now };
+}
+
+/* Takes from the VMN 'key', if it is at 'port' of 'b', the home addresses that
+ * VMNs there must not have. */
+void
+vmmob_vm_port_police_hoas(struct vmmob_bridge *b,
+                          const struct vmmob_vm_port *port,
+                          const struct vmmob_key *key, long long int now)
+{
+    const struct vmmob_port *row = vmmob_vm_port_row(b, port);
+    const struct handover_vmn *vmn = vmmob_handover_find_vmn(b->ofs, key);
+    struct in6_addr bad[VMMOB_MAX_PAIRS];
+    size_t n = 0;
+
+    if (!row || !row->limited || !vmn || vmn->state != HANDOVER_ATTACHED
+        || vmn->port != port->number) {
+        return;
+    }
+    for (size_t i = 0; i < vmn->row.n_pairs; i++) {
+        if (!vmmob_port_may_claim(row, &vmn->row.pairs[i].hoa)) {
+            bad[n++] = vmn->row.pairs[i].hoa;
+        }
+    }
+    for (size_t i = 0; i < n; i++) {
+        vmmob_handover_disclaim(b->handover, b->ofs, key, &bad[i], now);
+    }
+}
+
 /* Puts in force what is known of the VM ports of 'b' whose names are in
  * 'names': who may be there. */
 void
@@ -118,8 +175,9 @@ vmmob_vm_ports_police(struct vmmob_bridge *b, const struct sset *names,
         return;
     }
 
-    HMAP_FOR_EACH (vmn, node, &b->ofs->vmns) {
-        const struct eth_addr mac = vmn->row.key.mac;
+    HMAP_FOR_EACH_SAFE (vmn, node, &b->ofs->vmns) {
+        const struct vmmob_key key = vmn->row.key;
+        const struct eth_addr mac = key.mac;
 
         if (vmn->state == HANDOVER_ATTACHED) {
             port = vmmob_vm_port_find(b, vmn->port);
@@ -130,6 +188,10 @@ vmmob_vm_ports_police(struct vmmob_bridge *b, const struct sset *names,
                              ETH_ADDR_ARGS(mac), port->name);
                 vmmob_handover_detach(b->handover, b->ofs, &vmn->row.key, now);
             }
+        }
+        port = vmmob_vm_port_find(b, vmn->port);
+        if (port) {
+            vmmob_vm_port_police_hoas(b, port, &key, now);
         }
     }
 }

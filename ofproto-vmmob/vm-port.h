@@ -11,6 +11,7 @@
  *
  * Guarded by vmmob_mutex.  Times are in ms. */
 
+#include <netinet/in.h>
 #include <stdbool.h>
 
 #include "openvswitch/hmap.h"
@@ -22,6 +23,7 @@
 struct fairq_stats;
 struct sset;
 struct vmmob_bridge;
+struct vmmob_key;
 struct vmmob_port;
 struct vmmob_settings;
 
@@ -51,6 +53,15 @@ struct vmmob_vm_port {
                                                  * can have. */
     unsigned long long int n_refused;   /* Frames of VMNs over the limit. */
     long long int refused;      /* When the last of these was, in ms. */
+    unsigned long long int n_bad_hoa;   /* Frames with a home address that
+                                         * VMs there must not have. */
+    struct vm_port_hoa {
+        struct eth_addr mac;    /* Of the VM. */
+        struct in6_addr hoa;
+        long long int when;     /* In ms; 0 if never. */
+    } bad_hoa,                  /* The last of these... */
+      full_hoa;                 /* ...and of those that a VMN could not have as
+                                 * it has too many. */
     unsigned long long int n_blocked;   /* Dropped while it was blocked
                                          * before. */
 };
@@ -64,6 +75,18 @@ const struct vmmob_port *vmmob_vm_port_row(const struct vmmob_bridge *,
 bool vmmob_vm_port_may_have(const struct vmmob_bridge *,
                             const struct vmmob_vm_port *,
                             const struct eth_addr)
+    OVS_REQUIRES(vmmob_mutex);
+
+bool vmmob_vm_port_may_claim(const struct vmmob_bridge *,
+                             const struct vmmob_vm_port *,
+                             const struct in6_addr *)
+    OVS_REQUIRES(vmmob_mutex);
+void vmmob_vm_port_refuse_hoa(struct vmmob_bridge *, struct vmmob_vm_port *,
+                              const struct eth_addr, const struct in6_addr *,
+                              long long int now) OVS_REQUIRES(vmmob_mutex);
+void vmmob_vm_port_police_hoas(struct vmmob_bridge *,
+                               const struct vmmob_vm_port *,
+                               const struct vmmob_key *, long long int now)
     OVS_REQUIRES(vmmob_mutex);
 
 /* All of a bridge. */

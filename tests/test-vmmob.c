@@ -1317,6 +1317,13 @@ test_encode(struct ovs_cmdl_context *ctx OVS_UNUSED)
     port.attached_mac = key.mac;
     vmmob_port_add_mac(&port, key.mac);
     vmmob_port_add_mac(&port, other_mac);
+    for (int i = 0; i < 2; i++) {
+        const struct vmmob_prefix home = prefix(i ? "10.0.0.1"
+                                                : "10.0.0.64/28");
+
+        ovs_assert(vmmob_port_add_prefix(&port, &home)
+                   && vmmob_port_add_prefix(&port, &home));
+    }
     vmmob_port_init(&any_port, "tap1");
     any_port.any = true;
 
@@ -1394,6 +1401,13 @@ random_port(struct vmmob_port *port)
             mac.ea[range(3, 5)] = range(0, 255);
             vmmob_port_add_mac(port, mac);
         }
+    }
+    port->limited = !range(0, 2);
+    for (unsigned int i = port->limited ? range(0, 3) : 0; i > 0; i--) {
+        const struct vmmob_prefix home = prefix(i % 2 ? "10.0.0.64/28"
+                                                : "fd00::/64");
+
+        vmmob_port_add_prefix(port, &home);
     }
 }
 

@@ -35,6 +35,7 @@ static void put(struct ports *, const char *name, const struct smap *);
 static void del(struct ports *, const char *name);
 static struct ports_port *parse(const char *name, const struct smap *);
 static void parse_by_hand(struct ports_port *, const char *value);
+static void parse_addresses(struct ports_port *, const char *value);
 static bool mac_from_word(const char *, struct eth_addr *);
 static void add_problem(struct ports_port *, const char *key,
                         const char *value, const char *problem);
@@ -187,10 +188,11 @@ parse(const char *name, const struct smap *external_ids)
     const char *by_hand = smap_get(external_ids, "vmmob-mac");
     const char *attached = smap_get(external_ids, "attached-mac");
     const char *iface_id = smap_get(external_ids, "iface-id");
+    const char *addresses = smap_get(external_ids, "vmmob-address");
     struct ports_port *port;
     char *error;
 
-    if (!by_hand && !attached && !iface_id) {
+    if (!by_hand && !attached && !iface_id && !addresses) {
         return NULL;
     }
 
@@ -226,6 +228,9 @@ parse(const char *name, const struct smap *external_ids)
     }
     if (by_hand) {
         parse_by_hand(port, by_hand);
+    }
+    if (addresses) {
+        parse_addresses(port, addresses);
     }
     if (!port->row.any && !port->row.n_macs
         && !eth_addr_is_zero(port->row.attached_mac)) {
@@ -268,6 +273,43 @@ parse_by_hand(struct ports_port *port, const char *value)
     }
     if (first) {
         add_problem(port, "vmmob-mac", value, "is empty");
+    }
+    free(copy);
+}
+
+/* Parses 'value' of vmmob-address. */
+static void
+parse_addresses(struct ports_port *port, const char *value)
+{
+    static const char separators[] = ", \t\r\n";
+    char *copy = xstrdup(value);
+    char *save_ptr = NULL;
+    bool empty = true;
+
+    port->row.limited = true;
+    for (char *word = strtok_r(copy, separators, &save_ptr); word;
+         word = strtok_r(NULL, separators, &save_ptr)) {
+        struct vmmob_prefix prefix;
+        char *problem = vmmob_prefix_parse(word, &prefix, NULL);
+
+        empty = false;
+        if (problem) {
+            add_problem(port, "vmmob-address", word, "neither an IP address "
+                        "nor a prefix, without host bits");
+        } else if (!IN6_IS_ADDR_V4MAPPED(&prefix.addr) || prefix.plen < 96) {
+            add_problem(port, "vmmob-address", word,
+                        "only IPv4 is supported yet");
+        } else if (!vmmob_port_add_prefix(&port->row, &prefix)) {
+            problem = xasprintf("more than %d addresses and prefixes",
+                                VMMOB_MAX_PORT_PREFIXES);
+            add_problem(port, "vmmob-address", word, problem);
+            free(problem);
+            break;
+        }
+        free(problem);
+    }
+    if (empty) {
+        add_problem(port, "vmmob-address", value, "is empty");
     }
     free(copy);
 }

@@ -14,9 +14,13 @@
  *     here;
  *   - iface-id, what libvirt calls the interface;
  *   - vmmob-mac, set by hand: MAC addresses separated by white space, which
- *     take the place of attached-mac, or "any".
+ *     take the place of attached-mac, or "any";
+ *   - vmmob-address: the home addresses, or prefixes of them, that VMs there
+ *     may have, separated by white space or commas.
  *
- * A word in vmmob-mac that is wrong is left out.  If that leaves nothing, it
+ * A word in vmmob-address that is wrong is left out, and if that leaves
+ * nothing, then no home address is all right.  A word in vmmob-mac that is
+ * wrong is left out.  If that leaves nothing, it
  * is as if vmmob-mac was not set: so a slip of the pen never lets a VM use
  * more addresses than libvirt says. */
 
