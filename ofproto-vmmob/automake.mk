@@ -18,6 +18,8 @@ ofproto_vmmob_libvmmob_la_SOURCES = \
 	ofproto-vmmob/frame.h \
 	ofproto-vmmob/handover.c \
 	ofproto-vmmob/handover.h \
+	ofproto-vmmob/handover-ask.c \
+	ofproto-vmmob/handover-ask.h \
 	ofproto-vmmob/handover-claim.c \
 	ofproto-vmmob/handover-claim.h \
 	ofproto-vmmob/handover-copy.c \

@@ -245,9 +245,18 @@ void
 vmmob_handover_ask(struct handover *h, const struct handover_ofs *ofs,
                    const struct handover_vmn *vmn, const struct in6_addr *hoa)
 {
+    vmmob_handover_ask_at(h, ofs, &vmn->row.key, vmn->port, hoa);
+}
+
+/* The VMN 'key' is to be asked at 'port' of 'ofs' whether it has 'hoa'. */
+void
+vmmob_handover_ask_at(struct handover *h, const struct handover_ofs *ofs,
+                      const struct vmmob_key *key, ofp_port_t port,
+                      const struct in6_addr *hoa)
+{
     const struct handover_announcement a = {
-        .ofs = ofs->id, .addr = *hoa, .ask = true, .port = vmn->port,
-        .mac = vmn->row.key.mac,
+        .ofs = ofs->id, .addr = *hoa, .ask = true, .port = port,
+        .mac = key->mac,
     };
 
     add_announcement(h, &a);

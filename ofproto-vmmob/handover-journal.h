@@ -20,6 +20,9 @@ bool vmmob_handover_remove_row(struct handover *, const struct vmmob_key *,
 void vmmob_handover_touch_vmns_of(struct handover *, uint64_t id);
 void vmmob_handover_announce(struct handover *, const struct handover_ofs *,
                              const struct in6_addr *, bool fresh);
+void vmmob_handover_ask_at(struct handover *, const struct handover_ofs *,
+                           const struct vmmob_key *, ofp_port_t,
+                           const struct in6_addr *hoa);
 void vmmob_handover_ask(struct handover *, const struct handover_ofs *,
                         const struct handover_vmn *, const struct in6_addr *);
 void vmmob_handover_announce_leave(struct handover *,

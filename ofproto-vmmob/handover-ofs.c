@@ -58,6 +58,7 @@ vmmob_handover_configure(struct handover *h, const struct vmmob_ofs *record,
         hmap_init(&ofs->port_names);
         hmap_init(&ofs->seats);
         ovs_list_init(&ofs->short_seats);
+        ovs_list_init(&ofs->asking);
         vmmob_damping_init(&ofs->damping);
         vmmob_handover_claims_init(ofs);
         /* If the agent was faster, then what this OFS wrote in an earlier life

@@ -18,8 +18,9 @@ static void put_seat(struct handover_ofs *, struct handover_port *,
 static void seat_destroy(struct handover_ofs *, struct handover_seat *);
 static void port_destroy(struct handover_ofs *, struct handover_port *);
 
-static struct handover_port *
-find_port(const struct handover_ofs *ofs, ofp_port_t number)
+/* Returns the VM port of 'ofs' with the given 'number', or NULL. */
+struct handover_port *
+vmmob_handover_find_port(const struct handover_ofs *ofs, ofp_port_t number)
 {
     struct handover_port *port;
 
@@ -38,7 +39,7 @@ bool
 vmmob_handover_port_add(struct handover_ofs *ofs, ofp_port_t number,
                         const char *name)
 {
-    struct handover_port *port = find_port(ofs, number);
+    struct handover_port *port = vmmob_handover_find_port(ofs, number);
 
     if (port) {
         return false;
@@ -59,7 +60,7 @@ void
 vmmob_handover_port_remove(struct handover_ofs *ofs, ofp_port_t number,
                            struct hmap *keys)
 {
-    struct handover_port *port = find_port(ofs, number);
+    struct handover_port *port = vmmob_handover_find_port(ofs, number);
     const struct handover_seat *seat;
 
     if (port) {
@@ -249,8 +250,9 @@ put_seat(struct handover_ofs *ofs, struct handover_port *port,
     seat = xmalloc(sizeof *seat);
     *seat = (struct handover_seat) {
         .key = key, .port = port->number, .expects = expects, .has = has,
-        .used = used,
+        .used = used, .asked = LLONG_MIN / 2,
     };
+    ovs_list_init(&seat->asking.node);
     ovs_list_init(&seat->short_node);
     hmap_insert(&ofs->seats, &seat->node, vmmob_key_hash(&key, 0));
     ovs_list_push_back(&port->seats, &seat->list_node);
@@ -262,6 +264,7 @@ seat_destroy(struct handover_ofs *ofs, struct handover_seat *seat)
 {
     hmap_remove(&ofs->seats, &seat->node);
     ovs_list_remove(&seat->list_node);
+    ovs_list_remove(&seat->asking.node);
     ovs_list_remove(&seat->short_node);
     free(seat);
 }

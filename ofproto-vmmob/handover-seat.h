@@ -36,6 +36,10 @@ struct handover_seat {
     bool has;                   /* The VMN is there, if it is here. */
     bool used;                  /* See above. */
     bool marked;                /* While seats are looked for. */
+    struct vmmob_expiry asking; /* In 'asking' of its handover_ofs until its
+                                 * VMN is to be asked next, or by itself. */
+    long long int asked;        /* When that was last done, in ms. */
+    int n_asks;                 /* How often, since there was reason to. */
     struct ovs_list short_node; /* In 'short_seats' of its handover_ofs while
                                  * another VMN has a home address of the one
                                  * that is expected; otherwise empty. */
@@ -45,6 +49,8 @@ bool vmmob_handover_port_add(struct handover_ofs *, ofp_port_t,
                              const char *name);
 void vmmob_handover_port_remove(struct handover_ofs *, ofp_port_t,
                                 struct hmap *keys);
+struct handover_port *vmmob_handover_find_port(const struct handover_ofs *,
+                                               ofp_port_t);
 void vmmob_handover_ports_destroy(struct handover_ofs *);
 
 void vmmob_handover_seats_update(struct handover *, struct handover_ofs *,

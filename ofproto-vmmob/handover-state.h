@@ -160,6 +160,7 @@ struct handover_ofs {
     struct hmap port_names;     /* ...and by 'name'. */
     struct hmap seats;          /* "struct handover_seat"s, by 'key'. */
     struct ovs_list short_seats;    /* Those where home addresses are short. */
+    struct ovs_list asking;     /* Those where VMNs are asked, by when. */
 
     struct damping damping;     /* Moves of VMNs, as seen from here. */
     long long int wait_until;   /* No MoA before that, or LLONG_MIN. */

@@ -8,6 +8,7 @@
 #include "flow.h"
 #include "hash.h"
 #include "ofproto-vmmob/handover.h"
+#include "ofproto-vmmob/handover-ask.h"
 #include "ofproto-vmmob/handover-copy.h"
 #include "ofproto-vmmob/handover-journal.h"
 #include "ofproto-vmmob/handover-seat.h"
@@ -346,7 +347,7 @@ vmmob_handover_vmn_arrive(struct handover *h, struct handover_ofs *ofs,
     bool expected = vmn->state == HANDOVER_PREPARED;
     vmmob_handover_vmn_end_copies(ofs, vmn);
     vmmob_handover_vmn_set_state(ofs, vmn, HANDOVER_ATTACHED, now);
-    vmmob_handover_vmn_hear(ofs, vmn);
+    vmmob_handover_vmn_hear(h, ofs, vmn);
     /* The MoAs of an earlier stay are to be announced again. */
     for (size_t i = 0; i < vmn->row.n_pairs; i++) {
         if (ipv6_addr_is_set(&vmn->row.pairs[i].moa)) {
@@ -477,6 +478,7 @@ vmmob_handover_vmn_reconsider(struct handover *h, struct handover_ofs *ofs,
     } else if (action == FORGET && (vmn->port != OFPP_NONE || seat)) {
         vmmob_handover_vmn_undo_prepare(h, ofs, vmn, now);
     }
+    vmmob_handover_ask_seats(h, ofs, key, now);
 }
 
 /* 'vmn' is here, and at 'port' as somebody says who must know. */
@@ -494,10 +496,12 @@ vmmob_handover_vmn_attach(struct handover *h, struct handover_ofs *ofs,
 
 /* 'vmn' was heard at its port. */
 void
-vmmob_handover_vmn_hear(struct handover_ofs *ofs, struct handover_vmn *vmn)
+vmmob_handover_vmn_hear(struct handover *h, struct handover_ofs *ofs,
+                        struct handover_vmn *vmn)
 {
     if (!vmn->heard) {
         vmn->heard = true;
+        vmmob_handover_ask_others(h, ofs, &vmn->row.key, vmn->port);
         vmmob_handover_seats_use(ofs, &vmn->row.key, vmn->port);
     }
 }

@@ -60,7 +60,8 @@ void vmmob_handover_vmn_reconsider(struct handover *, struct handover_ofs *,
 void vmmob_handover_vmn_attach(struct handover *, struct handover_ofs *,
                                struct handover_vmn *, ofp_port_t,
                                long long int now);
-void vmmob_handover_vmn_hear(struct handover_ofs *, struct handover_vmn *);
+void vmmob_handover_vmn_hear(struct handover *, struct handover_ofs *,
+                             struct handover_vmn *);
 bool vmmob_handover_vmn_arrive(struct handover *, struct handover_ofs *,
                                struct handover_vmn *, const struct vmmob_key *,
                                const struct in6_addr *, bool claimed,

@@ -6,6 +6,7 @@
 
 #include "hash.h"
 #include "ofproto-vmmob/handover-claim.h"
+#include "ofproto-vmmob/handover-ask.h"
 #include "ofproto-vmmob/handover-copy.h"
 #include "ofproto-vmmob/handover-journal.h"
 #include "ofproto-vmmob/handover-ofs.h"
@@ -148,7 +149,7 @@ vmmob_handover_sight(struct handover *h, struct handover_ofs *ofs,
         }
         vmmob_handover_vmn_attach(h, ofs, vmn, port, now);
     }
-    vmmob_handover_vmn_hear(ofs, vmn);
+    vmmob_handover_vmn_hear(h, ofs, vmn);
     if (hoa && !vmmob_vmn_find_hoa(&vmn->row, hoa)) {
         if (!vmmob_vmn_set_pair(&vmn->row, hoa, &in6addr_any)) {
             VLOG_WARN_RL(&rl, "VMN "ETH_ADDR_FMT": has %d home addresses "
@@ -468,6 +469,9 @@ vmmob_handover_run(struct handover *h, long long int now)
         }
     }
     decide(h, now);
+    HMAP_FOR_EACH (ofs, node, &h->ofss) {
+        vmmob_handover_run_asks(h, ofs, now);
+    }
 }
 
 /* Returns the time, in ms, when vmmob_handover_run() has something to do next,
@@ -489,6 +493,7 @@ vmmob_handover_next_event(const struct handover *h)
         next = MIN(next, vmmob_expiry_next(&ofs->prepared));
         next = MIN(next, vmmob_handover_next_copy_event(ofs));
         next = MIN(next, vmmob_pool_next_event(ofs->pool));
+        next = MIN(next, vmmob_expiry_next(&ofs->asking));
         next = MIN(next, vmmob_damping_next_event(&ofs->damping));
         next = MIN(next, vmmob_handover_next_claim_event(ofs));
     }

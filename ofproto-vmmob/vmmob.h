@@ -21,11 +21,11 @@
  *     for a VMN that is expected, for an answer.
  *   - settings.[ch], pool.[ch], damping.[ch], port-table.[ch]: other_config;
  *     mobile addresses; what moves too often; whose a port is.
- *   - handover-state.[ch], -seat.[ch], -journal.[ch], -copy.[ch], -vmn.[ch],
- *     -claim.[ch], -ofs.[ch] and handover.[ch]: what is decided, without
- *     packets, flows or sockets: look-ups; which ports are for whom; what is
- *     to be done and told; copies; the state table of a VMN; home addresses
- *     that change hands; OFSs; events.
+ *   - handover-state.[ch], -seat.[ch], -journal.[ch], -copy.[ch], -ask.[ch],
+ *     -vmn.[ch], -claim.[ch], -ofs.[ch] and handover.[ch]: what is decided,
+ *     without packets, flows or sockets: look-ups; which ports are for whom;
+ *     what is to be done and told; copies; asking VMNs that may have come; the
+ *     state table of a VMN; home addresses that change hands; OFSs; events.
  *   - moves.[ch]: what moves took, in the log and in figures.
  *   - flow-index.[ch]: which datapath flows name an address.
  *   - agent.[ch]: the connection to ovs-vmmobd.

@@ -147,6 +147,7 @@ struct world {
     bool facts[N_FACTS];
     struct vmmob_table *authored;   /* What the agent has heard of it. */
     uint32_t digests[N_VMNS];   /* What the rules were made of. */
+    ofp_port_t asked;           /* Where the VMN was last asked. */
 };
 
 static struct in6_addr
@@ -211,6 +212,13 @@ world_apply(struct world *w)
             if (vmmob_key_equals(&effects.vmns[i], &keys[j])) {
                 w->digests[j] = make_digest(w, &keys[j]);
             }
+        }
+    }
+    for (size_t i = 0; i < effects.n_announcements; i++) {
+        const struct handover_announcement *a = &effects.announcements[i];
+
+        if (a->ask && eth_addr_equals(a->mac, keys[0].mac)) {
+            w->asked = a->port;
         }
     }
     if (w->facts[AGENT]) {
@@ -559,6 +567,7 @@ world_describe(const struct world *w)
                                 vmmob_handover_state_to_string(vmn->state),
                                 vmn->port));
         }
+        svec_add_nocopy(&lines, xasprintf("asks at %"PRIu32, w->asked));
         svec_add_nocopy(&lines, xasprintf(
                             "pool %"PRIuSIZE" %"PRIuSIZE,
                             vmmob_pool_n_taken(ofs->pool),
@@ -596,7 +605,7 @@ play(const struct scene *scene, const struct order *order, int step_ms)
 {
     struct world w = {
         .scene = scene, .step_ms = step_ms, .h = vmmob_handover_create(),
-        .authored = vmmob_table_create(),
+        .authored = vmmob_table_create(), .asked = OFPP_NONE,
     };
     char *end;
 
@@ -616,7 +625,9 @@ play(const struct scene *scene, const struct order *order, int step_ms)
         world_run_until(&w, sim_now + step_ms);
         world_set(&w, order->news[i].fact, order->news[i].value);
     }
-    world_run_until(&w, sim_now + 30 * 1000);
+    world_run_until(&w, sim_now + 15 * 1000);
+    w.asked = OFPP_NONE;
+    world_run_until(&w, sim_now + 15 * 1000);
     end = world_describe(&w);
     vmmob_table_destroy(w.authored);
     vmmob_handover_destroy(w.h);
