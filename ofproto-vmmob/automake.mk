@@ -125,6 +125,8 @@ lib_libopenvswitch_la_SOURCES += \
 VMMOBD_SOURCES = \
 	utilities/vmmobd-agent.c \
 	utilities/vmmobd-agent.h \
+	utilities/vmmobd-check.c \
+	utilities/vmmobd-check.h \
 	utilities/vmmobd-known.c \
 	utilities/vmmobd-known.h \
 	utilities/vmmobd-limits.c \

@@ -76,6 +76,7 @@ agent_destroy(struct agent *a)
     if (a) {
         publisher_destroy(a->publisher);
         listener_destroy(&a->listener);
+        check_destroy(&a->check);
         metrics_destroy(&a->metrics);
         switch_link_destroy(a->link);
         for (size_t i = 0; i < a->n_dbs; i++) {
@@ -102,6 +103,7 @@ agent_run(struct agent *a)
         run_switch(a);
         publisher_run(a->publisher, a->dbs[0]);
         listener_run(&a->listener, a->dbs[0]);
+        check_run(&a->check, a->dbs[0], a->publisher->wanted);
     }
     metrics_run(&a->metrics, a);
 }
@@ -118,6 +120,7 @@ agent_wait(const struct agent *a)
         switch_link_wait(a->link);
         publisher_wait(a->publisher, a->dbs[0]);
         listener_wait(&a->listener, a->dbs[0]);
+        check_wait(&a->check);
         if (a->own_ofss_dirty) {
             poll_immediate_wake();
         }
@@ -235,6 +238,7 @@ configure_dbs(struct agent *a)
             if (a->dbs[i]->own) {
                 publisher_forget_db(a->publisher);
                 listener_forget_db(&a->listener);
+                check_forget_db(&a->check);
             }
             sitedb_destroy(a->dbs[i], &changed);
         }

@@ -22,6 +22,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "vmmobd-check.h"
 #include "vmmobd-known.h"
 #include "vmmobd-limits.h"
 #include "vmmobd-listener.h"
@@ -51,6 +52,7 @@ struct agent {
     struct switch_link *link;
     struct publisher *publisher;
     struct listener listener;
+    struct check check;
     struct metrics metrics;
 };
 

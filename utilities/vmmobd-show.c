@@ -34,6 +34,7 @@ static unixctl_cb_func show_peers;
 static unixctl_cb_func show_vmns;
 static unixctl_cb_func show_ofs;
 static unixctl_cb_func show_metrics;
+static unixctl_cb_func check_database;
 
 static char *show_as_text(const struct agent *);
 static struct json *show_as_json(const struct agent *);
@@ -69,9 +70,23 @@ show_init(struct agent *agent)
                              show_vmns, aux);
     unixctl_command_register("vmmob/ofs", "[ID] [json]", 0, 2, show_ofs, aux);
     unixctl_command_register("vmmob/metrics", "", 0, 0, show_metrics, aux);
+    unixctl_command_register("vmmob/check", "", 0, 0, check_database, aux);
 }
 
 /* Commands. */
+
+static void
+check_database(struct unixctl_conn *conn, int argc OVS_UNUSED,
+               const char *argv[] OVS_UNUSED, void *agent_)
+{
+    struct agent *agent = agent_;
+
+    if (agent->configured) {
+        check_answer(&agent->check, conn);
+    } else {
+        unixctl_command_reply_error(conn, "no database is configured yet");
+    }
+}
 
 static void
 show(struct unixctl_conn *conn, int argc, const char *argv[], void *agent_)

@@ -338,6 +338,10 @@ create_idl(const char *remote, bool own)
         }
     }
     if (own) {
+        /* See vmmobd-check.h. */
+        ovsdb_idl_add_column(idl, &vmmobrec_ofs_col_external_ids);
+        ovsdb_idl_omit_alert(idl, &vmmobrec_ofs_col_external_ids);
+
         ovsdb_idl_add_column(idl, &vmmobrec_vm_mobility_col_connections);
         ovsdb_idl_add_column(idl, &vmmobrec_vm_mobility_col_ssl);
         ovsdb_idl_add_column(idl, &vmmobrec_connection_col_target);
