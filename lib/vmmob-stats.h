@@ -105,7 +105,25 @@ struct json;
     VMMOB_STAT(STRAY, "stray", "counter", "vmmob_packets",                    \
                "what=\"no_next_hop\"", NULL)                                  \
     VMMOB_STAT(ANSWERED, "answered", "counter", "vmmob_arp_replies", "",      \
-               "ARP requests that the module answered at a bridge.")
+               "ARP requests that the module answered at a bridge.")          \
+    VMMOB_STAT(IGNORED_VM, "ignored_vm", "counter",                           \
+               "vmmob_ignored_packets", "kind=\"vm\"",                        \
+               "Packets that the module did not look at, or that did not "    \
+               "wait for news, because there were too many of their kind.")   \
+    VMMOB_STAT(IGNORED_GATEWAY_ARP, "ignored_gateway_arp", "counter",         \
+               "vmmob_ignored_packets", "kind=\"gateway_arp\"", NULL)         \
+    VMMOB_STAT(IGNORED_POOL_ARP, "ignored_pool_arp", "counter",               \
+               "vmmob_ignored_packets", "kind=\"pool_arp\"", NULL)            \
+    VMMOB_STAT(IGNORED_UNREAD_ARP, "ignored_unread_arp", "counter",           \
+               "vmmob_ignored_packets", "kind=\"unread_arp\"", NULL)          \
+    VMMOB_STAT(IGNORED_ICMP, "ignored_icmp", "counter",                       \
+               "vmmob_ignored_packets", "kind=\"icmp\"", NULL)                \
+    VMMOB_STAT(IGNORED_SOURCE, "ignored_source", "counter",                   \
+               "vmmob_ignored_packets", "kind=\"source\"", NULL)              \
+    VMMOB_STAT(IGNORED_LOST, "ignored_lost", "counter",                       \
+               "vmmob_ignored_packets", "kind=\"lost\"", NULL)                \
+    VMMOB_STAT(IGNORED_COPY, "ignored_copy", "counter",                       \
+               "vmmob_ignored_packets", "kind=\"copy\"", NULL)
 
 #define VMMOB_STAT(WHICH, KEY, TYPE, FAMILY, LABELS, HELP) \
     VMMOB_STAT_##WHICH,

@@ -44,6 +44,8 @@ ofproto_vmmob_libvmmob_la_SOURCES = \
 	ofproto-vmmob/pool.h \
 	ofproto-vmmob/port-table.c \
 	ofproto-vmmob/port-table.h \
+	ofproto-vmmob/punt-kind.c \
+	ofproto-vmmob/punt-kind.h \
 	ofproto-vmmob/resolver.c \
 	ofproto-vmmob/resolver.h \
 	ofproto-vmmob/settings.c \

@@ -7,10 +7,12 @@
 #include "coverage.h"
 #include "netdev.h"
 #include "ofproto/ofproto-dpif.h"
+#include "ofproto-vmmob/fairq.h"
 #include "ofproto-vmmob/handover.h"
 #include "ofproto-vmmob/output.h"
 #include "ofproto-vmmob/settings.h"
 #include "ofproto-vmmob/vmmob.h"
+#include "openvswitch/dynamic-string.h"
 #include "openvswitch/vlog.h"
 #include "seq.h"
 #include "timeval.h"
@@ -25,6 +27,10 @@ COVERAGE_DEFINE(vmmob_uplink_lost);
 
 /* For what others can cause. */
 static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 20);
+
+/* How often in a second, and at once, packets from the uplink may have all VM
+ * ports be asked for a VMN that others wait for as well. */
+#define ASK_RATE 100
 
 /* Forged frames are reported this often, in ms. */
 #define REPORT_MS 5000
@@ -159,6 +165,10 @@ vmmob_bridge_configure(struct vmmob_bridge *b, const struct smap *other_config,
         b->next_revalidation = LLONG_MAX;
         b->next_ask = LLONG_MAX;
         b->n_punted = b->n_answered = b->n_bad = b->n_unresolved = 0;
+        token_bucket_init(&b->asks, ASK_RATE, ASK_RATE * 1000);
+        memset(b->n_not_held, 0, sizeof b->n_not_held);
+        memset(b->past_limited, 0, sizeof b->past_limited);
+        memset(b->n_ignored_reported, 0, sizeof b->n_ignored_reported);
         b->past_forged = b->past_blocked = b->past_refused = 0;
         b->n_forged_reported = b->n_stray_reported = 0;
 
@@ -173,6 +183,10 @@ vmmob_bridge_configure(struct vmmob_bridge *b, const struct smap *other_config,
         b->past_forged += vmmob_rules_count_forged(b->rules, b->uplink);
         b->n_forged_reported = 0;
         vmmob_rules_update_forged(b->rules, b->uplink, false);
+        for (enum punt_kind kind = PUNT_VM + 1; kind < PUNT_N_KINDS; kind++) {
+            b->past_limited[kind] = (vmmob_bridge_count_ignored(b, kind)
+                                     - b->n_not_held[kind]);
+        }
         vmmob_gateway_ask(b, now);
     }
 
@@ -329,6 +343,48 @@ report_stray(struct vmmob_bridge *b)
     }
 }
 
+/* Returns how many packets of 'kind' were ignored at 'b' because there were
+ * too many of them.  For VM ports that is just those that could not wait. */
+unsigned long long int
+vmmob_bridge_count_ignored(const struct vmmob_bridge *b, enum punt_kind kind)
+{
+    unsigned long long int n = b->n_not_held[kind];
+
+    if (kind != PUNT_VM) {
+        struct fairq_stats stats;
+
+        vmmob_get_punt_stats(b, b->uplink, kind, &stats);
+        n += b->past_limited[kind] + stats.n_limited + stats.n_overflow;
+    }
+    return n;
+}
+
+/* Logs of which kinds there were too many packets at 'b'. */
+static void
+report_ignored(struct vmmob_bridge *b)
+    OVS_REQUIRES(vmmob_mutex)
+{
+    static struct vlog_rate_limit ignored_rl = VLOG_RATE_LIMIT_INIT(5, 20);
+    struct ds s = DS_EMPTY_INITIALIZER;
+
+    for (enum punt_kind kind = 0; kind < PUNT_N_KINDS; kind++) {
+        unsigned long long int n = vmmob_bridge_count_ignored(b, kind);
+
+        if (n > b->n_ignored_reported[kind]) {
+            ds_put_format(&s, "%s%llu %s", s.length ? ", " : "",
+                          n - b->n_ignored_reported[kind],
+                          vmmob_punt_kinds[kind].text);
+        }
+        b->n_ignored_reported[kind] = n;
+    }
+    if (s.length) {
+        VLOG_WARN_RL(&ignored_rl, "bridge %s: ignored because there were too "
+                     "many: %s; those of other kinds and ports are not "
+                     "concerned", b->name, ds_cstr(&s));
+    }
+    ds_destroy(&s);
+}
+
 /* Does what is due at 'b', which must be enabled, at 'now'. */
 void
 vmmob_bridge_run(struct vmmob_bridge *b, long long int now)
@@ -353,6 +409,7 @@ vmmob_bridge_run(struct vmmob_bridge *b, long long int now)
         vmmob_vm_ports_report_forged(b);
         report_forged(b);
         report_stray(b);
+        report_ignored(b);
         b->next_report = now + REPORT_MS;
     }
     if (now >= b->next_sweep) {

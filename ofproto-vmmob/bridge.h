@@ -16,7 +16,9 @@
 #include "gateway.h"
 #include "openvswitch/hmap.h"
 #include "openvswitch/ofp-port.h"
+#include "openvswitch/token-bucket.h"
 #include "ovs-thread.h"
+#include "punt-kind.h"
 #include "rules.h"
 #include "vm-port.h"
 #include "vmmob-problems.h"
@@ -62,6 +64,8 @@ struct vmmob_bridge {
     struct hmap vm_ports;       /* Contains "struct vmmob_vm_port"s. */
     struct rules *rules;
 
+    struct token_bucket asks;   /* For what may_ask() in packet.c limits. */
+
     /* VMNs that are to be asked where they are. */
     struct vmmob_key *lost;
     size_t n_lost, allocated_lost;
@@ -79,9 +83,16 @@ struct vmmob_bridge {
     unsigned long long int n_answered;  /* ARP requests answered. */
     unsigned long long int n_bad;       /* Frames that say nothing or lie. */
     unsigned long long int n_unresolved;    /* Packets for nobody known. */
+    unsigned long long int n_not_held[PUNT_N_KINDS];    /* Those of them for
+                                                         * which there was no
+                                                         * room to wait. */
+    unsigned long long int n_ignored_reported[PUNT_N_KINDS];
+                                /* How many that were ignored because there
+                                 * were too many have been logged. */
 
     /* Statistics of ports that are gone, since then. */
     unsigned long long int past_forged, past_blocked, past_refused;
+    unsigned long long int past_limited[PUNT_N_KINDS];
 
     unsigned long long int n_forged_reported;   /* How many frames from the
                                                  * uplink were logged as
@@ -118,6 +129,9 @@ void vmmob_bridge_find_lost(struct vmmob_bridge *, long long int now)
 void vmmob_bridge_run(struct vmmob_bridge *, long long int now)
     OVS_REQUIRES(vmmob_mutex);
 long long int vmmob_bridge_next_event(const struct vmmob_bridge *)
+    OVS_REQUIRES(vmmob_mutex);
+unsigned long long int vmmob_bridge_count_ignored(const struct vmmob_bridge *,
+                                                  enum punt_kind)
     OVS_REQUIRES(vmmob_mutex);
 
 #endif /* ofproto-vmmob/bridge.h */

@@ -11,10 +11,9 @@
 #include "util.h"
 #include "uuid.h"
 
-static struct fairq_port *find(const struct fairq *, const struct uuid *,
-                               ofp_port_t);
+static struct fairq_port *find(const struct fairq *, const struct fairq_key *);
 static struct fairq_port *find_or_strange(const struct fairq *,
-                                          const struct uuid *, ofp_port_t);
+                                          const struct fairq_key *);
 static void port_init(struct fairq_port *);
 static void set_limit(struct fairq_port *, unsigned int rate,
                       unsigned int burst);
@@ -23,6 +22,20 @@ static struct ovs_list *take(struct fairq *, struct fairq_port *,
                              struct ovs_list *item);
 static void move_items(struct fairq *, struct fairq_port *,
                        struct ovs_list *items);
+
+bool
+vmmob_fairq_key_equals(const struct fairq_key *a, const struct fairq_key *b)
+{
+    return (a->port == b->port && a->kind == b->kind
+            && uuid_equals(&a->bridge, &b->bridge));
+}
+
+uint32_t
+vmmob_fairq_key_hash(const struct fairq_key *key)
+{
+    return hash_2words(ofp_to_u16(key->port),
+                       hash_int(key->kind, uuid_hash(&key->bridge)));
+}
 
 /* Initializes 'q' as an empty queue for at most 'max_items'.  Ports that are
  * not configured share one queue, with a token bucket as given. */
@@ -52,15 +65,13 @@ vmmob_fairq_destroy(struct fairq *q)
     hmap_destroy(&q->ports);
 }
 
-/* Gives 'port' of 'bridge' a queue of its own, for which a token bucket admits
- * 'rate' items a second and 'burst' at once, or as many as there are if 'rate'
- * is 0. */
+/* Gives 'key' a queue of its own, for which a token bucket admits 'rate' items
+ * a second and 'burst' at once, or as many as there are if 'rate' is 0. */
 void
-vmmob_fairq_configure(struct fairq *q, const struct uuid *bridge,
-                      ofp_port_t port, bool uplink, unsigned int rate,
-                      unsigned int burst)
+vmmob_fairq_configure(struct fairq *q, const struct fairq_key *key,
+                      bool uplink, unsigned int rate, unsigned int burst)
 {
-    struct fairq_port *p = find(q, bridge, port);
+    struct fairq_port *p = find(q, key);
 
     if (p && p->uplink != uplink) {
         struct ovs_list items = OVS_LIST_INITIALIZER(&items);
@@ -68,16 +79,14 @@ vmmob_fairq_configure(struct fairq *q, const struct uuid *bridge,
         move_items(q, p, &items);
         p->uplink = uplink;
         while (!ovs_list_is_empty(&items)) {
-            vmmob_fairq_push(q, bridge, port, ovs_list_pop_front(&items));
+            vmmob_fairq_push(q, key, ovs_list_pop_front(&items));
         }
     } else if (!p) {
         p = xzalloc(sizeof *p);
         port_init(p);
-        p->bridge = *bridge;
-        p->port = port;
+        p->key = *key;
         p->uplink = uplink;
-        hmap_insert(&q->ports, &p->node,
-                    hash_int(ofp_to_u16(port), uuid_hash(bridge)));
+        hmap_insert(&q->ports, &p->node, vmmob_fairq_key_hash(key));
     }
     p->marked = false;
     set_limit(p, rate, burst);
@@ -91,7 +100,7 @@ vmmob_fairq_mark(struct fairq *q, const struct uuid *bridge)
     struct fairq_port *p;
 
     HMAP_FOR_EACH (p, node, &q->ports) {
-        if (uuid_equals(&p->bridge, bridge)) {
+        if (uuid_equals(&p->key.bridge, bridge)) {
             p->marked = true;
         }
     }
@@ -105,14 +114,13 @@ vmmob_fairq_sweep(struct fairq *q, const struct uuid *bridge)
     struct fairq_port *p;
 
     HMAP_FOR_EACH_SAFE (p, node, &q->ports) {
-        if (p->marked && uuid_equals(&p->bridge, bridge)) {
+        if (p->marked && uuid_equals(&p->key.bridge, bridge)) {
             struct ovs_list items = OVS_LIST_INITIALIZER(&items);
 
             move_items(q, p, &items);
             hmap_remove(&q->ports, &p->node);
             while (!ovs_list_is_empty(&items)) {
-                vmmob_fairq_push(q, bridge, p->port,
-                                 ovs_list_pop_front(&items));
+                vmmob_fairq_push(q, &p->key, ovs_list_pop_front(&items));
             }
             free(p);
         }
@@ -120,20 +128,20 @@ vmmob_fairq_sweep(struct fairq *q, const struct uuid *bridge)
 }
 
 void
-vmmob_fairq_get_stats(const struct fairq *q, const struct uuid *bridge,
-                      ofp_port_t port, struct fairq_stats *stats)
+vmmob_fairq_get_stats(const struct fairq *q, const struct fairq_key *key,
+                      struct fairq_stats *stats)
 {
-    const struct fairq_port *p = find(q, bridge, port);
+    const struct fairq_port *p = find(q, key);
 
     *stats = p ? p->stats : (struct fairq_stats) { .n_admitted = 0 };
 }
 
-/* Returns true if 'port' of 'bridge' may push an item now.  To be asked just
- * once for each. */
+/* Returns true if 'key' may push an item now.  To be asked just once for
+ * each. */
 bool
-vmmob_fairq_admit(struct fairq *q, const struct uuid *bridge, ofp_port_t port)
+vmmob_fairq_admit(struct fairq *q, const struct fairq_key *key)
 {
-    struct fairq_port *p = find_or_strange(q, bridge, port);
+    struct fairq_port *p = find_or_strange(q, key);
 
     /* 1000 tokens an item, as a rate is by the second and time in ms. */
     if (p->rate && !token_bucket_withdraw(&p->bucket, 1000)) {
@@ -144,13 +152,13 @@ vmmob_fairq_admit(struct fairq *q, const struct uuid *bridge, ofp_port_t port)
     return true;
 }
 
-/* Appends 'item' to the queue of 'port' of 'bridge'.  Returns NULL or, if 'q'
- * is full, an item that had to go, perhaps 'item' itself. */
+/* Appends 'item' to the queue of 'key'.  Returns NULL or, if 'q' is full, an
+ * item that had to go, perhaps 'item' itself. */
 struct ovs_list *
-vmmob_fairq_push(struct fairq *q, const struct uuid *bridge, ofp_port_t port,
+vmmob_fairq_push(struct fairq *q, const struct fairq_key *key,
                  struct ovs_list *item)
 {
-    struct fairq_port *p = find_or_strange(q, bridge, port);
+    struct fairq_port *p = find_or_strange(q, key);
     struct ovs_list *lost = NULL;
 
     if (q->n_items >= q->max_items) {
@@ -194,27 +202,28 @@ vmmob_fairq_pop(struct fairq *q)
     return take(q, p, ovs_list_front(&p->items));
 }
 
-/* Moves what 'port' of 'bridge' has in 'q' to the end of 'items'. */
+/* Moves what 'port' of 'bridge' has in 'q', of whatever kind, to the end of
+ * 'items'. */
 void
 vmmob_fairq_flush_port(struct fairq *q, const struct uuid *bridge,
                        ofp_port_t port, struct ovs_list *items)
 {
-    struct fairq_port *p = find(q, bridge, port);
+    struct fairq_port *p;
 
-    if (p) {
-        move_items(q, p, items);
+    HMAP_FOR_EACH (p, node, &q->ports) {
+        if (p->key.port == port && uuid_equals(&p->key.bridge, bridge)) {
+            move_items(q, p, items);
+        }
     }
 }
 
 static struct fairq_port *
-find(const struct fairq *q, const struct uuid *bridge, ofp_port_t port)
+find(const struct fairq *q, const struct fairq_key *key)
 {
     struct fairq_port *p;
 
-    HMAP_FOR_EACH_WITH_HASH (p, node, hash_int(ofp_to_u16(port),
-                                               uuid_hash(bridge)),
-                             &q->ports) {
-        if (p->port == port && uuid_equals(&p->bridge, bridge)) {
+    HMAP_FOR_EACH_WITH_HASH (p, node, vmmob_fairq_key_hash(key), &q->ports) {
+        if (vmmob_fairq_key_equals(&p->key, key)) {
             return p;
         }
     }
@@ -222,10 +231,9 @@ find(const struct fairq *q, const struct uuid *bridge, ofp_port_t port)
 }
 
 static struct fairq_port *
-find_or_strange(const struct fairq *q, const struct uuid *bridge,
-                ofp_port_t port)
+find_or_strange(const struct fairq *q, const struct fairq_key *key)
 {
-    struct fairq_port *p = find(q, bridge, port);
+    struct fairq_port *p = find(q, key);
 
     return p ? p : CONST_CAST(struct fairq_port *, &q->strange);
 }

@@ -6,18 +6,20 @@
 /* A bounded queue that ports share fairly
  * =======================================
  *
- * What ports hand to the module's thread.  Each port has a queue of its own;
- * they are served in turn, so that the backlog of one port does not delay what
- * another one has to say.  Uplinks get every second turn: what comes from
- * there is for many.  If the whole is full, then the longest queue loses.
+ * What ports hand to the module's thread.  Each port has a queue of its own,
+ * an uplink one for each kind of what comes from there; they are served in
+ * turn, so that the backlog of one queue does not delay another one.  Those of
+ * uplinks get every second turn: what comes from there is for many.  If the
+ * whole is full, then the longest queue loses.
  *
- * Each port also has a token bucket, which says no before anything is
+ * Each queue also has a token bucket, which says no before anything is
  * copied.
  *
  * Pure but for time_msec(); not thread-safe. */
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "openvswitch/hmap.h"
 #include "openvswitch/list.h"
@@ -31,11 +33,21 @@ struct fairq_stats {
     unsigned long long int n_overflow;  /* Lost because the whole is full. */
 };
 
-/* A port's queue. */
-struct fairq_port {
-    struct hmap_node node;      /* In 'ports' of its fairq. */
+/* Whose queue it is. */
+struct fairq_key {
     struct uuid bridge;
     ofp_port_t port;
+    int kind;                   /* Of what comes from there. */
+};
+
+bool vmmob_fairq_key_equals(const struct fairq_key *,
+                            const struct fairq_key *);
+uint32_t vmmob_fairq_key_hash(const struct fairq_key *);
+
+/* A queue. */
+struct fairq_port {
+    struct hmap_node node;      /* In 'ports' of its fairq, by 'key'. */
+    struct fairq_key key;
     bool marked;                /* See vmmob_fairq_mark(). */
 
     unsigned int rate, burst;   /* Of 'bucket'; no limit if 'rate' is 0. */
@@ -51,7 +63,7 @@ struct fairq_port {
 
 struct fairq {
     struct hmap ports;          /* Contains "struct fairq_port"s. */
-    struct fairq_port strange;  /* For all ports that are not configured. */
+    struct fairq_port strange;  /* For all that are not configured. */
     struct ovs_list active[2];  /* Those with items, in the order in which they
                                  * are served: VM ports, uplinks. */
     int turn;                   /* Index in 'active' of who comes next. */
@@ -62,17 +74,16 @@ void vmmob_fairq_init(struct fairq *, size_t max_items,
                       unsigned int strange_rate, unsigned int strange_burst);
 void vmmob_fairq_destroy(struct fairq *);
 
-void vmmob_fairq_configure(struct fairq *, const struct uuid *bridge,
-                           ofp_port_t, bool uplink, unsigned int rate,
-                           unsigned int burst);
+void vmmob_fairq_configure(struct fairq *, const struct fairq_key *,
+                           bool uplink, unsigned int rate, unsigned int burst);
 void vmmob_fairq_mark(struct fairq *, const struct uuid *bridge);
 void vmmob_fairq_sweep(struct fairq *, const struct uuid *bridge);
-void vmmob_fairq_get_stats(const struct fairq *, const struct uuid *bridge,
-                           ofp_port_t, struct fairq_stats *);
+void vmmob_fairq_get_stats(const struct fairq *, const struct fairq_key *,
+                           struct fairq_stats *);
 
-bool vmmob_fairq_admit(struct fairq *, const struct uuid *bridge, ofp_port_t);
-struct ovs_list *vmmob_fairq_push(struct fairq *, const struct uuid *bridge,
-                                  ofp_port_t, struct ovs_list *item);
+bool vmmob_fairq_admit(struct fairq *, const struct fairq_key *);
+struct ovs_list *vmmob_fairq_push(struct fairq *, const struct fairq_key *,
+                                  struct ovs_list *item);
 struct ovs_list *vmmob_fairq_pop(struct fairq *);
 void vmmob_fairq_flush_port(struct fairq *, const struct uuid *bridge,
                             ofp_port_t, struct ovs_list *items);

@@ -31,7 +31,8 @@ vmmob_create(void)
     hmap_init(&module->bridges);
     module->handover = vmmob_handover_create();
     module->agent = vmmob_agent_create();
-    vmmob_resolver_init(&module->resolver);
+    vmmob_resolver_init(&module->resolver, RESOLVER_MAX,
+                        RESOLVER_MAX_OF_SOURCE);
     ovs_list_init(&module->resumed);
     vmmob_tail_init(&module->copies);
     vmmob_moves_init(&module->moves);

@@ -133,10 +133,25 @@ hold(struct vmmob *vmmob, struct vmmob_bridge *b, struct punted *punted,
         COVERAGE_INC(vmmob_unresolved);
         return false;
     }
-    if (!vmmob_resolver_wait(&vmmob->resolver, &punted->wait, addr, other,
-                             punted->expires)) {
+
+    const struct fairq_key key = vmmob_punted_key(punted);
+    struct resolver_wait *lost
+        = vmmob_resolver_wait(&vmmob->resolver, &punted->wait, &key, addr,
+                              other, punted->expires);
+    if (lost) {
+        struct punted *gone = CONTAINER_OF(lost, struct punted, wait);
+        struct vmmob_bridge *owner
+            = (gone == punted ? b
+               : vmmob_find_bridge_by_uuid(vmmob, &gone->ofproto_uuid));
+
         COVERAGE_INC(vmmob_hold_full);
-        return false;
+        if (owner) {
+            owner->n_not_held[gone->kind]++;
+        }
+        if (gone == punted) {
+            return false;
+        }
+        vmmob_punted_destroy(gone);
     }
     return true;
 }
@@ -272,6 +287,18 @@ deliver_icmp_error(struct vmmob_bridge *b, struct punted *punted,
     vmmob_output(b, packet, &vmn->port, 1);
 }
 
+/* Returns true if the VM ports of 'b' are to be asked because of a packet from
+ * the uplink for 'moa': always for the first one that waits for it, and not as
+ * often as somebody outside likes for the others. */
+static bool
+may_ask(struct vmmob *vmmob, struct vmmob_bridge *b,
+        const struct in6_addr *moa)
+    OVS_REQUIRES(vmmob_mutex)
+{
+    return (!vmmob_resolver_is_awaited(&vmmob->resolver, moa)
+            || token_bucket_withdraw(&b->asks, 1000));
+}
+
 /* A packet that came in by the uplink.  Returns true if 'punted' was taken. */
 static bool
 process_uplink(struct vmmob *vmmob, struct vmmob_bridge *b,
@@ -357,7 +384,7 @@ process_uplink(struct vmmob *vmmob, struct vmmob_bridge *b,
                 COVERAGE_INC(vmmob_unknown_moa);
                 return false;
             }
-            if (!punted->expires) {
+            if (!punted->expires && may_ask(vmmob, b, &frame->ip_dst)) {
                 for (size_t i = 0; i < row->n_pairs; i++) {
                     if (ipv6_addr_equals(&row->pairs[i].moa,
                                          &frame->ip_dst)) {

@@ -6,6 +6,7 @@
 
 #include "ofproto-vmmob/handover.h"
 #include "ofproto-vmmob/settings.h"
+#include "ofproto-vmmob/punt-kind.h"
 #include "ofproto-vmmob/vmmob.h"
 #include "openvswitch/match.h"
 #include "openvswitch/meta-flow.h"
@@ -183,12 +184,12 @@ put_output_reg1(struct ofpbuf *ofpacts)
 }
 
 static void
-put_punt(struct ofpbuf *ofpacts)
+put_punt(struct ofpbuf *ofpacts, enum punt_kind kind)
 {
     struct ofpact_controller *controller = ofpact_put_CONTROLLER(ofpacts);
 
     controller->max_len = UINT16_MAX;
-    controller->controller_id = VMMOB_CONTROLLER_ID;
+    controller->controller_id = VMMOB_CONTROLLER_ID + kind;
     controller->reason = OFPR_ACTION;
     controller->meter_id = NX_CTLR_NO_METER;
     controller->provider_meter_id = UINT32_MAX;
@@ -260,7 +261,8 @@ refuse_unread(const struct match *in, enum pipeline_rule rule,
     match_set_nw_proto(&m, 0);
     match_set_nw_src(&m, 0);
     match_set_nw_dst(&m, 0);
-    put_punt(add(list, rule, &m));
+    put_punt(add(list, rule, &m),
+             rule == RULE_FORGED_UPLINK ? PUNT_UNREAD_ARP : PUNT_VM);
 
     for (size_t i = 0; i < ARRAY_SIZE(tags); i++) {
         m = *in;
@@ -424,7 +426,7 @@ vmmob_pipeline_base(const struct rules_context *ctx, struct rule_list *list)
         match_set_in_port(&m, ctx->uplink);
         match_set_nw_proto(&m, ARP_OP_REQUEST);
         match_destination(&m, &s->pools[i]);
-        put_punt(add(list, RULE_POOL_ARP, &m));
+        put_punt(add(list, RULE_POOL_ARP, &m), PUNT_POOL_ARP);
 
         for (size_t j = 0; j < ARRAY_SIZE(icmp_errors); j++) {
             match_type(&m, ETH_TYPE_IP);
@@ -432,7 +434,7 @@ vmmob_pipeline_base(const struct rules_context *ctx, struct rule_list *list)
             match_set_nw_proto(&m, IPPROTO_ICMP);
             match_set_icmp_type(&m, icmp_errors[j]);
             match_destination(&m, &s->pools[i]);
-            put_punt(add(list, RULE_POOL_ICMP, &m));
+            put_punt(add(list, RULE_POOL_ICMP, &m), PUNT_ICMP);
         }
         for (size_t j = 0; j < ARRAY_SIZE(icmp_useless); j++) {
             match_set_icmp_type(&m, icmp_useless[j]);
@@ -446,14 +448,14 @@ vmmob_pipeline_base(const struct rules_context *ctx, struct rule_list *list)
 
         match_type(&m, ETH_TYPE_IP);
         match_destination(&m, &s->pools[i]);
-        put_punt(add(list, RULE_TO_POOL, &m));
+        put_punt(add(list, RULE_TO_POOL, &m), PUNT_VM);
     }
 
     match_type(&m, ETH_TYPE_ARP);
     match_set_in_port(&m, ctx->uplink);
     match_source(&m, &gateway);
     a = add(list, RULE_GATEWAY_ARP, &m);
-    put_punt(a);
+    put_punt(a, PUNT_GATEWAY_ARP);
     put_resubmit(a, 0);
 
     match_init_catchall(&m);
@@ -462,32 +464,32 @@ vmmob_pipeline_base(const struct rules_context *ctx, struct rule_list *list)
 
     match_type(&m, ETH_TYPE_ARP);
     match_source(&m, &s->home);
-    put_punt(add(list, RULE_HOME_ARP, &m));
+    put_punt(add(list, RULE_HOME_ARP, &m), PUNT_VM);
 
     match_type(&m, ETH_TYPE_ARP);
     match_destination(&m, &s->home);
-    put_punt(add(list, RULE_HOME_ARP, &m));
+    put_punt(add(list, RULE_HOME_ARP, &m), PUNT_VM);
 
     match_type(&m, ETH_TYPE_ARP);
     a = add(list, RULE_ARP, &m);
-    put_punt(a);
+    put_punt(a, PUNT_VM);
     put_resubmit(a, 0);
 
     match_type(&m, ETH_TYPE_RARP);
     a = add(list, RULE_ARP, &m);
-    put_punt(a);
+    put_punt(a, PUNT_VM);
     put_resubmit(a, 0);
 
     match_type(&m, ETH_TYPE_IP);
     match_set_dl_dst_masked(&m, multicast_bit, multicast_bit);
     match_source(&m, &s->home);
     a = add(list, RULE_HOME_MULTICAST, &m);
-    put_punt(a);
+    put_punt(a, PUNT_VM);
     put_resubmit(a, 0);
 
     match_type(&m, ETH_TYPE_IP);
     match_source(&m, &s->home);
-    put_punt(add(list, RULE_HOME, &m));
+    put_punt(add(list, RULE_HOME, &m), PUNT_VM);
 
     match_type(&m, ETH_TYPE_IP);
     match_set_dl_dst_masked(&m, eth_addr_zero, multicast_bit);
@@ -523,7 +525,7 @@ vmmob_pipeline_base(const struct rules_context *ctx, struct rule_list *list)
 
     match_type(&m, ETH_TYPE_IP);
     match_destination(&m, &s->home);
-    put_punt(add(list, RULE_HOME_UNKNOWN, &m));
+    put_punt(add(list, RULE_HOME_UNKNOWN, &m), PUNT_VM);
 
     match_type(&m, ETH_TYPE_IP);
     put_stray(add(list, RULE_NO_NEXT_HOP, &m));
@@ -549,7 +551,7 @@ vmmob_pipeline_base(const struct rules_context *ctx, struct rule_list *list)
     match_type(&m, ETH_TYPE_IP);
     a = add(list, RULE_SOURCE_REST, &m);
     if (vmmob_handover_is_blind(ctx->h, ctx->ofs)) {
-        put_punt(a);
+        put_punt(a, PUNT_SOURCE);
     } else {
         put_output_reg1(a);
     }
@@ -563,11 +565,11 @@ vmmob_pipeline_pool(const struct vmmob_prefix *pool, struct rule_list *list)
 
     match_type(&m, ETH_TYPE_IP);
     match_source(&m, pool);
-    put_punt(add(list, RULE_PEER_POOL, &m));
+    put_punt(add(list, RULE_PEER_POOL, &m), PUNT_SOURCE);
 
     match_type(&m, ETH_TYPE_IP);
     match_destination(&m, pool);
-    put_punt(add(list, RULE_TO_POOL, &m));
+    put_punt(add(list, RULE_TO_POOL, &m), PUNT_VM);
 }
 
 static bool
@@ -727,7 +729,8 @@ local_rules(const struct rules_context *ctx, const struct handover_vmn *vmn,
             put_resubmit(a, VMMOB_TABLE_SOURCE);
         } else if (vmn->state == HANDOVER_DETACHED
                    || vmn->state == HANDOVER_PREPARED) {
-            put_punt(add(list, RULE_MOA, &m));
+            put_punt(add(list, RULE_MOA, &m),
+                     vmn->state == HANDOVER_PREPARED ? PUNT_COPY : PUNT_LOST);
         } else if (binding && binding->ofs != ctx->ofs->id) {
             const struct vmmob_pair *there
                 = vmmob_vmn_find_hoa(binding, &pair->hoa);

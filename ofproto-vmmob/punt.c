@@ -85,12 +85,22 @@ frozen_reg(const struct frozen_metadata *md, size_t reg)
     return regs[reg];
 }
 
-/* Takes a copy of 'packet', which a rule of the bridge 'ofproto' punts, if
- * there is room.  'state' is the state of its translation. */
+static struct fairq_key
+make_key(const struct uuid *ofproto, ofp_port_t port, enum punt_kind kind)
+{
+    return (struct fairq_key) {
+        .bridge = *ofproto, .port = port, .kind = kind,
+    };
+}
+
+/* Takes a copy of 'packet', which a rule of the bridge 'ofproto' punts as of
+ * 'kind', if there is room.  'state' is the state of its translation. */
 void
 vmmob_punt_packet(const struct uuid *ofproto, const struct dp_packet *packet,
-                  const struct frozen_state *state)
+                  enum punt_kind kind, const struct frozen_state *state)
 {
+    const struct fairq_key key = make_key(ofproto, state->metadata.in_port,
+                                          kind);
     struct punted *punted, *lost = NULL;
     struct ovs_list *item;
 
@@ -98,8 +108,7 @@ vmmob_punt_packet(const struct uuid *ofproto, const struct dp_packet *packet,
 
     /* Before anything is copied: it must be cheap to be refused. */
     ovs_mutex_lock(&mutex);
-    bool admitted = vmmob_fairq_admit(&queue, ofproto,
-                                      state->metadata.in_port);
+    bool admitted = vmmob_fairq_admit(&queue, &key);
     ovs_mutex_unlock(&mutex);
     if (!admitted) {
         COVERAGE_INC(vmmob_punt_limited);
@@ -109,6 +118,7 @@ vmmob_punt_packet(const struct uuid *ofproto, const struct dp_packet *packet,
     punted = xzalloc(sizeof *punted);
     punted->ofproto_uuid = *ofproto;
     punted->in_port = state->metadata.in_port;
+    punted->kind = kind;
     punted->table_id = state->table_id;
     punted->attempts = frozen_reg(&state->metadata, REG_ATTEMPTS);
     punted->received = time_usec();
@@ -120,8 +130,7 @@ vmmob_punt_packet(const struct uuid *ofproto, const struct dp_packet *packet,
     }
 
     ovs_mutex_lock(&mutex);
-    item = vmmob_fairq_push(&queue, &punted->ofproto_uuid, punted->in_port,
-                            &punted->node);
+    item = vmmob_fairq_push(&queue, &key, &punted->node);
     ovs_mutex_unlock(&mutex);
     if (item) {
         COVERAGE_INC(vmmob_punt_overflow);
@@ -209,21 +218,34 @@ vmmob_punt_configure(const struct uuid *ofproto, const struct punt_port *ports,
     ovs_mutex_lock(&mutex);
     vmmob_fairq_mark(&queue, ofproto);
     for (size_t i = 0; i < n; i++) {
-        vmmob_fairq_configure(&queue, ofproto, ports[i].number,
-                              ports[i].uplink, ports[i].rate, ports[i].burst);
+        const struct fairq_key key = make_key(ofproto, ports[i].number,
+                                              ports[i].kind);
+
+        vmmob_fairq_configure(&queue, &key, ports[i].kind != PUNT_VM,
+                              ports[i].rate, ports[i].burst);
     }
     vmmob_fairq_sweep(&queue, ofproto);
     ovs_mutex_unlock(&mutex);
 }
 
-/* Stores in 'stats' what was punted at 'port' of the bridge 'ofproto'. */
+/* Stores in 'stats' what was punted as of 'kind' at 'port' of the bridge
+ * 'ofproto'. */
 void
 vmmob_punt_get_stats(const struct uuid *ofproto, ofp_port_t port,
-                     struct fairq_stats *stats)
+                     enum punt_kind kind, struct fairq_stats *stats)
 {
+    const struct fairq_key key = make_key(ofproto, port, kind);
+
     ovs_mutex_lock(&mutex);
-    vmmob_fairq_get_stats(&queue, ofproto, port, stats);
+    vmmob_fairq_get_stats(&queue, &key, stats);
     ovs_mutex_unlock(&mutex);
+}
+
+/* Returns whom 'punted' is from. */
+struct fairq_key
+vmmob_punted_key(const struct punted *punted)
+{
+    return make_key(&punted->ofproto_uuid, punted->in_port, punted->kind);
 }
 
 /* Returns the number of packets in the queue. */

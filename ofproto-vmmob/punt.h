@@ -6,8 +6,8 @@
 /* What the handlers hand to the module's thread
  * =============================================
  *
- * Packets that the rules punt, in a bounded queue that is fair among ports
- * (fairq.h), and the news that a port is gone.
+ * Packets that the rules punt, in a bounded queue that is fair among ports and
+ * kinds (fairq.h), and the news that a port is gone.
  *
  * Any thread may call the functions here; the queue has a lock of its own. */
 
@@ -19,6 +19,7 @@
 #include "openvswitch/list.h"
 #include "openvswitch/ofp-port.h"
 #include "openvswitch/uuid.h"
+#include "punt-kind.h"
 #include "resolver.h"
 #include "tail.h"
 
@@ -36,6 +37,7 @@ struct punted {
     };
     struct uuid ofproto_uuid;
     ofp_port_t in_port;
+    enum punt_kind kind;
     uint8_t table_id;           /* Which table punted it. */
     uint32_t attempts;          /* How often it was sent on its way anew. */
     struct dp_packet *packet;   /* Owned. */
@@ -58,17 +60,17 @@ struct punt_port_gone {
     ofp_port_t in_port;
 };
 
-/* How packets of a port are limited. */
+/* How packets of a kind from a port are limited. */
 struct punt_port {
     ofp_port_t number;
-    bool uplink;
+    enum punt_kind kind;
     unsigned int rate, burst;   /* Packets a second, 0 for no limit, and at
                                  * once. */
 };
 
 void vmmob_punt_init(void);
 void vmmob_punt_packet(const struct uuid *ofproto, const struct dp_packet *,
-                       const struct frozen_state *);
+                       enum punt_kind, const struct frozen_state *);
 void vmmob_punt_port_gone(const struct uuid *ofproto, ofp_port_t);
 bool vmmob_punt_take(struct ovs_list *packets, struct ovs_list *gone);
 void vmmob_punt_flush(void);
@@ -76,7 +78,8 @@ void vmmob_punt_flush(void);
 void vmmob_punt_configure(const struct uuid *ofproto, const struct punt_port *,
                           size_t n);
 void vmmob_punt_get_stats(const struct uuid *ofproto, ofp_port_t,
-                          struct fairq_stats *);
+                          enum punt_kind, struct fairq_stats *);
+struct fairq_key vmmob_punted_key(const struct punted *);
 size_t vmmob_punt_n_queued(void);
 
 uint64_t vmmob_punt_seqno(void);

@@ -14,14 +14,19 @@ hash_addr(const struct in6_addr *addr)
     return vmmob_hash_bytes(addr, sizeof *addr, 0);
 }
 
-/* Initializes 'resolver', in which nothing waits. */
+/* Initializes 'resolver', in which nothing waits, and at most 'max' packets
+ * can wait, 'max_of_source' of each source. */
 void
-vmmob_resolver_init(struct resolver *resolver)
+vmmob_resolver_init(struct resolver *resolver, size_t max,
+                    size_t max_of_source)
 {
+    resolver->max = max;
+    resolver->max_of_source = max_of_source;
     ovs_list_init(&resolver->waits);
     ovs_list_init(&resolver->ready);
     hmap_init(&resolver->addrs);
-    resolver->n = 0;
+    hmap_init(&resolver->sources);
+    resolver->n_waits = resolver->n = 0;
 }
 
 /* Frees what 'resolver' owns.  Nothing must wait in it any more. */
@@ -30,6 +35,68 @@ vmmob_resolver_destroy(struct resolver *resolver)
 {
     ovs_assert(!resolver->n);
     hmap_destroy(&resolver->addrs);
+    hmap_destroy(&resolver->sources);
+}
+
+static struct resolver_source *
+find_source(const struct resolver *resolver, const struct fairq_key *key)
+{
+    struct resolver_source *source;
+
+    HMAP_FOR_EACH_WITH_HASH (source, node, vmmob_fairq_key_hash(key),
+                             &resolver->sources) {
+        if (vmmob_fairq_key_equals(&source->key, key)) {
+            return source;
+        }
+    }
+    return NULL;
+}
+
+static struct resolver_source *
+find_largest_source(const struct resolver *resolver)
+{
+    struct resolver_source *largest = NULL;
+    struct resolver_source *source;
+
+    HMAP_FOR_EACH (source, node, &resolver->sources) {
+        if (!largest || source->n > largest->n) {
+            largest = source;
+        }
+    }
+    return largest;
+}
+
+/* Makes 'wait' the latest one from 'key'. */
+static void
+add_to_source(struct resolver *resolver, struct resolver_wait *wait,
+              const struct fairq_key *key)
+{
+    struct resolver_source *source = find_source(resolver, key);
+
+    if (!source) {
+        source = xmalloc(sizeof *source);
+        source->key = *key;
+        ovs_list_init(&source->waits);
+        source->n = 0;
+        hmap_insert(&resolver->sources, &source->node,
+                    vmmob_fairq_key_hash(key));
+    }
+    ovs_list_push_back(&source->waits, &wait->source_node);
+    source->n++;
+    wait->source = source;
+}
+
+static void
+remove_from_source(struct resolver *resolver, struct resolver_wait *wait)
+{
+    struct resolver_source *source = wait->source;
+
+    ovs_list_remove(&wait->source_node);
+    if (!--source->n) {
+        hmap_remove(&resolver->sources, &source->node);
+        free(source);
+    }
+    wait->source = NULL;
 }
 
 static void
@@ -53,6 +120,8 @@ remove_wait(struct resolver *resolver, struct resolver_wait *wait)
         }
     }
     ovs_list_remove(&wait->expiry.node);
+    remove_from_source(resolver, wait);
+    resolver->n_waits--;
 }
 
 static void
@@ -63,23 +132,42 @@ make_ready(struct resolver *resolver, struct resolver_wait *wait)
     ovs_list_push_back(&resolver->ready, &wait->expiry.node);
 }
 
-/* Adds 'wait' to those that wait in 'resolver' for news about 'addr' or
- * 'other', which may be unspecified, but no longer than until 'expires'.
- * Returns false, and does nothing, if there is no room. */
-bool
+/* Adds 'wait', which is from 'key', to those that wait in 'resolver' for news
+ * about 'addr' or 'other', which may be unspecified, but no longer than until
+ * 'expires'.
+ * Returns NULL or, if there was no room, one that does not wait any more,
+ * perhaps 'wait' itself. */
+struct resolver_wait *
 vmmob_resolver_wait(struct resolver *resolver, struct resolver_wait *wait,
-                    const struct in6_addr *addr, const struct in6_addr *other,
-                    long long int expires)
+                    const struct fairq_key *key, const struct in6_addr *addr,
+                    const struct in6_addr *other, long long int expires)
 {
-    if (resolver->n >= RESOLVER_MAX) {
-        return false;
+    const struct resolver_source *source = find_source(resolver, key);
+    size_t n_of_source = source ? source->n : 0;
+    struct resolver_wait *lost = NULL;
+
+    if (n_of_source >= resolver->max_of_source) {
+        return wait;
     }
+    if (resolver->n_waits >= resolver->max) {
+        const struct resolver_source *largest = find_largest_source(resolver);
+
+        if (largest->n <= n_of_source + 1) {
+            return wait;
+        }
+        lost = CONTAINER_OF(ovs_list_back(&largest->waits),
+                            struct resolver_wait, source_node);
+        remove_wait(resolver, lost);
+        resolver->n--;
+    }
+    add_to_source(resolver, wait, key);
+    resolver->n_waits++;
     wait->is_ready = false;
     add_addr(resolver, wait, &wait->addrs[0], addr);
     add_addr(resolver, wait, &wait->addrs[1], other);
     vmmob_expiry_insert(&resolver->waits, &wait->expiry, expires);
     resolver->n++;
-    return true;
+    return lost;
 }
 
 /* Adds 'wait' to those that are to be tried again as soon as possible, even if
@@ -89,6 +177,7 @@ vmmob_resolver_add_ready(struct resolver *resolver,
                          struct resolver_wait *wait, long long int expires)
 {
     wait->expiry.at = expires;
+    wait->source = NULL;
     wait->is_ready = true;
     ovs_list_push_back(&resolver->ready, &wait->expiry.node);
     resolver->n++;
@@ -106,6 +195,14 @@ find_wait(const struct resolver *resolver, const struct in6_addr *addr)
         }
     }
     return NULL;
+}
+
+/* Returns true if one waits for news about 'addr'. */
+bool
+vmmob_resolver_is_awaited(const struct resolver *resolver,
+                          const struct in6_addr *addr)
+{
+    return find_wait(resolver, addr) != NULL;
 }
 
 /* There are news about 'addr'. */

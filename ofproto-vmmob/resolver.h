@@ -10,6 +10,11 @@
  * they are, and how to get there.  It is tried again when there are such news,
  * and only then; or it expires.
  *
+ * There is room for so many, and for so many of each source; a source is what
+ * has a queue of its own in fairq.h, a port or a kind of what an uplink sends.
+ * If the whole is full, then the source loses that has the most, so that
+ * nobody can take the place of another.
+ *
  * Not thread-safe; times are in ms. */
 
 #include <netinet/in.h>
@@ -18,11 +23,22 @@
 #include <stdint.h>
 
 #include "ofproto-vmmob/expiry.h"
+#include "ofproto-vmmob/fairq.h"
 #include "openvswitch/hmap.h"
 #include "openvswitch/list.h"
 
-/* Most packets that wait. */
-#define RESOLVER_MAX 256
+/* Most packets that wait, of all and of one source. */
+#define RESOLVER_MAX 1024
+#define RESOLVER_MAX_OF_SOURCE 256
+
+/* Whom packets that wait are from. */
+struct resolver_source {
+    struct hmap_node node;      /* In 'sources' of the resolver. */
+    struct fairq_key key;
+    struct ovs_list waits;      /* "struct resolver_wait"s, the oldest first.
+                                 * Never empty. */
+    size_t n;                   /* In 'waits'. */
+};
 
 /* A packet that waits, embedded in what the user has of it. */
 struct resolver_wait {
@@ -33,6 +49,8 @@ struct resolver_wait {
         struct in6_addr addr;   /* Unspecified: not used. */
         struct resolver_wait *wait;
     } addrs[2];
+    struct resolver_source *source; /* NULL if in 'ready'. */
+    struct ovs_list source_node;    /* In 'waits' of 'source'. */
     bool is_ready;              /* In 'ready'. */
 };
 
@@ -41,17 +59,25 @@ struct resolver {
                                  * first at the front. */
     struct ovs_list ready;      /* Those to try again now. */
     struct hmap addrs;          /* "struct resolver_addr"s of 'waits'. */
+    struct hmap sources;        /* "struct resolver_source"s of 'waits'. */
+    size_t max, max_of_source;  /* Most in 'waits'. */
+    size_t n_waits;             /* In 'waits'. */
     size_t n;                   /* In 'waits' and 'ready'. */
 };
 
-void vmmob_resolver_init(struct resolver *);
+void vmmob_resolver_init(struct resolver *, size_t max, size_t max_of_source);
 void vmmob_resolver_destroy(struct resolver *);
 
-bool vmmob_resolver_wait(struct resolver *, struct resolver_wait *,
-                         const struct in6_addr *, const struct in6_addr *other,
-                         long long int expires);
+struct resolver_wait *vmmob_resolver_wait(struct resolver *,
+                                          struct resolver_wait *,
+                                          const struct fairq_key *,
+                                          const struct in6_addr *,
+                                          const struct in6_addr *other,
+                                          long long int expires);
 void vmmob_resolver_add_ready(struct resolver *, struct resolver_wait *,
                               long long int expires);
+bool vmmob_resolver_is_awaited(const struct resolver *,
+                               const struct in6_addr *);
 void vmmob_resolver_wake(struct resolver *, const struct in6_addr *);
 void vmmob_resolver_wake_all(struct resolver *);
 void vmmob_resolver_take_ready(struct resolver *, struct ovs_list *);

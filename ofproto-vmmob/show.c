@@ -54,7 +54,7 @@ struct bridge_shot {
     struct vmmob_settings settings;
     struct eth_addr mac;
     ofp_port_t uplink;
-    struct fairq_stats uplink_punts;
+    unsigned long long int n_ignored[PUNT_N_KINDS];
     unsigned long long int n_uplink_forged;    /* Dropped by flows. */
     struct eth_addr gateway_mac;    /* All zeros if not known. */
     const char *gateway_status;
@@ -226,7 +226,9 @@ take_bridge(struct bridge_shot *shot, const struct vmmob *vmmob,
     vmmob_settings_clone(&shot->settings, &ofs->settings);
     shot->mac = b->mac;
     shot->uplink = b->uplink;
-    vmmob_get_punt_stats(b, b->uplink, &shot->uplink_punts);
+    for (enum punt_kind kind = 0; kind < PUNT_N_KINDS; kind++) {
+        shot->n_ignored[kind] = vmmob_bridge_count_ignored(b, kind);
+    }
     shot->n_uplink_forged = vmmob_rules_count_forged(b->rules, b->uplink);
     shot->gateway_mac = b->gateway.mac;
     shot->gateway_status = gateway_status(b);
@@ -294,7 +296,7 @@ take_ports(struct bridge_shot *shot, const struct vmmob *vmmob,
         }
         p->number = port->number;
         p->n_vmns = vmmob_handover_count_port(ofs, port->number);
-        vmmob_get_punt_stats(b, port->number, &p->punts);
+        vmmob_get_punt_stats(b, port->number, PUNT_VM, &p->punts);
         p->n_forged = vmmob_count_forged(b, port);
         p->n_blocked = vmmob_count_blocked(b, port);
         p->n_refused = port->n_refused;
@@ -433,11 +435,25 @@ ports_to_text(const struct bridge_shot *b, struct ds *s)
         }
         ds_put_char(s, '\n');
     }
-    unsigned long long int n_limited = (b->uplink_punts.n_limited
-                                        + b->uplink_punts.n_overflow);
-    if (n_limited || b->n_uplink_forged) {
-        ds_put_format(s, "  uplink: ignored: %llu over the rate, %llu "
-                      "forged\n", n_limited, b->n_uplink_forged);
+
+    unsigned long long int n_ignored = 0;
+    struct ds kinds = DS_EMPTY_INITIALIZER;
+    for (enum punt_kind kind = PUNT_VM + 1; kind < PUNT_N_KINDS; kind++) {
+        if (b->n_ignored[kind]) {
+            ds_put_format(&kinds, "%s%llu %s", n_ignored ? ", " : " (",
+                          b->n_ignored[kind], vmmob_punt_kinds[kind].text);
+            n_ignored += b->n_ignored[kind];
+        }
+    }
+    if (n_ignored || b->n_uplink_forged) {
+        ds_put_format(s, "  uplink: ignored: %llu over the rate%s%s, %llu "
+                      "forged\n", n_ignored, ds_cstr(&kinds),
+                      n_ignored ? ")" : "", b->n_uplink_forged);
+    }
+    ds_destroy(&kinds);
+    if (b->n_ignored[PUNT_VM]) {
+        ds_put_format(s, "  ports: ignored: %llu for which there was no room "
+                      "to wait\n", b->n_ignored[PUNT_VM]);
     }
 }
 
@@ -493,6 +509,13 @@ bridge_to_json(const struct bridge_shot *b)
                                (OVS_FORCE uint32_t) b->uplink);
     }
     vmmob_json_put_integer(json, "uplink_forged", b->n_uplink_forged);
+
+    struct json *ignored = json_object_create();
+    for (enum punt_kind kind = 0; kind < PUNT_N_KINDS; kind++) {
+        vmmob_json_put_integer(ignored, vmmob_punt_kinds[kind].name,
+                               b->n_ignored[kind]);
+    }
+    json_object_put(json, "ignored", ignored);
     json_object_put_string(json, "gateway_status", b->gateway_status);
     json_object_put(json, "waiting", json_boolean_create(b->waiting));
 

@@ -6,6 +6,7 @@
 
 #include "ofproto-vmmob/bridge.h"
 #include "ofproto-vmmob/bridge-list.h"
+#include "ofproto-vmmob/fairq.h"
 #include "ofproto-vmmob/handover.h"
 #include "ofproto-vmmob/module.h"
 #include "ofproto-vmmob/pool.h"
@@ -112,6 +113,11 @@ bridge_get_stats(const struct vmmob *vmmob, const struct vmmob_bridge *b,
     v[VMMOB_STAT_ANSWERED] = b->n_answered;
     v[VMMOB_STAT_UNRESOLVED] = b->n_unresolved;
     v[VMMOB_STAT_STRAY] = vmmob_rules_count_stray(b->rules);
+    BUILD_ASSERT(VMMOB_STAT_IGNORED_COPY - VMMOB_STAT_IGNORED_VM
+                 == PUNT_COPY - PUNT_VM);
+    for (enum punt_kind kind = 0; kind < PUNT_N_KINDS; kind++) {
+        v[VMMOB_STAT_IGNORED_VM + kind] = vmmob_bridge_count_ignored(b, kind);
+    }
     v[VMMOB_STAT_FORGED] = (b->past_forged
                             + vmmob_rules_count_forged(b->rules, b->uplink));
     v[VMMOB_STAT_BLOCKED] = b->past_blocked;
@@ -121,10 +127,13 @@ bridge_get_stats(const struct vmmob *vmmob, const struct vmmob_bridge *b,
     HMAP_FOR_EACH (port, node, &b->vm_ports) {
         const struct vmmob_port *row = vmmob_port_table_find(
             &vmmob->handover->ports, port->name);
+        struct fairq_stats punts;
 
         v[VMMOB_STAT_FORGED] += vmmob_count_forged(b, port);
         v[VMMOB_STAT_BLOCKED] += vmmob_count_blocked(b, port);
         v[VMMOB_STAT_REFUSED] += port->n_refused;
+        vmmob_get_punt_stats(b, port->number, PUNT_VM, &punts);
+        v[VMMOB_STAT_IGNORED_VM] += punts.n_limited + punts.n_overflow;
         v[VMMOB_STAT_OPEN_PORTS] += !row || (!row->any && !row->n_macs);
         v[VMMOB_STAT_BLOCKED_PORTS] += port->blocked;
     }

@@ -28,11 +28,6 @@ COVERAGE_DEFINE(vmmob_hoa_refused);
 /* For what others can cause. */
 static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 20);
 
-/* What the module looks at from an uplink, in packets a second and at once.
- * Correspondents of all VMNs share it. */
-#define UPLINK_RATE 10000
-#define UPLINK_BURST 1024
-
 /* ICMP errors that a port may cause, in thousandths for each ms and at once:
  * see VM_PORT_ERROR. */
 #define ERROR_RATE (10 * VM_PORT_ERROR / 1000)
@@ -216,18 +211,22 @@ static void
 configure_punt(const struct vmmob_bridge *b, const struct vmmob_settings *s)
     OVS_REQUIRES(vmmob_mutex)
 {
-    size_t n = hmap_count(&b->vm_ports) + 1;
-    struct punt_port *ports = xmalloc(n * sizeof *ports);
+    struct punt_port *ports = xmalloc((hmap_count(&b->vm_ports) + PUNT_N_KINDS)
+                                      * sizeof *ports);
     const struct vmmob_vm_port *port;
-    size_t i = 0;
+    size_t n = 0;
 
-    ports[i++] = (struct punt_port) {
-        .number = b->uplink, .uplink = true,
-        .rate = s->punt_rate ? UPLINK_RATE : 0, .burst = UPLINK_BURST,
-    };
+    for (enum punt_kind kind = PUNT_VM + 1; kind < PUNT_N_KINDS; kind++) {
+        const struct punt_kind_row *row = &vmmob_punt_kinds[kind];
+
+        ports[n++] = (struct punt_port) {
+            .number = b->uplink, .kind = kind,
+            .rate = s->punt_rate ? row->rate : 0, .burst = row->burst,
+        };
+    }
     HMAP_FOR_EACH (port, node, &b->vm_ports) {
-        ports[i++] = (struct punt_port) {
-            .number = port->number, .rate = s->punt_rate,
+        ports[n++] = (struct punt_port) {
+            .number = port->number, .kind = PUNT_VM, .rate = s->punt_rate,
             .burst = s->punt_burst,
         };
     }
@@ -322,9 +321,9 @@ vmmob_count_blocked(const struct vmmob_bridge *b,
 
 void
 vmmob_get_punt_stats(const struct vmmob_bridge *b, ofp_port_t port,
-                     struct fairq_stats *stats)
+                     enum punt_kind kind, struct fairq_stats *stats)
 {
-    vmmob_punt_get_stats(&b->ofproto->uuid, port, stats);
+    vmmob_punt_get_stats(&b->ofproto->uuid, port, kind, stats);
 }
 
 /* Logs which VM ports of 'b' send forged frames. */
@@ -374,7 +373,7 @@ vmmob_vm_ports_block_floods(struct vmmob_bridge *b, long long int now)
     HMAP_FOR_EACH (port, node, &b->vm_ports) {
         struct fairq_stats stats;
 
-        vmmob_get_punt_stats(b, port->number, &stats);
+        vmmob_get_punt_stats(b, port->number, PUNT_VM, &stats);
         unsigned long long int n = (stats.n_limited + stats.n_overflow
                                     + vmmob_count_forged(b, port)
                                     + vmmob_count_blocked(b, port));

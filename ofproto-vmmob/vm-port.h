@@ -19,6 +19,7 @@
 #include "openvswitch/token-bucket.h"
 #include "openvswitch/types.h"
 #include "ovs-thread.h"
+#include "punt-kind.h"
 
 struct fairq_stats;
 struct sset;
@@ -117,7 +118,7 @@ unsigned long long int vmmob_count_blocked(const struct vmmob_bridge *,
                                            const struct vmmob_vm_port *)
     OVS_REQUIRES(vmmob_mutex);
 void vmmob_get_punt_stats(const struct vmmob_bridge *, ofp_port_t,
-                          struct fairq_stats *)
+                          enum punt_kind, struct fairq_stats *)
     OVS_REQUIRES(vmmob_mutex);
 
 #endif /* ofproto-vmmob/vm-port.h */

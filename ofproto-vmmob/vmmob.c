@@ -19,6 +19,7 @@
 #include "ofproto-vmmob/output.h"
 #include "ofproto-vmmob/packet.h"
 #include "ofproto-vmmob/punt.h"
+#include "ofproto-vmmob/punt-kind.h"
 #include "ofproto-vmmob/settings.h"
 #include "ofproto-vmmob/show.h"
 #include "ofproto-vmmob/show-rows.h"
@@ -268,13 +269,15 @@ bool
 vmmob_punt(struct ofproto_dpif *ofproto, const struct dp_packet *packet,
            uint16_t controller_id, const struct frozen_state *state)
 {
-    if (controller_id != VMMOB_CONTROLLER_ID
+    int kind = controller_id - VMMOB_CONTROLLER_ID;
+
+    if (kind < 0 || kind >= PUNT_N_KINDS
         || state->table_id < VMMOB_TABLE_SOURCE
         || state->table_id > VMMOB_TABLE_DESTINATION
         || !(ofproto->up.tables[state->table_id].flags & OFTABLE_HIDDEN)) {
         return false;
     }
-    vmmob_punt_packet(&ofproto->uuid, packet, state);
+    vmmob_punt_packet(&ofproto->uuid, packet, kind, state);
     return true;
 }
 

@@ -17,6 +17,7 @@
  * From the bottom up; no file uses one that stands below it in this list:
  *
  *   - frame.[ch]: ARP, RARP and ICMP frames, read and written.
+ *   - punt-kind.[ch]: kinds of packets that are punted, and their limits.
  *   - fairq.[ch], tail.[ch], resolver.[ch]: packets that wait: for the thread,
  *     for a VMN that is expected, for an answer.
  *   - settings.[ch], pool.[ch], damping.[ch], port-table.[ch]: other_config;
@@ -106,7 +107,8 @@ enum {
     VMMOB_TABLE_DESTINATION = 253,  /* The destination of one from a VM. */
 };
 
-/* "controller(id=...)" in a rule of those tables: to be punted. */
+/* "controller(id=...)" in a rule of those tables: to be punted, as the kind
+ * (see punt-kind.h) that is added to this. */
 #define VMMOB_CONTROLLER_ID 0xff4d
 
 /* What any thread may know of a bridge. */

@@ -2184,7 +2184,9 @@ test_garbled(struct ovs_cmdl_context *ctx)
 
 /* The queue that ports share. */
 
-#define N_FAIRQ_PORTS 9         /* The last one is not configured. */
+#define N_FAIRQ_UPLINK 3        /* Kinds of what the uplink sends... */
+#define N_FAIRQ_PORTS 11        /* ...and VM ports.  The last one is not
+                                 * configured. */
 
 struct fairq_item {
     struct ovs_list node;
@@ -2207,17 +2209,24 @@ test_fairq(struct ovs_cmdl_context *ctx)
         unsigned int total = 0;
         struct fairq_item *item;
         struct ovs_list *node;
-        struct uuid bridge;
+        struct fairq_key keys[N_FAIRQ_PORTS];
         struct fairq q;
 
         start_case(seed, i);
         const unsigned int max = range(1, 40);
         const unsigned int flooder = range(0, N_FAIRQ_PORTS - 1);
 
-        uuid_generate(&bridge);
+        memset(keys, 0, sizeof keys);
+        uuid_generate(&keys[0].bridge);
+        for (unsigned int j = 0; j < N_FAIRQ_PORTS; j++) {
+            /* Those before N_FAIRQ_UPLINK are kinds of port 0. */
+            keys[j].bridge = keys[0].bridge;
+            keys[j].port = u16_to_ofp(j < N_FAIRQ_UPLINK ? 0 : j);
+            keys[j].kind = j < N_FAIRQ_UPLINK ? 1 + j : 0;
+        }
         vmmob_fairq_init(&q, max, 0, 0);
         for (unsigned int j = 0; j < N_FAIRQ_PORTS - 1; j++) {
-            vmmob_fairq_configure(&q, &bridge, u16_to_ofp(j), !j, 0, 0);
+            vmmob_fairq_configure(&q, &keys[j], j < N_FAIRQ_UPLINK, 0, 0);
         }
 
         for (int step = 0; step < 200 && !n_failures; step++) {
@@ -2237,8 +2246,7 @@ test_fairq(struct ovs_cmdl_context *ctx)
                 }
                 n_queued[port]++;
                 total++;
-                node = vmmob_fairq_push(&q, &bridge, u16_to_ofp(port),
-                                        &item->node);
+                node = vmmob_fairq_push(&q, &keys[port], &item->node);
                 if ((node != NULL) != (total > max)) {
                     fail("%u items, room for %u, item lost: %d",
                          total, max, node != NULL);
@@ -2260,16 +2268,23 @@ test_fairq(struct ovs_cmdl_context *ctx)
                 /* A port is gone. */
                 struct ovs_list items = OVS_LIST_INITIALIZER(&items);
                 unsigned int port = range(0, N_FAIRQ_PORTS - 2);
+                unsigned int n_gone = 0;
 
-                vmmob_fairq_flush_port(&q, &bridge, u16_to_ofp(port), &items);
-                if (ovs_list_size(&items) != n_queued[port]) {
-                    fail("not all items are flushed");
+                vmmob_fairq_flush_port(&q, &keys[port].bridge,
+                                       keys[port].port, &items);
+                for (unsigned int j = 0; j < N_FAIRQ_PORTS - 1; j++) {
+                    if (keys[j].port == keys[port].port) {
+                        n_gone += n_queued[j];
+                        n_queued[j] = 0;
+                    }
+                }
+                if (ovs_list_size(&items) != n_gone) {
+                    fail("not all items are flushed, or too many");
                 }
                 LIST_FOR_EACH_POP (item, node, &items) {
                     free(item);
                 }
-                total -= n_queued[port];
-                n_queued[port] = 0;
+                total -= n_gone;
             } else {
                 node = vmmob_fairq_pop(&q);
                 if (!node != !total) {
@@ -2289,7 +2304,8 @@ test_fairq(struct ovs_cmdl_context *ctx)
                     waits[j] = j == item->port ? 0 : waits[j] + 1;
                     /* The uplink, port 0, has every second turn. */
                     if (n_queued[j]
-                        && waits[j] > (j ? 2 * N_FAIRQ_PORTS : 2)) {
+                        && waits[j] > (j < N_FAIRQ_UPLINK ? 2 * N_FAIRQ_UPLINK
+                                       : 2 * N_FAIRQ_PORTS)) {
                         fail("port %u waits for %u turns", j, waits[j]);
                     }
                 }
@@ -3465,14 +3481,18 @@ test_tail(struct ovs_cmdl_context *ctx)
 static void
 random_resolver(void)
 {
-    enum { N = 2000, N_HOSTS = 8 };
+    enum { N = 2000, N_HOSTS = 8, N_SOURCES = 5 };
     struct model {
         struct resolver_wait wait;
         int addrs[2];           /* 0 for none. */
-        enum { NEW, WAITING, READY, TAKEN, EXPIRED } state;
+        int source;
+        enum { NEW, WAITING, READY, TAKEN, EXPIRED, LOST } state;
     } *models = xzalloc(N * sizeof *models);
     struct in6_addr addrs[N_HOSTS];
+    struct fairq_key sources[N_SOURCES];
     struct resolver resolver;
+    size_t max = range(1, 100), max_of_source = range(1, 40);
+    int flooder = range(0, N_SOURCES - 1);
     long long int now = 0;
     size_t n_in = 0;
     int n = 0;
@@ -3481,7 +3501,12 @@ random_resolver(void)
     for (size_t i = 1; i < N_HOSTS; i++) {
         addrs[i].s6_addr[15] = i;
     }
-    vmmob_resolver_init(&resolver);
+    memset(sources, 0, sizeof sources);
+    for (int i = 0; i < N_SOURCES; i++) {
+        sources[i].port = u16_to_ofp(i / 2);
+        sources[i].kind = i % 2;
+    }
+    vmmob_resolver_init(&resolver, max, max_of_source);
     while (n < N && !n_failures) {
         struct ovs_list taken = OVS_LIST_INITIALIZER(&taken);
         struct ovs_list expired = OVS_LIST_INITIALIZER(&expired);
@@ -3494,16 +3519,48 @@ random_resolver(void)
             m->addrs[0] = range(1, N_HOSTS - 1);
             m->addrs[1] = range(0, N_HOSTS - 1);
             if (range(0, 19)) {
-                bool fits = n_in < RESOLVER_MAX;
+                size_t n_of[N_SOURCES] = { 0 }, n_waits = 0, largest = 0;
 
-                if (vmmob_resolver_wait(&resolver, &m->wait,
-                                        &addrs[m->addrs[0]],
-                                        &addrs[m->addrs[1]],
-                                        now + range(90, 110)) != fits) {
-                    fail("%"PRIuSIZE" wait", n_in);
+                m->source = (range(0, 3) ? flooder
+                             : range(0, N_SOURCES - 1));
+                for (int i = 0; i < n; i++) {
+                    n_of[models[i].source] += models[i].state == WAITING;
+                    n_waits += models[i].state == WAITING;
                 }
-                m->state = fits ? WAITING : NEW;
-                n_in += fits;
+                for (int i = 0; i < N_SOURCES; i++) {
+                    largest = MAX(largest, n_of[i]);
+                }
+
+                struct resolver_wait *wait
+                    = vmmob_resolver_wait(&resolver, &m->wait,
+                                          &sources[m->source],
+                                          &addrs[m->addrs[0]],
+                                          &addrs[m->addrs[1]],
+                                          now + range(90, 110));
+                struct model *lost
+                    = wait ? CONTAINER_OF(wait, struct model, wait) : NULL;
+
+                /* One loses if there is no room, and if it is not the new one,
+                 * its source has the most, and more than the new one's. */
+                if (!lost != (n_of[m->source] < max_of_source
+                              && n_waits < max)) {
+                    fail("%"PRIuSIZE" wait, one was lost: %d", n_waits,
+                         lost != NULL);
+                } else if (lost == m && n_of[m->source] < max_of_source
+                           && n_of[m->source] + 1 < largest) {
+                    fail("one was lost whose source has less than others");
+                } else if (lost && lost != m
+                           && (lost->state != WAITING
+                               || n_of[lost->source] != largest
+                               || largest <= n_of[m->source] + 1)) {
+                    fail("the wrong one was lost");
+                }
+                m->state = WAITING;
+                n_in++;
+                if (lost) {
+                    lost->state = LOST;
+                    n_in--;
+                }
             } else {
                 vmmob_resolver_add_ready(&resolver, &m->wait, now + 100);
                 m->state = READY;

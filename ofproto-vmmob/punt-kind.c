@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include <config.h>
+
+#include "ofproto-vmmob/punt-kind.h"
+
+/* Some router asks for all MoAs at once when it is started, and correspondents
+ * of all VMNs share what is for VMNs and what is from unknown addresses; all
+ * these together are still bounded, by what a core can look at.  vmmob(7) has
+ * this table, too. */
+const struct punt_kind_row vmmob_punt_kinds[PUNT_N_KINDS] = {
+    [PUNT_VM] = { "vm", "packets from a VM port", 0, 0 },
+    [PUNT_GATEWAY_ARP] = {
+        "gateway_arp", "ARP from the gateway", 100, 100
+    },
+    [PUNT_POOL_ARP] = {
+        "pool_arp", "ARP requests for the pool", 5000, 1024
+    },
+    [PUNT_UNREAD_ARP] = {
+        "unread_arp", "ARP that cannot be read", 100, 100
+    },
+    [PUNT_ICMP] = {
+        "icmp", "ICMP errors", 1000, 256
+    },
+    [PUNT_SOURCE] = {
+        "source", "packets from unknown addresses", 5000, 1024
+    },
+    [PUNT_LOST] = {
+        "lost", "packets for VMNs that are looked for", 5000, 1024
+    },
+    [PUNT_COPY] = {
+        "copy", "packets for VMNs that are expected", 10000, 1024
+    },
+};
