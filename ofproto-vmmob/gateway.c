@@ -74,7 +74,9 @@ vmmob_gateway_ask(struct vmmob_bridge *b, long long int now)
     struct vmmob_gateway *gw = &b->gateway;
 
     if (gw->next_probe != LLONG_MAX) {
-        gw->heard = gw->next_probe = now;
+        gw->heard = now;
+        /* The datapath may not know the port yet. */
+        gw->next_probe = now + PROBE_SOON_MS;
         gw->soon_until = now + PROBE_SOON_FOR_MS;
     }
 }
