@@ -116,6 +116,28 @@ vmmob_damping_note_move(struct damping *d, const struct vmmob_key *key,
     return true;
 }
 
+/* The move of the VMN 'key' at the time 'when' does not count, as it turns
+ * out. */
+void
+vmmob_damping_forgive(struct damping *d, const struct vmmob_key *key,
+                      long long int when)
+{
+    struct damping_record *r = find(d, key);
+
+    for (size_t i = r ? r->n : 0; i > 0; i--) {
+        if (r->times[i - 1] == when) {
+            r->n--;
+            memmove(&r->times[i - 1], &r->times[i],
+                    (r->n - (i - 1)) * sizeof *r->times);
+            r->frozen = false;
+            if (!r->n) {
+                record_destroy(d, r);
+            }
+            return;
+        }
+    }
+}
+
 bool
 vmmob_damping_is_frozen(const struct damping *d, const struct vmmob_key *key)
 {

@@ -12,6 +12,11 @@
  * not claim it any more.  It may move again as soon as it has not moved for
  * that time, or when the operator says so.
  *
+ * Moves that a hypervisor announced are none of these: one to a port that was
+ * added for the VMN, or one from a port that is removed afterwards.  As a port
+ * counts as added for it only until it was heard there, two VMs with one MAC
+ * address are damped although both have such a port.
+ *
  * Only VMNs that moved in that time take memory.
  *
  * Pure data; times are in ms and given by the caller; not thread-safe. */
@@ -49,6 +54,8 @@ void vmmob_damping_configure(struct damping *, size_t max_moves,
 
 bool vmmob_damping_note_move(struct damping *, const struct vmmob_key *,
                              long long int now);
+void vmmob_damping_forgive(struct damping *, const struct vmmob_key *,
+                           long long int when);
 bool vmmob_damping_is_frozen(const struct damping *, const struct vmmob_key *);
 bool vmmob_damping_release(struct damping *, const struct vmmob_key *);
 

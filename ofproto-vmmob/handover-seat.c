@@ -151,6 +151,24 @@ vmmob_handover_has_seat(const struct handover_ofs *ofs,
     return false;
 }
 
+/* Returns true if 'port' of 'ofs' was added for the VMN 'key', which was not
+ * heard there yet. */
+bool
+vmmob_handover_has_fresh_seat(const struct handover_ofs *ofs,
+                              const struct vmmob_key *key, ofp_port_t port)
+{
+    const struct handover_seat *seat;
+
+    HMAP_FOR_EACH_WITH_HASH (seat, node, vmmob_key_hash(key, 0),
+                             &ofs->seats) {
+        if (seat->port == port && seat->expects && !seat->used
+            && vmmob_key_equals(&seat->key, key)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Returns the only port of 'ofs' where the VMN 'key' is, if it is here, or
  * OFPP_NONE if there is none, or more than one: then only the VMN itself can
  * tell. */

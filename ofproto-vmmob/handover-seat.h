@@ -63,6 +63,8 @@ void vmmob_handover_reconsider_seats(struct handover *,
 
 bool vmmob_handover_has_seat(const struct handover_ofs *,
                              const struct vmmob_key *);
+bool vmmob_handover_has_fresh_seat(const struct handover_ofs *,
+                                   const struct vmmob_key *, ofp_port_t);
 ofp_port_t vmmob_handover_find_only_seat(const struct handover_ofs *,
                                          const struct vmmob_key *);
 struct handover_seat *vmmob_handover_find_seat(const struct handover_ofs *,

@@ -344,6 +344,7 @@ vmmob_handover_vmn_arrive(struct handover *h, struct handover_ofs *ofs,
     vmn->port = port;
     vmn->heard = false;
 
+    bool announced = vmmob_handover_has_fresh_seat(ofs, key, port);
     bool expected = vmn->state == HANDOVER_PREPARED;
     vmmob_handover_vmn_end_copies(ofs, vmn);
     vmmob_handover_vmn_set_state(ofs, vmn, HANDOVER_ATTACHED, now);
@@ -362,7 +363,7 @@ vmmob_handover_vmn_arrive(struct handover *h, struct handover_ofs *ofs,
     vmmob_handover_put_row(h, &vmn->row);
     vmmob_handover_touch_vmn(h, key, true);
     if (moved) {
-        vmmob_handover_vmn_note_move(h, key, now);
+        vmmob_handover_vmn_note_move(h, key, ofs->id, announced, now);
     }
 
     struct handover_move *move = vmmob_handover_tell_move(
@@ -392,16 +393,23 @@ vmmob_handover_vmn_is_move(const struct handover *h,
     return binding && binding->ofs != ofs->id;
 }
 
-/* The VMN 'key' moved from one OFS to another. */
+/* The VMN 'key' moved from one OFS to another one, 'to', where it was expected
+ * if 'expected' is true. */
 void
 vmmob_handover_vmn_note_move(struct handover *h, const struct vmmob_key *key,
-                             long long int now)
+                             uint64_t to, bool expected, long long int now)
 {
     struct handover_ofs *ofs;
 
     HMAP_FOR_EACH (ofs, node, &h->ofss) {
+        const struct handover_vmn *vmn = vmmob_handover_find_vmn(ofs, key);
+        /* If its port stays, then it may be there after all, whatever others
+         * say: see vmmob_handover_port_gone(). */
+        bool leaves = (vmn && vmn->state == HANDOVER_ATTACHED
+                       && ofs->id != to);
+
         /* While it waits, what it sees need not be the order of events. */
-        if (!vmmob_handover_is_waiting(ofs)) {
+        if (!vmmob_handover_is_waiting(ofs) && (!expected || leaves)) {
             vmmob_damping_note_move(&ofs->damping, key, now);
         }
     }

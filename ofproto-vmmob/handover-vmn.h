@@ -71,6 +71,7 @@ bool vmmob_handover_vmn_is_move(const struct handover *,
                                 const struct handover_vmn *,
                                 const struct vmmob_key *, ofp_port_t);
 void vmmob_handover_vmn_note_move(struct handover *, const struct vmmob_key *,
+                                  uint64_t to, bool expected,
                                   long long int now);
 void vmmob_handover_vmn_settle(struct handover *, const struct vmmob_key *,
                                long long int now);

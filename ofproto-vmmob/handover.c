@@ -109,7 +109,8 @@ vmmob_handover_sight(struct handover *h, struct handover_ofs *ofs,
     bool claimed = false;
 
     if (vmmob_handover_vmn_is_move(h, ofs, vmn, key, port)
-        && vmmob_damping_is_frozen(&ofs->damping, key)) {
+        && vmmob_damping_is_frozen(&ofs->damping, key)
+        && !vmmob_handover_has_fresh_seat(ofs, key, port)) {
         return SIGHTED_FROZEN;
     }
     if (ofs->settings.max_vmns
@@ -144,7 +145,8 @@ vmmob_handover_sight(struct handover *h, struct handover_ofs *ofs,
         return claimed ? SIGHTED_CONFLICT : SIGHTED_HERE;
     }
     if (action == ATTACH || vmn->port != port) {
-        if (action == NOTE_PORT) {
+        if (action == NOTE_PORT
+            && !vmmob_handover_has_fresh_seat(ofs, key, port)) {
             vmmob_damping_note_move(&ofs->damping, key, now);
         }
         vmmob_handover_vmn_attach(h, ofs, vmn, port, now);
@@ -220,6 +222,8 @@ vmmob_handover_port_gone(struct handover *h, struct handover_ofs *ofs,
         if (vmn->port != port) {
             continue;
         } else if (vmn->state == HANDOVER_LEFT) {
+            /* So it has really left. */
+            vmmob_damping_forgive(&ofs->damping, &vmn->row.key, vmn->since);
             vmn->port = OFPP_NONE;
             vmn->heard = false;
         } else if (vmn->state != HANDOVER_PREPARED || port == OFPP_NONE) {
@@ -577,13 +581,17 @@ receive_vmn(struct handover *h, const struct vmmob_vmn *row,
         }
     }
 
+    const struct vmmob_vmn *before
+        = vmmob_table_find_row(h->table, &row->key, row->ofs);
+    bool expected = before && before->state == VMMOB_PREPARED;
     uint64_t from = (old && old->state == VMMOB_ACTIVE ? old->ofs : row->ofs);
 
     if (vmmob_handover_put_row(h, row)) {
         if (from != row->ofs
             && vmmob_table_find_binding(h->table, &row->key)->ofs
                == row->ofs) {
-            vmmob_handover_vmn_note_move(h, &row->key, now);
+            vmmob_handover_vmn_note_move(h, &row->key, row->ofs, expected,
+                                         now);
             if (!vmmob_handover_find_ofs(h, from)) {
                 struct handover_ofs *ofs;
                 struct handover_move *move = vmmob_handover_tell_move(

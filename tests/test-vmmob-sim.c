@@ -2119,6 +2119,122 @@ hostile_peer(void)
     }
 }
 
+/* A port for the VMN 'key' is added to switch 'i' or, if 'there' is false,
+ * removed. */
+static void
+damped_port(struct handover *const h[2], int i, const struct vmmob_key *key,
+            uint16_t number, bool there)
+{
+    struct handover_ofs *ofs = vmmob_handover_find_ofs(h[i], i + 1);
+    char *name = xasprintf("p%"PRIu16, number);
+    struct vmmob_port row;
+    struct vmmob_msg msg;
+
+    if (there) {
+        vmmob_handover_port_there(h[i], ofs, u16_to_ofp(number), name,
+                                  sim_now);
+        vmmob_port_init(&row, name);
+        row.attached_mac = key->mac;
+        vmmob_port_add_mac(&row, key->mac);
+        vmmob_msg_init(&msg, VMMOB_MSG_UPDATE);
+        vmmob_msg_put_port(&msg, &row);
+        vmmob_handover_receive(h[i], &msg, sim_now);
+        vmmob_msg_uninit(&msg);
+        vmmob_port_destroy(&row);
+    } else {
+        vmmob_handover_port_gone(h[i], ofs, u16_to_ofp(number), sim_now);
+    }
+    hostile_exchange(h);
+    free(name);
+}
+
+static enum handover_sighting
+damped_see(struct handover *const h[2], int i, const struct vmmob_key *key,
+           uint16_t port)
+{
+    struct handover_ofs *ofs = vmmob_handover_find_ofs(h[i], i + 1);
+    struct in6_addr hoa = hoa_addr(0);
+    enum handover_sighting sighting
+        = vmmob_handover_sight(h[i], ofs, key, u16_to_ofp(port), &hoa,
+                               HANDOVER_USED, sim_now);
+
+    hostile_exchange(h);
+    sim_now += 100;
+    vmmob_handover_run(h[0], sim_now);
+    vmmob_handover_run(h[1], sim_now);
+    hostile_exchange(h);
+    return sighting;
+}
+
+/* Who may move often, and who may not: a VM that is migrated as often as you
+ * like, each time to a port that is added for it, while the old one goes; but
+ * neither one that is at two places, each with a port for it, nor one that
+ * another site says again and again to have expected and to have. */
+static void
+damped_moves(void)
+{
+    const struct vmmob_key vm = { .mac = ETH_ADDR_C(0a,00,00,00,00,20) };
+
+    for (int trial = 0; trial < 3; trial++) {
+        struct handover *h[2];
+        int n_moves = 0;
+
+        sim_now = 1000000;
+        for (int i = 0; i < 2; i++) {
+            struct handover_ofs *ofs;
+            struct vmmob_settings s;
+
+            h[i] = hostile_switch(i);
+            ofs = vmmob_handover_find_ofs(h[i], i + 1);
+            vmmob_settings_clone(&s, &ofs->settings);
+            s.max_moves = 5;
+            s.move_window_ms = 180 * 1000;
+            vmmob_handover_configure(
+                h[i], vmmob_table_find_ofs(h[i]->table, i + 1), &s, sim_now);
+            vmmob_settings_destroy(&s);
+        }
+        hostile_exchange(h);
+        damped_port(h, 0, &vm, 10, true);
+        damped_see(h, 0, &vm, 10);
+        if (trial == 1) {
+            damped_port(h, 1, &vm, 11, true);
+        }
+        while (n_moves < 30) {
+            int to = (n_moves + 1) % 2;
+
+            if (trial == 0) {
+                damped_port(h, to, &vm, 11 + n_moves, true);
+                if (damped_see(h, to, &vm, 11 + n_moves) != SIGHTED_HERE) {
+                    break;
+                }
+                damped_port(h, !to, &vm, 10 + n_moves, false);
+            } else if (trial == 1) {
+                if (damped_see(h, to, &vm, 10 + to) != SIGHTED_HERE) {
+                    break;
+                }
+            } else {
+                const struct vmmob_vmn *row
+                    = vmmob_table_find_binding(h[0]->table, &vm);
+
+                hostile_row(h, &vm, VMMOB_ACTIVE, 0, false);
+                hostile_row(h, &vm, VMMOB_PREPARED, 1, true);
+                row = vmmob_table_find_binding(h[0]->table, &vm);
+                hostile_row(h, &vm, VMMOB_ACTIVE, row->seqno + 1, true);
+                hostile_exchange(h);
+                if (damped_see(h, 0, &vm, 10) != SIGHTED_HERE) {
+                    break;
+                }
+            }
+            n_moves++;
+        }
+        if (trial == 0 ? n_moves < 30 : n_moves > 6) {
+            ovs_fatal(0, "damping, trial %d: %d moves", trial, n_moves);
+        }
+        vmmob_handover_destroy(h[0]);
+        vmmob_handover_destroy(h[1]);
+    }
+}
+
 int
 main(int argc, char *argv[])
 {
@@ -2133,12 +2249,17 @@ main(int argc, char *argv[])
         argv++;
     }
     if (argc < 2 || argc > 3) {
-        ovs_fatal(0, "usage: %s hostile|orders [EVERY]|[-v] SEED [N]",
+        ovs_fatal(0, "usage: %s damping|hostile|orders [EVERY]|[-v] SEED [N]",
                   program_name);
     }
     if (!strcmp(argv[1], "hostile")) {
         vlog_set_levels(NULL, VLF_ANY_DESTINATION, VLL_OFF);
         hostile_peer();
+        return EXIT_SUCCESS;
+    }
+    if (!strcmp(argv[1], "damping")) {
+        vlog_set_levels(NULL, VLF_ANY_DESTINATION, VLL_OFF);
+        damped_moves();
         return EXIT_SUCCESS;
     }
     if (!strcmp(argv[1], "orders")) {
