@@ -55,6 +55,8 @@ struct probe {
 
 static struct probe *find_probe(const struct handover_ofs *,
                                 const struct in6_addr *);
+static bool can_start_probe(const struct handover *,
+                            const struct handover_ofs *);
 static void start_probe(struct handover_ofs *, const struct vmmob_key *,
                         const struct in6_addr *, long long int now);
 static void destroy_probe(struct handover_ofs *, struct probe *);
@@ -201,15 +203,25 @@ vmmob_handover_run_probes(struct handover *h, long long int now)
     HMAP_FOR_EACH_SAFE (hn, node, &h->contests) {
         const struct vmmob_vmn *owner
             = vmmob_table_find_by_hoa(h->table, 0, &hn->hoa);
+        const struct vmmob_vmn *rival
+            = (owner
+               ? vmmob_table_find_rival(h->table, &owner->key, &hn->hoa)
+               : NULL);
+        struct handover_ofs *owners_ofs
+            = rival ? vmmob_handover_find_ofs(h, owner->ofs) : NULL;
+        struct handover_ofs *rivals_ofs
+            = rival ? vmmob_handover_find_ofs(h, rival->ofs) : NULL;
 
-        ofs = owner ? vmmob_handover_find_ofs(h, owner->ofs) : NULL;
-        if (ofs && (vmmob_handover_is_waiting(ofs) || h->receiving
-                    || hmap_count(&ofs->probes) >= MAX_PROBES)) {
+        if (!can_start_probe(h, owners_ofs)
+            || !can_start_probe(h, rivals_ofs)) {
             /* Later. */
             continue;
         }
-        if (ofs && vmmob_table_find_rival(h->table, &owner->key, &hn->hoa)) {
-            start_probe(ofs, &owner->key, &hn->hoa, now);
+        if (owners_ofs) {
+            start_probe(owners_ofs, &owner->key, &hn->hoa, now);
+        }
+        if (rivals_ofs && rivals_ofs != owners_ofs) {
+            start_probe(rivals_ofs, &rival->key, &hn->hoa, now);
         }
         hmap_remove(&h->contests, &hn->node);
         free(hn);
@@ -302,7 +314,16 @@ find_probe(const struct handover_ofs *ofs, const struct in6_addr *hoa)
     return NULL;
 }
 
-/* Has the VMN 'key' of 'ofs' be asked whether it has 'hoa'. */
+/* Returns false if a VMN of 'ofs', which may be NULL, can be asked only
+ * later. */
+static bool
+can_start_probe(const struct handover *h, const struct handover_ofs *ofs)
+{
+    return !ofs || !(vmmob_handover_is_waiting(ofs) || h->receiving
+                     || hmap_count(&ofs->probes) >= MAX_PROBES);
+}
+
+/* Begins to ask the VMN 'key' of 'ofs' whether it has 'hoa'. */
 static void
 start_probe(struct handover_ofs *ofs, const struct vmmob_key *key,
             const struct in6_addr *hoa, long long int now)

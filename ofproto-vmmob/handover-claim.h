@@ -12,7 +12,8 @@
  *
  *   - Only the OFS where the owner is asks it, HANDOVER_PROBES times, and only
  *     if its answer matters: a VMN of the same switch claims the address, or
- *     another author's row lists it.
+ *     another author's row lists it.  So does that author, as its VMN may not
+ *     use the address any more.
  *
  *   - If the owner answers, it keeps the address, and is asked again every now
  *     and then, as long as another author's row lists it.  If it does not, the

@@ -333,12 +333,21 @@ touch_owners(struct handover *h, const struct vmmob_vmn *row)
         const struct vmmob_vmn *owner = vmmob_table_find_by_hoa(
             h->table, row->key.tenant, &row->pairs[i].hoa);
 
-        if (owner && !vmmob_key_equals(&owner->key, &row->key)) {
+        if (!owner) {
+            continue;
+        }
+
+        bool is_owner = vmmob_key_equals(&owner->key, &row->key);
+
+        if (!is_owner) {
             vmmob_handover_touch_vmn(h, &owner->key, false);
-            if (vmmob_handover_find_ofs(h, owner->ofs)
-                || vmmob_handover_find_ofs(h, row->ofs)) {
-                note_contest(h, &row->pairs[i].hoa);
-            }
+        }
+        if ((vmmob_handover_find_ofs(h, owner->ofs)
+             || vmmob_handover_find_ofs(h, row->ofs))
+            && (!is_owner
+                || vmmob_table_find_rival(h->table, &owner->key,
+                                          &row->pairs[i].hoa))) {
+            note_contest(h, &row->pairs[i].hoa);
         }
     }
 }
