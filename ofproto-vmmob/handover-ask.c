@@ -50,7 +50,7 @@ find_row_to_ask(const struct handover *h, const struct handover_ofs *ofs,
             ? binding : NULL);
 }
 
-/* Has the VMN of 'seat' be asked as soon as that can be. */
+/* Plans to ask the VMN of 'seat' as soon as that can be. */
 static void
 ask_soon(struct handover_ofs *ofs, struct handover_seat *seat,
          long long int now)
@@ -61,8 +61,8 @@ ask_soon(struct handover_ofs *ofs, struct handover_seat *seat,
                         MAX(now, seat->asked + HANDOVER_ASK_FIRST_MS));
 }
 
-/* Something changed of the VMN 'key', or of its seats at 'ofs': has it be
- * asked there if it may have come. */
+/* Something changed of the VMN 'key', or of its seats at 'ofs': plans to ask
+ * it there if it may have come. */
 void
 vmmob_handover_ask_seats(struct handover *h, struct handover_ofs *ofs,
                          const struct vmmob_key *key, long long int now)

@@ -192,8 +192,8 @@ vmmob_handover_claim_again(struct handover_ofs *ofs, struct handover_vmn *vmn,
     }
 }
 
-/* Begins to ask those who have what others claim, goes on with it, and has
- * those give it back who do not answer. */
+/* Begins to ask those who have what others claim, goes on with it, and takes
+ * it from those who do not answer. */
 void
 vmmob_handover_run_probes(struct handover *h, long long int now)
 {

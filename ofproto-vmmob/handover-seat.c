@@ -124,7 +124,7 @@ vmmob_handover_seats_use(struct handover_ofs *ofs, const struct vmmob_key *key,
     }
 }
 
-/* Has it be decided anew what follows from all seats of 'ofs'. */
+/* Notes that what follows from all seats of 'ofs' must be decided anew. */
 void
 vmmob_handover_reconsider_seats(struct handover *h,
                                 const struct handover_ofs *ofs)

@@ -641,7 +641,7 @@ find_elsewhere(const struct handover *h, const struct handover_ofs *ofs,
             && binding->state == VMMOB_ACTIVE ? binding : NULL);
 }
 
-/* Has 'vmn', which is expected at 'seat', have the home addresses and the
+/* Gives 'vmn', which is expected at 'seat', the home addresses and the
  * sequence number of 'row', by which it is elsewhere.  Returns true if that
  * changed something. */
 static bool

@@ -37,7 +37,7 @@ check_destroy(struct check *check)
     free(check->conns);
 }
 
-/* Has 'conn' be told whether the database stores what is written. */
+/* Tells 'conn', later, whether the database stores what is written. */
 void
 check_answer(struct check *check, struct unixctl_conn *conn)
 {
