@@ -48,7 +48,8 @@ struct probe {
     struct in6_addr hoa;
     struct vmmob_key key;
     int n_sent;                 /* How often it was asked. */
-    long long int next;         /* When to go on. */
+    struct vmmob_expiry due;    /* In 'probes_due' or 'probes_resting' of its
+                                 * handover_ofs, until it goes on. */
     bool rests;                 /* It has answered. */
     long long int heard;        /* If so: when. */
 };
@@ -59,6 +60,7 @@ static bool can_start_probe(const struct handover *,
                             const struct handover_ofs *);
 static void start_probe(struct handover_ofs *, const struct vmmob_key *,
                         const struct in6_addr *, long long int now);
+static void plan_probe(struct ovs_list *, struct probe *, long long int at);
 static void destroy_probe(struct handover_ofs *, struct probe *);
 static void run_probe(struct handover *, struct handover_ofs *, struct probe *,
                       long long int now);
@@ -95,6 +97,8 @@ void
 vmmob_handover_claims_init(struct handover_ofs *ofs)
 {
     hmap_init(&ofs->probes);
+    ovs_list_init(&ofs->probes_due);
+    ovs_list_init(&ofs->probes_resting);
     ovs_list_init(&ofs->claims);
 }
 
@@ -230,10 +234,11 @@ vmmob_handover_run_probes(struct handover *h, long long int now)
     HMAP_FOR_EACH (ofs, node, &h->ofss) {
         struct probe *probe;
 
-        HMAP_FOR_EACH_SAFE (probe, node, &ofs->probes) {
-            if (probe->next <= now) {
-                run_probe(h, ofs, probe, now);
-            }
+        VMMOB_EXPIRY_FOR_EACH_DUE (probe, due, &ofs->probes_resting, now) {
+            run_probe(h, ofs, probe, now);
+        }
+        VMMOB_EXPIRY_FOR_EACH_DUE (probe, due, &ofs->probes_due, now) {
+            run_probe(h, ofs, probe, now);
         }
     }
 }
@@ -284,12 +289,9 @@ long long int
 vmmob_handover_next_claim_event(const struct handover_ofs *ofs)
 {
     const struct handover_claim *claim;
-    long long int next = LLONG_MAX;
-    const struct probe *probe;
+    long long int next = MIN(vmmob_expiry_next(&ofs->probes_due),
+                             vmmob_expiry_next(&ofs->probes_resting));
 
-    HMAP_FOR_EACH (probe, node, &ofs->probes) {
-        next = MIN(next, probe->next);
-    }
     LIST_FOR_EACH (claim, node, &ofs->claims) {
         next = MIN(next, claim->until);
     }
@@ -331,27 +333,37 @@ start_probe(struct handover_ofs *ofs, const struct vmmob_key *key,
     struct probe *probe = find_probe(ofs, hoa);
 
     if (probe && vmmob_key_equals(&probe->key, key)) {
-        if (probe->rests) {
-            probe->next = MIN(probe->next, probe->heard + PROBE_REST_MS);
+        if (probe->rests && probe->due.at > probe->heard + PROBE_REST_MS) {
+            plan_probe(&ofs->probes_due, probe, probe->heard + PROBE_REST_MS);
         }
         return;
     }
     if (!probe) {
         probe = xzalloc(sizeof *probe);
         probe->hoa = *hoa;
+        ovs_list_init(&probe->due.node);
         hmap_insert(&ofs->probes, &probe->node,
                     vmmob_hash_bytes(hoa, sizeof *hoa, 0));
     }
     probe->key = *key;
     probe->n_sent = 0;
     probe->rests = false;
-    probe->next = now;
+    plan_probe(&ofs->probes_due, probe, now);
+}
+
+/* Moves 'probe' to 'list' of its handover_ofs, to go on at 'at'. */
+static void
+plan_probe(struct ovs_list *list, struct probe *probe, long long int at)
+{
+    ovs_list_remove(&probe->due.node);
+    vmmob_expiry_insert(list, &probe->due, at);
 }
 
 static void
 destroy_probe(struct handover_ofs *ofs, struct probe *probe)
 {
     hmap_remove(&ofs->probes, &probe->node);
+    ovs_list_remove(&probe->due.node);
     free(probe);
 }
 
@@ -384,7 +396,7 @@ run_probe(struct handover *h, struct handover_ofs *ofs, struct probe *probe,
         COVERAGE_INC(vmmob_hoa_probe);
         vmmob_handover_ask(h, ofs, vmn, &probe->hoa);
         probe->n_sent++;
-        probe->next = now + HANDOVER_PROBE_MS;
+        plan_probe(&ofs->probes_due, probe, now + HANDOVER_PROBE_MS);
         return;
     }
 
@@ -419,7 +431,7 @@ heard(struct handover_ofs *ofs, const struct vmmob_key *key,
         COVERAGE_INC(vmmob_hoa_defended);
         probe->rests = true;
         probe->heard = now;
-        probe->next = now + PROBE_AGAIN_MS;
+        plan_probe(&ofs->probes_resting, probe, now + PROBE_AGAIN_MS);
         /* Who claims it at this switch need not wait any longer. */
         for (size_t i = 0; i < ofs->n_conflicts; i++) {
             struct handover_claim *claim

@@ -172,6 +172,8 @@ struct handover_ofs {
                                  * LLONG_MIN. */
 
     struct hmap probes;         /* See handover-claim.c. */
+    struct ovs_list probes_due; /* Those that wait for an answer. */
+    struct ovs_list probes_resting; /* Those that have had one. */
     struct ovs_list claims;     /* Contains "struct handover_claim"s. */
     size_t n_claims;
 
