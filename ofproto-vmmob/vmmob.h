@@ -88,9 +88,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "ofproto-vmmob/flow-index.h"
 #include "openvswitch/ofp-port.h"
-#include "ovs-atomic.h"
 #include "openvswitch/types.h"
+#include "ovs-atomic.h"
+#include "vmmob-compat.h"
 
 struct dp_packet;
 struct flow;
