@@ -250,8 +250,9 @@ put_seat(struct handover_ofs *ofs, struct handover_port *port,
     struct handover_seat *seat;
 
     const struct handover_vmn *vmn = vmmob_handover_find_vmn(ofs, &key);
-    /* The news may be late. */
-    bool used = vmn && vmn->heard && vmn->port == port->number;
+    /* The news may be late.  Who has left is expected back. */
+    bool used = (vmn && vmn->state == HANDOVER_ATTACHED && vmn->heard
+                 && vmn->port == port->number);
 
     LIST_FOR_EACH (seat, list_node, &port->seats) {
         if (vmmob_key_equals(&seat->key, &key)) {
