@@ -24,6 +24,7 @@ ofproto_vmmob_libvmmob_la_SOURCES = \
 	ofproto-vmmob/handover-claim.h \
 	ofproto-vmmob/handover-copy.c \
 	ofproto-vmmob/handover-copy.h \
+	ofproto-vmmob/handover-core.h \
 	ofproto-vmmob/handover-journal.c \
 	ofproto-vmmob/handover-journal.h \
 	ofproto-vmmob/handover-ofs.c \

@@ -69,6 +69,7 @@ vmmob_bridge_create(const char *name, struct ofproto_dpif *ofproto,
     b->name = xstrdup(name);
     b->ofproto = ofproto;
     b->handover = handover;
+    b->table = vmmob_handover_get_table(handover);
     b->held_until = LLONG_MAX;
     hmap_init(&b->vm_ports);
     return b;
@@ -220,8 +221,7 @@ vmmob_bridge_configure(struct vmmob_bridge *b, const struct smap *other_config,
             | ntohl(be32_prefix_mask(home->plen - 96)));
         b->ofproto->backer->need_revalidate = REV_RECONFIGURE;
 
-        HMAP_FOR_EACH (oe, node,
-                       vmmob_table_ofs_entries(b->handover->table)) {
+        HMAP_FOR_EACH (oe, node, vmmob_table_ofs_entries(b->table)) {
             vmmob_rules_update_ofs(b->rules, &ctx, oe->ofs.id);
         }
         vmmob_handover_touch(b->handover, b->ofs);

@@ -56,6 +56,7 @@ struct vmmob_bridge {
                                  * what was published is to stay, or 0. */
 
     struct handover *handover;
+    const struct vmmob_table *table;    /* That of 'handover'. */
     struct handover_ofs *ofs;   /* What it is in 'handover'; NULL while not
                                  * enabled. */
     uint64_t id;                /* Datapath id. */
@@ -107,7 +108,8 @@ static inline struct rules_context
 vmmob_bridge_rules_context(const struct vmmob_bridge *b)
 {
     return (struct rules_context) {
-        .h = b->handover, .ofs = b->ofs, .uplink = b->uplink,
+        .h = b->handover, .table = b->table, .ofs = b->ofs,
+        .uplink = b->uplink,
     };
 }
 

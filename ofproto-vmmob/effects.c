@@ -43,7 +43,7 @@ static void wake_resolver(struct vmmob *, const struct handover_effects *)
 void
 vmmob_effects_apply(struct vmmob *vmmob, bool refresh)
 {
-    if (vmmob->handover->n_moves) {
+    if (vmmob_handover_has_moves(vmmob->handover)) {
         /* What an operator had done. */
         vmmob_watch_note_moves(vmmob, NULL, time_usec(), -1);
     }
@@ -188,7 +188,7 @@ wake_resolver(struct vmmob *vmmob, const struct handover_effects *effects)
     }
     for (size_t i = 0; i < effects->n_vmns; i++) {
         const struct vmmob_entry *entry
-            = vmmob_table_find(vmmob->handover->table, &effects->vmns[i]);
+            = vmmob_table_find(vmmob->table, &effects->vmns[i]);
         const struct vmmob_row *row;
 
         if (!entry) {

@@ -5,6 +5,7 @@
 #include "ofproto-vmmob/handover-ask.h"
 
 #include "coverage.h"
+#include "ofproto-vmmob/handover-core.h"
 #include "ofproto-vmmob/handover-journal.h"
 #include "util.h"
 

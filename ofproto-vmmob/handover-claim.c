@@ -6,6 +6,7 @@
 
 #include "coverage.h"
 #include "flow.h"
+#include "ofproto-vmmob/handover-core.h"
 #include "ofproto-vmmob/handover-journal.h"
 #include "ofproto-vmmob/handover-vmn.h"
 #include "openvswitch/vlog.h"

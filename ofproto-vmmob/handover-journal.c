@@ -6,7 +6,7 @@
 
 #include "hash.h"
 #include "ofproto-vmmob/handover.h"
-#include "ofproto-vmmob/handover-state.h"
+#include "ofproto-vmmob/handover-core.h"
 #include "packets.h"
 #include "util.h"
 #include "vmmob-hash.h"
@@ -99,6 +99,26 @@ vmmob_handover_take_effects(struct handover *h,
     effects->n_announcements = h->n_announcements;
     h->announcements = NULL;
     h->n_announcements = h->allocated_announcements = 0;
+}
+
+/* Returns true if there are moves to take. */
+bool
+vmmob_handover_has_moves(const struct handover *h)
+{
+    return h->n_moves > 0;
+}
+
+/* Returns what happened since the last call, the oldest first, as an array of
+ * '*n' that the caller must free(). */
+struct handover_move *
+vmmob_handover_take_moves(struct handover *h, size_t *n)
+{
+    struct handover_move *moves = h->moves;
+
+    *n = h->n_moves;
+    h->moves = NULL;
+    h->n_moves = h->allocated_moves = 0;
+    return moves;
 }
 
 void

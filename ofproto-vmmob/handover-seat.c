@@ -6,6 +6,7 @@
 
 #include "flow.h"
 #include "hash.h"
+#include "ofproto-vmmob/handover-core.h"
 #include "packets.h"
 #include "util.h"
 #include "vmmob-hash.h"

@@ -6,6 +6,7 @@
 
 #include "flow.h"
 #include "hash.h"
+#include "ofproto-vmmob/handover-core.h"
 #include "util.h"
 #include "vmmob-hash.h"
 
@@ -24,6 +25,13 @@ vmmob_handover_state_to_string(enum handover_state state)
     default:
         OVS_NOT_REACHED();
     }
+}
+
+/* Returns the rows of all authors, ours among them. */
+const struct vmmob_table *
+vmmob_handover_get_table(const struct handover *h)
+{
+    return h->table;
 }
 
 struct handover_ofs *
@@ -101,6 +109,13 @@ vmmob_handover_is_blind(const struct handover *h,
                         const struct handover_ofs *ofs)
 {
     return h->has_peers && ofs->blind_until != LLONG_MIN;
+}
+
+/* Returns what the agent says of the port 'name', or NULL if nothing. */
+const struct vmmob_port *
+vmmob_handover_find_port_row(const struct handover *h, const char *name)
+{
+    return vmmob_port_table_find(&h->ports, name);
 }
 
 struct key_node *

@@ -3,18 +3,20 @@
 #ifndef VMMOB_HANDOVER_STATE_H
 #define VMMOB_HANDOVER_STATE_H 1
 
-/* What a switch knows, and look-ups in it; see handover.h. */
+/* What a switch knows of its OFSs and of the VMNs there, and look-ups in it,
+ * for all to read.  Only handover.h and its files change it, but for what is
+ * "for the user". */
 
 #include "damping.h"
 #include "expiry.h"
 #include "openvswitch/hmap.h"
 #include "openvswitch/list.h"
 #include "openvswitch/ofp-port.h"
-#include "port-table.h"
 #include "settings.h"
 #include "vmmob-binding.h"
 #include "vmmob-table.h"
 
+struct handover;
 struct pool;
 struct vmmob_msg;
 
@@ -182,42 +184,8 @@ struct handover_ofs {
     size_t n_conflicts;
 };
 
-struct handover {
-    struct vmmob_table *table;  /* Rows of all authors, ours among them. */
-    struct hmap ofss;           /* Contains "struct handover_ofs"s. */
-    char *site;                 /* Name of our site, NULL if not known yet. */
-    struct port_table ports;    /* What the agent says of ports. */
-    struct hmap undecided;      /* Keys of VMNs with seats of ours, of which
-                                 * something changed. */
-    bool synced;                /* The agent told what is known. */
-    bool receiving;             /* Between "begin" and "end". */
-    struct hmap contests;       /* "struct hoa_node"s: home addresses, at an
-                                 * OFS of ours, that others may claim, for
-                                 * handover-claim.c to look at. */
-    struct hmap reserved;       /* Ids of bridges that will be OFSs. */
-    bool partial;               /* If so, what is not told is not gone. */
-    bool complete;              /* The agent has once told all of all
-                                 * sites. */
-    bool has_peers;             /* There are other sites. */
-
-    /* Effects not taken yet. */
-    struct hmap dirty_vmns;     /* Keys of VMNs. */
-    struct hmap dirty_ofss;     /* Ids of OFSs. */
-    struct vmmob_row_id *gone;  /* Own rows that were withdrawn. */
-    size_t n_gone, allocated_gone;
-    struct handover_announcement *announcements;
-    size_t n_announcements, allocated_announcements;
-
-    /* What happened, the oldest first.  The user may take it, and sets
-     * 'n_moves' to 0 then. */
-    struct handover_move *moves;
-    size_t n_moves, allocated_moves;
-};
-
-/* Most moves that are kept if the user takes none. */
-#define HANDOVER_MAX_MOVES 65536
-
 /* Look-ups. */
+const struct vmmob_table *vmmob_handover_get_table(const struct handover *);
 struct handover_ofs *vmmob_handover_find_ofs(const struct handover *,
                                              uint64_t id);
 struct handover_vmn *vmmob_handover_find_vmn(const struct handover_ofs *,
@@ -230,48 +198,7 @@ bool vmmob_handover_is_waiting(const struct handover_ofs *);
 size_t vmmob_handover_count_port(const struct handover_ofs *, ofp_port_t);
 bool vmmob_handover_is_blind(const struct handover *,
                              const struct handover_ofs *);
-
-/* For the files of handover.h only. */
-
-/* The key of a VMN in a set. */
-struct key_node {
-    struct hmap_node node;
-    struct vmmob_key key;
-    bool publish;               /* In 'dirty_vmns': the rows of our OFSs for it
-                                 * changed. */
-};
-
-/* A home address in a set. */
-struct hoa_node {
-    struct hmap_node node;
-    struct in6_addr hoa;
-};
-
-/* How many VMNs have copies sent to an OFS. */
-struct copy_count {
-    struct hmap_node node;
-    uint64_t ofs;
-    size_t n;
-};
-
-/* How many VMNs are attached to a port. */
-struct port_count {
-    struct hmap_node node;
-    ofp_port_t port;
-    size_t n;
-};
-
-/* The id of an OFS in a set. */
-struct id_node {
-    struct hmap_node node;
-    uint64_t id;
-};
-
-struct key_node *vmmob_key_set_find(const struct hmap *,
-                                    const struct vmmob_key *);
-struct key_node *vmmob_key_set_add(struct hmap *, const struct vmmob_key *);
-struct id_node *vmmob_id_set_find(const struct hmap *, uint64_t id);
-struct port_count *vmmob_handover_find_port_count(const struct handover_ofs *,
-                                                  ofp_port_t);
+const struct vmmob_port *vmmob_handover_find_port_row(const struct handover *,
+                                                      const char *name);
 
 #endif /* ofproto-vmmob/handover-state.h */

@@ -5,20 +5,20 @@
 #include "ofproto-vmmob/handover.h"
 
 #include "hash.h"
-#include "ofproto-vmmob/handover-claim.h"
 #include "ofproto-vmmob/handover-ask.h"
+#include "ofproto-vmmob/handover-claim.h"
 #include "ofproto-vmmob/handover-copy.h"
+#include "ofproto-vmmob/handover-core.h"
 #include "ofproto-vmmob/handover-journal.h"
 #include "ofproto-vmmob/handover-ofs.h"
 #include "ofproto-vmmob/handover-seat.h"
-#include "ofproto-vmmob/handover-state.h"
 #include "ofproto-vmmob/handover-vmn.h"
 #include "ofproto-vmmob/pool.h"
 #include "openvswitch/vlog.h"
 #include "packets.h"
 #include "util.h"
-#include "vmmob-msg.h"
 #include "vmmob-hash.h"
+#include "vmmob-msg.h"
 
 VLOG_DEFINE_THIS_MODULE(vmmob_handover);
 
@@ -283,6 +283,16 @@ vmmob_handover_quiet(struct handover *h, struct handover_ofs *ofs,
         free(kn);
         vmmob_handover_touch_vmn(h, remote, false);
     }
+}
+
+/* Moves into 'names', which is not initialized yet, the names of the ports of
+ * which the agent says something new.  Returns false if there are none. */
+bool
+vmmob_handover_take_ports(struct handover *h, struct sset *names)
+{
+    sset_init(names);
+    sset_swap(names, &h->ports.changed);
+    return !sset_is_empty(names);
 }
 
 /* Forgets the VMN 'key' at every OFS of this switch, until it is seen again,

@@ -22,6 +22,8 @@
 
 #include "handover-state.h"
 
+struct sset;
+
 struct handover *vmmob_handover_create(void);
 void vmmob_handover_destroy(struct handover *);
 
@@ -77,10 +79,11 @@ size_t vmmob_handover_release(struct handover *, const struct vmmob_key *,
                               long long int now);
 void vmmob_handover_receive(struct handover *, const struct vmmob_msg *,
                             long long int now);
+bool vmmob_handover_take_ports(struct handover *, struct sset *);
 void vmmob_handover_run(struct handover *, long long int now);
 long long int vmmob_handover_next_event(const struct handover *);
 
-/* Look-ups. */
+/* Look-ups.  See handover-state.h for more. */
 long long int vmmob_handover_get_copy_ms(const struct handover_ofs *);
 
 /* What has to be done about what happened. */
@@ -112,6 +115,8 @@ bool vmmob_handover_has_effects(const struct handover *);
 void vmmob_handover_take_effects(struct handover *, struct handover_effects *,
                                  struct vmmob_msg *update);
 void vmmob_handover_effects_uninit(struct handover_effects *);
+bool vmmob_handover_has_moves(const struct handover *);
+struct handover_move *vmmob_handover_take_moves(struct handover *, size_t *);
 void vmmob_handover_get_authored(const struct handover *,
                                  struct vmmob_msg *update);
 

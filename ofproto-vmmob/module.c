@@ -30,6 +30,7 @@ vmmob_create(void)
     module = xzalloc(sizeof *module);
     hmap_init(&module->bridges);
     module->handover = vmmob_handover_create();
+    module->table = vmmob_handover_get_table(module->handover);
     module->agent = vmmob_agent_create();
     vmmob_resolver_init(&module->resolver, RESOLVER_MAX,
                         RESOLVER_MAX_OF_SOURCE);

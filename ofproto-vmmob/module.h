@@ -26,6 +26,7 @@ struct vmmob_bridge;
 struct vmmob {
     struct hmap bridges;        /* Contains "struct vmmob_bridge"s. */
     struct handover *handover;
+    const struct vmmob_table *table;    /* That of 'handover'. */
     struct agent *agent;
     struct resolver resolver;   /* Packets that wait until more is known. */
     struct ovs_list resumed;    /* "struct punted"s that are sent on their way

@@ -165,7 +165,7 @@ hold_copy(struct vmmob *vmmob, struct vmmob_bridge *b, struct punted *punted,
     OVS_REQUIRES(vmmob_mutex)
 {
     const struct vmmob_vmn *sender
-        = vmmob_table_find_by_moa(b->handover->table, &frame->ip_src);
+        = vmmob_table_find_by_moa(b->table, &frame->ip_src);
     struct ovs_list gone = OVS_LIST_INITIALIZER(&gone);
 
     COVERAGE_INC(vmmob_copy_held);
@@ -222,7 +222,7 @@ find_local_port(const struct vmmob_bridge *b, const struct in6_addr *hoa)
     OVS_REQUIRES(vmmob_mutex)
 {
     const struct vmmob_vmn *owner
-        = vmmob_table_find_by_hoa(b->handover->table, 0, hoa);
+        = vmmob_table_find_by_hoa(b->table, 0, hoa);
     const struct handover_vmn *vmn
         = owner ? vmmob_handover_find_vmn(b->ofs, &owner->key) : NULL;
 
@@ -236,7 +236,7 @@ deliver_icmp_error(struct vmmob_bridge *b, struct punted *punted,
                    const struct frame *frame)
     OVS_REQUIRES(vmmob_mutex)
 {
-    const struct vmmob_table *table = b->handover->table;
+    const struct vmmob_table *table = b->table;
     const struct vmmob_vmn *dst
         = vmmob_table_find_by_moa(table, &frame->ip_dst);
     const struct handover_vmn *vmn
@@ -306,7 +306,7 @@ process_uplink(struct vmmob *vmmob, struct vmmob_bridge *b,
                long long int now)
     OVS_REQUIRES(vmmob_mutex)
 {
-    const struct vmmob_table *table = b->handover->table;
+    const struct vmmob_table *table = b->table;
     struct handover_ofs *ofs = b->ofs;
     const struct vmmob_vmn *row;
 
@@ -426,7 +426,7 @@ process_arp_request(struct vmmob *vmmob, struct vmmob_bridge *b,
         return false;
     } else {
         const struct vmmob_vmn *owner = vmmob_table_find_by_hoa(
-            b->handover->table, 0, &frame->ip_dst);
+            b->table, 0, &frame->ip_dst);
 
         if (!owner) {
             /* Perhaps a VMN here that did not say anything yet, or one
@@ -595,7 +595,7 @@ process_vm(struct vmmob *vmmob, struct vmmob_bridge *b,
         /* To a VMN here, on whose behalf we asked. */
         ofp_port_t out = find_local_port(b, &frame->ip_dst);
         const struct vmmob_vmn *owner = vmmob_table_find_by_hoa(
-            b->handover->table, 0, &frame->ip_src);
+            b->table, 0, &frame->ip_src);
 
         if (out != OFPP_NONE && out != punted->in_port
             && (!owner || vmmob_key_equals(&owner->key, &key))) {
@@ -617,7 +617,7 @@ process_vm(struct vmmob *vmmob, struct vmmob_bridge *b,
             return false;
         } else {
             const struct vmmob_vmn *owner = vmmob_table_find_by_hoa(
-                b->handover->table, 0, &frame->ip_dst);
+                b->table, 0, &frame->ip_dst);
 
             if (owner && find_local_port(b, &frame->ip_dst) == OFPP_NONE) {
                 const struct rules_context ctx

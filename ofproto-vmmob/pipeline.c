@@ -50,9 +50,9 @@ vmmob_pipeline_get_next_hop(const struct rules_context *ctx,
                             const struct in6_addr *moa, uint64_t id,
                             struct eth_addr *mac)
 {
-    const struct vmmob_ofs *self = vmmob_table_find_ofs(ctx->h->table,
+    const struct vmmob_ofs *self = vmmob_table_find_ofs(ctx->table,
                                                         ctx->ofs->id);
-    const struct vmmob_ofs *other = vmmob_table_find_ofs(ctx->h->table, id);
+    const struct vmmob_ofs *other = vmmob_table_find_ofs(ctx->table, id);
 
     if (other && vmmob_prefix_equals(&other->uplink, &self->uplink)
         && vmmob_prefix_contains(&self->uplink, moa)) {
@@ -381,7 +381,7 @@ void
 vmmob_pipeline_base(const struct rules_context *ctx, struct rule_list *list)
 {
     const struct vmmob_settings *s = &ctx->ofs->settings;
-    const struct vmmob_ofs *self = vmmob_table_find_ofs(ctx->h->table,
+    const struct vmmob_ofs *self = vmmob_table_find_ofs(ctx->table,
                                                         ctx->ofs->id);
     const struct vmmob_prefix gateway = host(&s->gateway);
     const struct vmmob_prefix home_gateway = host(&s->home_gateway);
@@ -599,7 +599,7 @@ find_copy_target(const struct rules_context *ctx,
 {
     const struct vmmob_vmn *row
         = (vmn->copy_to && !vmn->no_copies
-           ? vmmob_table_find_row(ctx->h->table, &vmn->row.key, vmn->copy_to)
+           ? vmmob_table_find_row(ctx->table, &vmn->row.key, vmn->copy_to)
            : NULL);
     const struct vmmob_pair *there = row ? vmmob_vmn_find_hoa(row, hoa) : NULL;
     struct copy_target target = { .row = NULL };
@@ -620,7 +620,7 @@ static void
 put_copy(const struct rules_context *ctx, const struct copy_target *target,
          ofp_port_t port, bool from_vm, struct ofpbuf *ofpacts)
 {
-    const struct vmmob_ofs *self = vmmob_table_find_ofs(ctx->h->table,
+    const struct vmmob_ofs *self = vmmob_table_find_ofs(ctx->table,
                                                         ctx->ofs->id);
     size_t start = ofpacts->size;
 
@@ -648,8 +648,8 @@ local_rules(const struct rules_context *ctx, const struct handover_vmn *vmn,
 {
     const struct vmmob_key *key = &vmn->row.key;
     const struct vmmob_vmn *binding
-        = vmmob_table_find_binding(ctx->h->table, key);
-    const struct vmmob_ofs *self = vmmob_table_find_ofs(ctx->h->table,
+        = vmmob_table_find_binding(ctx->table, key);
+    const struct vmmob_ofs *self = vmmob_table_find_ofs(ctx->table,
                                                         ctx->ofs->id);
 
     if (vmn->state == HANDOVER_ATTACHED) {
@@ -757,7 +757,7 @@ remote_rules(const struct rules_context *ctx, const struct vmmob_entry *entry,
              struct rule_list *list)
 {
     const struct vmmob_vmn *binding = vmmob_entry_binding(entry);
-    const struct vmmob_ofs *self = vmmob_table_find_ofs(ctx->h->table,
+    const struct vmmob_ofs *self = vmmob_table_find_ofs(ctx->table,
                                                         ctx->ofs->id);
     struct ofpbuf *a;
     struct match m;
@@ -780,7 +780,7 @@ remote_rules(const struct rules_context *ctx, const struct vmmob_entry *entry,
 
         /* Two VMNs may claim one HoA: two sites were not in touch. */
         if (is_ipv4_pair(pair) && has_ipv4_moa(pair)
-            && vmmob_table_find_by_hoa(ctx->h->table, entry->key.tenant,
+            && vmmob_table_find_by_hoa(ctx->table, entry->key.tenant,
                                        &pair->hoa) == binding
             && vmmob_pipeline_get_next_hop(ctx, &pair->moa, binding->ofs,
                                            &next_hop)) {
@@ -811,7 +811,7 @@ source_rules(const struct rules_context *ctx, const struct vmmob_entry *entry,
             const struct vmmob_prefix moa = host(&pair->moa);
 
             if (is_ipv4_pair(pair) && has_ipv4_moa(pair)
-                && vmmob_table_find_by_moa(ctx->h->table, &pair->moa)
+                && vmmob_table_find_by_moa(ctx->table, &pair->moa)
                    == &row->vmn) {
                 struct ofpbuf *a;
                 struct match m;
@@ -843,7 +843,7 @@ vmmob_pipeline_vmn(const struct rules_context *ctx,
                    const struct vmmob_key *key, struct rule_list *list)
 {
     const struct handover_vmn *vmn = vmmob_handover_find_vmn(ctx->ofs, key);
-    const struct vmmob_entry *entry = vmmob_table_find(ctx->h->table, key);
+    const struct vmmob_entry *entry = vmmob_table_find(ctx->table, key);
     bool active = vmmob_handover_is_active(ctx->ofs, key);
 
     if (vmn) {

@@ -72,6 +72,7 @@ extern const struct eth_addr vmmob_gateway_mac;
 /* What the rules depend on besides the VMN table. */
 struct rules_context {
     const struct handover *h;
+    const struct vmmob_table *table;    /* That of 'h'. */
     const struct handover_ofs *ofs;
     ofp_port_t uplink;
 };

@@ -139,7 +139,7 @@ get_stale_problem(const struct vmmob *vmmob, struct vmmob_problems *p)
     const struct vmmob_ofs_entry *oe;
     size_t n = 0;
 
-    HMAP_FOR_EACH (oe, node, vmmob_table_ofs_entries(vmmob->handover->table)) {
+    HMAP_FOR_EACH (oe, node, vmmob_table_ofs_entries(vmmob->table)) {
         if (oe->ofs.stale) {
             sset_add(&sites, oe->ofs.site[0] ? oe->ofs.site : "-");
             n++;
@@ -162,7 +162,7 @@ get_stale_problem(const struct vmmob *vmmob, struct vmmob_problems *p)
 static void
 get_contest_problems(const struct vmmob *vmmob, struct vmmob_problems *p)
 {
-    const struct vmmob_table *table = vmmob->handover->table;
+    const struct vmmob_table *table = vmmob->table;
     struct vmmob_contest contests[MAX_CONTESTS];
     size_t n = vmmob_table_get_contests(table, contests, MAX_CONTESTS);
 
@@ -303,7 +303,7 @@ bridge_get_vmn_problems(const struct vmmob *vmmob,
     for (size_t i = 0; i < ofs->n_conflicts; i++) {
         const struct handover_conflict *c = &ofs->conflicts[i];
         const struct vmmob_vmn *owner
-            = vmmob_table_find_by_hoa(vmmob->handover->table, 0, &c->hoa);
+            = vmmob_table_find_by_hoa(vmmob->table, 0, &c->hoa);
 
         if (owner && vmmob_key_equals(&owner->key, &c->owner)
             && now - c->when < CONFLICT_MS) {
@@ -398,8 +398,8 @@ bridge_get_port_problems(const struct vmmob *vmmob,
 
     for (size_t i = 0; i < hmap_count(&b->vm_ports); i++) {
         const struct vmmob_vm_port *port = ports[i];
-        const struct vmmob_port *row = vmmob_port_table_find(
-            &vmmob->handover->ports, port->name);
+        const struct vmmob_port *row
+            = vmmob_handover_find_port_row(vmmob->handover, port->name);
         size_t n = vmmob_handover_count_port(ofs, port->number);
 
         if (port->blocked) {

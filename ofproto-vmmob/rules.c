@@ -311,7 +311,7 @@ vmmob_rules_update_ofs(struct rules *rules, const struct rules_context *ctx,
                        uint64_t id)
 {
     const struct vmmob_ofs *other
-        = id == ctx->ofs->id ? NULL : vmmob_table_find_ofs(ctx->h->table, id);
+        = id == ctx->ofs->id ? NULL : vmmob_table_find_ofs(ctx->table, id);
     const struct vmmob_settings *settings = &ctx->ofs->settings;
     struct ofs_pools *old = find_ofs_pools(rules, id);
     struct ofs_pools *new;

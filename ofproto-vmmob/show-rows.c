@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "latch.h"
+#include "ofproto-vmmob/bridge.h"
 #include "ofproto-vmmob/handover.h"
 #include "ofproto-vmmob/module.h"
 #include "openvswitch/dynamic-string.h"
@@ -295,7 +296,7 @@ copy_some_vmns(const struct job *job, struct hmap_position *pos, size_t *mask,
     ovs_mutex_lock(&vmmob_mutex);
     const struct vmmob *vmmob = vmmob_get();
     if (vmmob) {
-        const struct vmmob_table *table = vmmob->handover->table;
+        const struct vmmob_table *table = vmmob->table;
         const struct hmap *entries = vmmob_table_entries(table);
         const struct hmap_node *node;
 
@@ -330,8 +331,7 @@ static void
 copy_vmn(const struct vmmob *vmmob, const struct vmmob_vmn *vmn,
          struct vmn_row **rows, size_t *n, size_t *allocated)
 {
-    const struct vmmob_ofs *ofs = vmmob_table_find_ofs(vmmob->handover->table,
-                                                       vmn->ofs);
+    const struct vmmob_ofs *ofs = vmmob_table_find_ofs(vmmob->table, vmn->ofs);
     struct vmn_row *row;
 
     if (*n >= *allocated) {
@@ -388,8 +388,8 @@ row_status(const struct vmmob *vmmob, const struct vmmob_vmn *row,
         return vmmob_state_to_string(row->state);
     }
 
-    const struct vmmob_ofs *other = vmmob_table_find_ofs(
-        vmmob->handover->table, row->ofs);
+    const struct vmmob_ofs *other = vmmob_table_find_ofs(vmmob->table,
+                                                         row->ofs);
     return other && other->stale ? "stale" : "remote";
 }
 
@@ -397,10 +397,10 @@ row_status(const struct vmmob *vmmob, const struct vmmob_vmn *row,
 static bool
 is_frozen(const struct vmmob *vmmob, const struct vmmob_key *key)
 {
-    const struct handover_ofs *ofs;
+    const struct vmmob_bridge *b;
 
-    HMAP_FOR_EACH (ofs, node, &vmmob->handover->ofss) {
-        if (vmmob_damping_is_frozen(&ofs->damping, key)) {
+    HMAP_FOR_EACH (b, node, &vmmob->bridges) {
+        if (b->ofs && vmmob_damping_is_frozen(&b->ofs->damping, key)) {
             return true;
         }
     }
@@ -509,7 +509,7 @@ copy_ofss(const struct job *job, size_t *n)
     ovs_mutex_lock(&vmmob_mutex);
     const struct vmmob *vmmob = vmmob_get();
     if (vmmob) {
-        const struct vmmob_table *table = vmmob->handover->table;
+        const struct vmmob_table *table = vmmob->table;
         const struct vmmob_ofs **ofss = vmmob_table_sort_ofss(table);
 
         rows = xmalloc(vmmob_table_n_ofss(table) * sizeof *rows);

@@ -156,9 +156,9 @@ release(struct unixctl_conn *conn, int argc OVS_UNUSED, const char *argv[],
         const struct vmmob_vmn *vmn = NULL;
 
         if (sel.by_addr) {
-            vmn = vmmob_table_find_by_hoa(h->table, 0, &sel.addr);
+            vmn = vmmob_table_find_by_hoa(vmmob->table, 0, &sel.addr);
             if (!vmn) {
-                vmn = vmmob_table_find_by_moa(h->table, &sel.addr);
+                vmn = vmmob_table_find_by_moa(vmmob->table, &sel.addr);
             }
             if (vmn) {
                 key = vmn->key;
@@ -193,8 +193,8 @@ take_shot(struct shot *shot)
 
         shot->running = true;
         shot->agent = vmmob_agent_get_status(vmmob->agent);
-        shot->n_vmns = vmmob_table_n_vmns(vmmob->handover->table);
-        shot->n_ofss = vmmob_table_n_ofss(vmmob->handover->table);
+        shot->n_vmns = vmmob_table_n_vmns(vmmob->table);
+        shot->n_ofss = vmmob_table_n_ofss(vmmob->table);
         shot->n_bridges = hmap_count(&vmmob->bridges);
         shot->bridges = xcalloc(shot->n_bridges, sizeof *shot->bridges);
         for (size_t i = 0; i < shot->n_bridges; i++) {
@@ -222,7 +222,7 @@ take_bridge(struct bridge_shot *shot, const struct vmmob *vmmob,
 
     ofs = vmmob_handover_find_ofs(vmmob->handover, b->id);
     vmmob_ofs_clone(&shot->ofs,
-                    vmmob_table_find_ofs(vmmob->handover->table, b->id));
+                    vmmob_table_find_ofs(vmmob->table, b->id));
     vmmob_settings_clone(&shot->settings, &ofs->settings);
     shot->mac = b->mac;
     shot->uplink = b->uplink;
@@ -285,8 +285,8 @@ take_ports(struct bridge_shot *shot, const struct vmmob *vmmob,
     shot->ports = xcalloc(shot->n_ports, sizeof *shot->ports);
     for (size_t i = 0; i < shot->n_ports; i++) {
         const struct vmmob_vm_port *port = ports[i];
-        const struct vmmob_port *row = vmmob_port_table_find(
-            &vmmob->handover->ports, port->name);
+        const struct vmmob_port *row
+            = vmmob_handover_find_port_row(vmmob->handover, port->name);
         struct port_shot *p = &shot->ports[i];
 
         if (row) {

@@ -125,8 +125,8 @@ bridge_get_stats(const struct vmmob *vmmob, const struct vmmob_bridge *b,
     v[VMMOB_STAT_PORTS] = hmap_count(&b->vm_ports);
     v[VMMOB_STAT_OPEN_PORTS] = v[VMMOB_STAT_BLOCKED_PORTS] = 0;
     HMAP_FOR_EACH (port, node, &b->vm_ports) {
-        const struct vmmob_port *row = vmmob_port_table_find(
-            &vmmob->handover->ports, port->name);
+        const struct vmmob_port *row
+            = vmmob_handover_find_port_row(vmmob->handover, port->name);
         struct fairq_stats punts;
 
         v[VMMOB_STAT_FORGED] += vmmob_count_forged(b, port);

@@ -10,7 +10,6 @@
 #include "ofproto/ofproto-dpif.h"
 #include "ofproto-vmmob/bridge.h"
 #include "ofproto-vmmob/handover.h"
-#include "ofproto-vmmob/port-table.h"
 #include "ofproto-vmmob/punt.h"
 #include "ofproto-vmmob/rules.h"
 #include "openvswitch/vlog.h"
@@ -73,7 +72,7 @@ const struct vmmob_port *
 vmmob_vm_port_row(const struct vmmob_bridge *b,
                   const struct vmmob_vm_port *port)
 {
-    return vmmob_port_table_find(&b->handover->ports, port->name);
+    return vmmob_handover_find_port_row(b->handover, port->name);
 }
 
 /* Returns true if a VMN with address 'mac' may be at 'port' of 'b'. */

@@ -413,23 +413,23 @@ static void
 run_agent(struct vmmob *vmmob, long long int now)
 {
     struct handover *h = vmmob->handover;
-    struct sset *ports = &h->ports.changed;
     long long int start_us = time_usec();
     struct vmmob_bridge *b;
+    struct sset ports;
 
     if (vmmob_agent_run(vmmob->agent, h, now)) {
         vmmob_watch_note_moves(vmmob, NULL, start_us, -1);
     }
-    if (!sset_is_empty(ports)) {
+    if (vmmob_handover_take_ports(h, &ports)) {
         HMAP_FOR_EACH (b, node, &vmmob->bridges) {
             if (b->enabled) {
-                vmmob_vm_ports_police(b, ports, now);
+                vmmob_vm_ports_police(b, &ports, now);
             }
         }
-        sset_clear(ports);
         /* Whoever waits may be somebody who must not be there. */
         vmmob_resolver_wake_all(&vmmob->resolver);
     }
+    sset_destroy(&ports);
 
     vmmob_handover_run(h, now);
     vmmob_watch_note_moves(vmmob, NULL, start_us, -1);

@@ -27,6 +27,7 @@
  *     without packets, flows or sockets: look-ups; which ports are for whom;
  *     what is to be done and told; copies; asking VMNs that may have come; the
  *     state table of a VMN; home addresses that change hands; OFSs; events.
+ *     Only these files include handover-core.h; the others have verbs.
  *   - moves.[ch]: what moves took, in the log and in figures.
  *   - flow-index.[ch]: which datapath flows name an address.
  *   - agent.[ch]: the connection to ovs-vmmobd.

@@ -19,15 +19,17 @@ void
 vmmob_watch_note_moves(struct vmmob *vmmob, const char *seen,
                        long long int start, long long int queued)
 {
-    struct handover *h = vmmob->handover;
+    struct handover_move *moves;
     long long int now;
+    size_t n_moves;
 
-    if (!h->n_moves) {
+    if (!vmmob_handover_has_moves(vmmob->handover)) {
         return;
     }
+    moves = vmmob_handover_take_moves(vmmob->handover, &n_moves);
     now = time_usec();
-    for (size_t i = 0; i < h->n_moves; i++) {
-        const struct handover_move *what = &h->moves[i];
+    for (size_t i = 0; i < n_moves; i++) {
+        const struct handover_move *what = &moves[i];
         bool redirected = what->kind == HANDOVER_REDIRECTED;
         bool came = (what->kind == HANDOVER_APPEARED
                      || what->kind == HANDOVER_CAME);
@@ -49,7 +51,7 @@ vmmob_watch_note_moves(struct vmmob *vmmob, const char *seen,
         }
         move->phases[VMMOB_MOVE_DECIDED] = now - start;
     }
-    h->n_moves = 0;
+    free(moves);
 }
 
 /* The moves that are under way have got to 'phase' now. */

@@ -63,6 +63,7 @@
 #include "flow.h"
 #include "hash.h"
 #include "ofproto-vmmob/agent.h"
+#include "ofproto-vmmob/handover-core.h"
 #include "ofproto-vmmob/handover.h"
 #include "ofproto-vmmob/pool.h"
 #include "openvswitch/dynamic-string.h"

@@ -38,6 +38,7 @@
 #include "ofproto-vmmob/pipeline.h"
 #include "ofproto-vmmob/resolver.h"
 #include "ofproto-vmmob/tail.h"
+#include "ofproto-vmmob/handover-core.h"
 #include "ofproto-vmmob/handover.h"
 #include "openvswitch/dynamic-string.h"
 #include "openvswitch/json.h"

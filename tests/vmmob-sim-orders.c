@@ -21,6 +21,7 @@
 
 #include <string.h>
 
+#include "ofproto-vmmob/handover-core.h"
 #include "ofproto-vmmob/handover.h"
 #include "ofproto-vmmob/pool.h"
 #include "flow.h"

@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "jsonrpc.h"
+#include "ofproto-vmmob/handover-core.h"
 #include "ofproto-vmmob/handover.h"
 #include "ofproto-vmmob/pool.h"
 #include "ofproto-vmmob/settings.h"
