@@ -4,6 +4,7 @@
 
 #include "vmmob-addr.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,8 +12,17 @@
 #include "packets.h"
 #include "util.h"
 
-static bool prefix_is_ipv4(const struct vmmob_prefix *);
+/* What is between the elements of a list. */
+#define SEPARATORS ", "
+
 static bool parse_plen(const char *, int *plen);
+
+/* Returns the name of 'family'. */
+const char *
+vmmob_family_to_string(enum vmmob_family family)
+{
+    return family == VMMOB_IPV4 ? "IPv4" : "IPv6";
+}
 
 /* Addresses. */
 
@@ -69,11 +79,51 @@ vmmob_addr_to_string(const struct in6_addr *addr, const char *unset)
     return ds_steal_cstr(&s);
 }
 
+/* Parses 's', a list of addresses, at least one and at most 'max', that are
+ * separated by commas or spaces, into 'addrs'.  Stores their number in '*n'.
+ *
+ * Returns NULL if successful, otherwise an error message that the caller must
+ * free(), with '*n' 0. */
+char *
+vmmob_addr_parse_list(const char *s, struct in6_addr *addrs, size_t max,
+                      size_t *n)
+{
+    char *copy = xstrdup(s);
+    char *save_ptr = NULL;
+    char *error = NULL;
+    size_t i = 0;
+
+    for (char *token = strtok_r(copy, SEPARATORS, &save_ptr);
+         token && !error; token = strtok_r(NULL, SEPARATORS, &save_ptr)) {
+        if (i >= max) {
+            error = xasprintf("more than %"PRIuSIZE" address%s", max,
+                              max == 1 ? "" : "es");
+        } else if (!vmmob_addr_from_string(token, &addrs[i])) {
+            error = xasprintf("%s: not an IP address", token);
+        } else {
+            i++;
+        }
+    }
+    free(copy);
+    if (!error && !i) {
+        error = xstrdup("no address");
+    }
+    *n = error ? 0 : i;
+    return error;
+}
+
 /* Compares 'a' to 'b' as memcmp() does. */
 int
 vmmob_addr_compare(const struct in6_addr *a, const struct in6_addr *b)
 {
     return memcmp(a, b, sizeof *a);
+}
+
+/* Returns the family of 'addr'; of one that is unset, VMMOB_IPV6. */
+enum vmmob_family
+vmmob_addr_family(const struct in6_addr *addr)
+{
+    return IN6_IS_ADDR_V4MAPPED(addr) ? VMMOB_IPV4 : VMMOB_IPV6;
 }
 
 /* Returns true if a host can have the address 'addr', false if it is
@@ -84,6 +134,29 @@ vmmob_addr_is_unicast(const struct in6_addr *addr)
     struct vmmob_prefix host = vmmob_prefix_of_host(addr);
 
     return vmmob_prefix_is_unicast(&host);
+}
+
+/* Returns true if 'addr' is in fe80::/10, and so means nothing beyond its link
+ * (RFC 4291, 2.5.6). */
+bool
+vmmob_addr_is_link_local(const struct in6_addr *addr)
+{
+    return IN6_IS_ADDR_LINKLOCAL(addr);
+}
+
+/* Returns what 'addr', an IPv6 address, adds to a checksum: the one's
+ * complement sum of its 16-bit words, where 0xffff, which is the same there,
+ * is 0.  Where one of two addresses that have the same sum stands for the
+ * other, all checksums stay as they are (RFC 6296, 2.6). */
+uint16_t
+vmmob_addr_sum(const struct in6_addr *addr)
+{
+    uint32_t sum = 0;
+
+    for (size_t i = 0; i < sizeof addr->s6_addr; i += 2) {
+        sum += addr->s6_addr[i] << 8 | addr->s6_addr[i + 1];
+    }
+    return sum % 0xffff;
 }
 
 /* Like eth_addr_from_string(), but insists on two digits for each byte, so
@@ -163,6 +236,41 @@ vmmob_prefix_parse(const char *s, struct vmmob_prefix *prefix,
     return NULL;
 }
 
+/* Parses 's', a list of prefixes, at least one and at most 'max', that are
+ * separated by commas or spaces, into 'prefixes'.  Stores their number in
+ * '*n'.  If 'addrs' is nonnull, stores the addresses into it, with their host
+ * bits, as vmmob_prefix_parse() does.
+ *
+ * Returns NULL if successful, otherwise an error message that the caller must
+ * free(), with '*n' 0. */
+char *
+vmmob_prefix_parse_list(const char *s, struct vmmob_prefix *prefixes,
+                        struct in6_addr *addrs, size_t max, size_t *n)
+{
+    char *copy = xstrdup(s);
+    char *save_ptr = NULL;
+    char *error = NULL;
+    size_t i = 0;
+
+    for (char *token = strtok_r(copy, SEPARATORS, &save_ptr);
+         token && !error; token = strtok_r(NULL, SEPARATORS, &save_ptr)) {
+        if (i >= max) {
+            error = xasprintf("more than %"PRIuSIZE" prefix%s", max,
+                              max == 1 ? "" : "es");
+        } else {
+            error = vmmob_prefix_parse(token, &prefixes[i],
+                                       addrs ? &addrs[i] : NULL);
+            i += !error;
+        }
+    }
+    free(copy);
+    if (!error && !i) {
+        error = xstrdup("no prefix");
+    }
+    *n = error ? 0 : i;
+    return error;
+}
+
 /* Appends 'prefix' to 's', always with its prefix length.
  * vmmob_prefix_parse() understands it. */
 void
@@ -170,7 +278,8 @@ vmmob_prefix_format(const struct vmmob_prefix *prefix, struct ds *s)
 {
     vmmob_addr_format(&prefix->addr, s);
     ds_put_format(s, "/%d",
-                  prefix_is_ipv4(prefix) ? prefix->plen - 96 : prefix->plen);
+                  vmmob_prefix_family(prefix) == VMMOB_IPV4
+                  ? prefix->plen - 96 : prefix->plen);
 }
 
 /* Returns 'prefix' as a string that the caller must free(). */
@@ -181,6 +290,14 @@ vmmob_prefix_to_string(const struct vmmob_prefix *prefix)
 
     vmmob_prefix_format(prefix, &s);
     return ds_steal_cstr(&s);
+}
+
+/* Returns the family of the addresses of 'prefix'. */
+enum vmmob_family
+vmmob_prefix_family(const struct vmmob_prefix *prefix)
+{
+    return (prefix->plen >= 96 ? vmmob_addr_family(&prefix->addr)
+            : VMMOB_IPV6);
 }
 
 /* Returns the last address in 'prefix'.  (The first is 'prefix->addr'.) */
@@ -224,7 +341,7 @@ vmmob_prefix_overlaps(const struct vmmob_prefix *a,
     struct in6_addr difference = ipv6_addr_bitxor(&a->addr, &b->addr);
 
     difference = ipv6_addr_bitand(&difference, &mask);
-    return (prefix_is_ipv4(a) == prefix_is_ipv4(b)
+    return (vmmob_prefix_family(a) == vmmob_prefix_family(b)
             && !ipv6_addr_is_set(&difference));
 }
 
@@ -252,12 +369,6 @@ vmmob_prefix_is_unicast(const struct vmmob_prefix *prefix)
         }
     }
     return true;
-}
-
-static bool
-prefix_is_ipv4(const struct vmmob_prefix *prefix)
-{
-    return prefix->plen >= 96 && IN6_IS_ADDR_V4MAPPED(&prefix->addr);
 }
 
 /* Parses 's', which must be one to three decimal digits and nothing else. */

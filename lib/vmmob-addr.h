@@ -21,12 +21,27 @@
 
 struct ds;
 
+/* Address families.  All addresses that are not IPv4-mapped are IPv6 ones,
+ * and no IPv6 prefix has IPv4 addresses, not even "::/0". */
+enum vmmob_family {
+    VMMOB_IPV4,
+    VMMOB_IPV6,
+    VMMOB_N_FAMILIES
+};
+
+const char *vmmob_family_to_string(enum vmmob_family);
+
 bool vmmob_addr_from_string(const char *, struct in6_addr *);
 bool vmmob_addr_from_optional_string(const char *, struct in6_addr *);
 void vmmob_addr_format(const struct in6_addr *, struct ds *);
 char *vmmob_addr_to_string(const struct in6_addr *, const char *unset);
+char *vmmob_addr_parse_list(const char *, struct in6_addr *addrs, size_t max,
+                            size_t *n);
 int vmmob_addr_compare(const struct in6_addr *, const struct in6_addr *);
+enum vmmob_family vmmob_addr_family(const struct in6_addr *);
 bool vmmob_addr_is_unicast(const struct in6_addr *);
+bool vmmob_addr_is_link_local(const struct in6_addr *);
+uint16_t vmmob_addr_sum(const struct in6_addr *);
 
 bool vmmob_mac_from_string(const char *, struct eth_addr *);
 
@@ -38,9 +53,12 @@ struct vmmob_prefix {
 
 char *vmmob_prefix_parse(const char *, struct vmmob_prefix *,
                          struct in6_addr *addr);
+char *vmmob_prefix_parse_list(const char *, struct vmmob_prefix *prefixes,
+                              struct in6_addr *addrs, size_t max, size_t *n);
 void vmmob_prefix_format(const struct vmmob_prefix *, struct ds *);
 char *vmmob_prefix_to_string(const struct vmmob_prefix *);
 struct vmmob_prefix vmmob_prefix_of_host(const struct in6_addr *);
+enum vmmob_family vmmob_prefix_family(const struct vmmob_prefix *);
 struct in6_addr vmmob_prefix_last(const struct vmmob_prefix *);
 bool vmmob_prefix_equals(const struct vmmob_prefix *,
                          const struct vmmob_prefix *);

@@ -2,7 +2,9 @@
 
 /* There is a node for each prefix that was added, and for each that is whole
  * because both its halves have nodes.  The nodes that are in no other one are
- * the cover.  They are sorted such that what is in a prefix follows it. */
+ * the cover.  They are sorted such that what is in a prefix follows it, the
+ * IPv4 ones first: no IPv6 prefix has IPv4 addresses, although in the numbers
+ * these are amid the IPv6 ones. */
 
 #include <config.h>
 
@@ -21,17 +23,31 @@ struct node {
     bool in_cover;
 };
 
-/* Greater than the length of any prefix: behind all that begin at the same
- * address. */
-#define BEHIND_PLEN 129
+/* Greater than the length of any prefix, IPv4 or IPv6: behind all that begin
+ * at the same address. */
+#define BEHIND_IPV4_PLEN 129
+#define BEHIND_IPV6_PLEN 130
+
+static enum vmmob_family
+get_family(const struct vmmob_prefix *prefix)
+{
+    return (prefix->plen == BEHIND_IPV6_PLEN ? VMMOB_IPV6
+            : vmmob_prefix_family(prefix));
+}
 
 static int
 compare_prefixes(const void *a_, const void *b_, const void *aux OVS_UNUSED)
 {
     const struct vmmob_prefix *a = a_;
     const struct vmmob_prefix *b = b_;
-    int cmp = memcmp(&a->addr, &b->addr, sizeof a->addr);
+    enum vmmob_family a_family = get_family(a);
+    enum vmmob_family b_family = get_family(b);
 
+    if (a_family != b_family) {
+        return a_family < b_family ? -1 : 1;
+    }
+
+    int cmp = memcmp(&a->addr, &b->addr, sizeof a->addr);
     return cmp ? cmp : a->plen - b->plen;
 }
 
@@ -96,7 +112,9 @@ next_in(const struct vmmob_prefix_set *set, const struct vmmob_prefix *outer,
 {
     struct in6_addr mask = ipv6_create_mask(prefix->plen);
     struct vmmob_prefix behind = {
-        .addr = prefix->addr, .plen = BEHIND_PLEN,
+        .addr = prefix->addr,
+        .plen = (get_family(prefix) == VMMOB_IPV4
+                 ? BEHIND_IPV4_PLEN : BEHIND_IPV6_PLEN),
     };
 
     for (size_t i = 0; i < sizeof mask.s6_addr; i++) {
@@ -146,12 +164,13 @@ set_in_cover(struct vmmob_prefix_set *set, struct node *node, bool in_cover)
     set->changed[set->n_changed++] = node->prefix;
 }
 
-/* Returns true if 'prefix' is in a node with a shorter prefix than 'plen'. */
+/* Returns true if 'addr' is in a node with a shorter prefix than 'plen' of
+ * 'family'. */
 static bool
-is_in_node(const struct vmmob_prefix_set *set, const struct in6_addr *addr,
-           uint8_t plen)
+is_in_node(const struct vmmob_prefix_set *set, enum vmmob_family family,
+           const struct in6_addr *addr, uint8_t plen)
 {
-    for (int i = 0; i < plen; i++) {
+    for (int i = family == VMMOB_IPV4 ? 96 : 0; i < plen; i++) {
         if (set->n_by_plen[i]) {
             struct vmmob_prefix prefix = prefix_of(addr, i);
 
@@ -201,6 +220,9 @@ vmmob_prefix_set_add(struct vmmob_prefix_set *set,
         if (half) {
             outer = other_half(&outer);
         }
+        if (get_family(&outer) != get_family(prefix)) {
+            continue;
+        }
         inner = first_in(set, &outer);
         while (inner) {
             set_in_cover(set, inner, false);
@@ -216,7 +238,7 @@ vmmob_prefix_set_add(struct vmmob_prefix_set *set,
         struct node *other = find(set, &half);
         struct node *parent;
 
-        if (!other) {
+        if (!other || get_family(&half) != get_family(prefix)) {
             break;
         }
         set_in_cover(set, other, false);
@@ -228,7 +250,8 @@ vmmob_prefix_set_add(struct vmmob_prefix_set *set,
         node = create_node(set, &up);
         node->whole = true;
     }
-    if (!is_in_node(set, &node->prefix.addr, node->prefix.plen)) {
+    if (!is_in_node(set, get_family(&node->prefix), &node->prefix.addr,
+                    node->prefix.plen)) {
         set_in_cover(set, node, true);
     }
 }
@@ -257,7 +280,7 @@ vmmob_prefix_set_remove(struct vmmob_prefix_set *set,
 
         up = prefix_of(&top.addr, top.plen - 1);
         parent = find(set, &up);
-        if (!parent) {
+        if (!parent || get_family(&up) != get_family(prefix)) {
             break;
         }
         parent->whole = false;
@@ -266,7 +289,7 @@ vmmob_prefix_set_remove(struct vmmob_prefix_set *set,
         }
         node = parent;
     }
-    if (is_in_node(set, &top.addr, top.plen)) {
+    if (is_in_node(set, get_family(&top), &top.addr, top.plen)) {
         return;
     }
     node = first_in(set, &top);
@@ -281,7 +304,7 @@ bool
 vmmob_prefix_set_contains(const struct vmmob_prefix_set *set,
                           const struct in6_addr *addr)
 {
-    return is_in_node(set, addr, 129);
+    return is_in_node(set, vmmob_addr_family(addr), addr, 129);
 }
 
 /* Returns true if there is an address that is both in 'prefix' and in
@@ -290,7 +313,7 @@ bool
 vmmob_prefix_set_overlaps(const struct vmmob_prefix_set *set,
                           const struct vmmob_prefix *prefix)
 {
-    return (is_in_node(set, &prefix->addr, prefix->plen)
+    return (is_in_node(set, get_family(prefix), &prefix->addr, prefix->plen)
             || first_in(set, prefix));
 }
 

@@ -226,7 +226,10 @@ VMMOB_PYFILES = \
 	tests/vmmob-switch.py
 EXTRA_DIST += $(VMMOB_PYFILES)
 FLAKE8_PYFILES += $(VMMOB_PYFILES)
-tests_ovstest_SOURCES += tests/test-vmmob.c
+tests_ovstest_SOURCES += \
+	tests/test-vmmob.c \
+	tests/vmmob-test.h \
+	tests/vmmob-test-addr.c
 tests_ovstest_LDADD += ofproto-vmmob/libvmmob.la
 
 # Fuzz targets: in ovstest, to replay their corpora, and with libFuzzer, which

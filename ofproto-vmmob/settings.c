@@ -287,25 +287,9 @@ static char *
 parse_pools(const struct setting *setting OVS_UNUSED, const char *value,
             struct vmmob_settings *s)
 {
-    char *copy = xstrdup(value);
-    char *save_ptr = NULL;
-    char *error = NULL;
-
     s->pools = xmalloc(VMMOB_MAX_POOLS * sizeof *s->pools);
-    for (char *token = strtok_r(copy, ", ", &save_ptr); token && !error;
-         token = strtok_r(NULL, ", ", &save_ptr)) {
-        if (s->n_pools >= VMMOB_MAX_POOLS) {
-            error = xasprintf("more than %d prefixes", VMMOB_MAX_POOLS);
-        } else {
-            error = vmmob_prefix_parse(token, &s->pools[s->n_pools], NULL);
-            s->n_pools += !error;
-        }
-    }
-    free(copy);
-    if (!error && !s->n_pools) {
-        error = xstrdup("no prefix");
-    }
-    return error;
+    return vmmob_prefix_parse_list(value, s->pools, NULL, VMMOB_MAX_POOLS,
+                                   &s->n_pools);
 }
 
 static char *

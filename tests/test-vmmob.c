@@ -53,6 +53,7 @@
 #include "utilities/vmmobd-limits.h"
 #include "utilities/vmmobd-rowset.h"
 #include "vmmob-compat.h"
+#include "vmmob-test.h"
 
 /* Number of failures so far. */
 static unsigned int n_failures;
@@ -60,10 +61,8 @@ static unsigned int n_failures;
 /* The seed of the case that is being tested, or 0. */
 static uint32_t case_seed;
 
-static void fail(const char *format, ...) OVS_PRINTF_FORMAT(1, 2);
-
 /* Reports a failure. */
-static void
+void
 fail(const char *format, ...)
 {
     va_list args;
@@ -80,7 +79,7 @@ fail(const char *format, ...)
 
 /* Fails unless 'actual' is 'expected', where a null pointer is "OK".  Frees
  * 'actual'. */
-static void
+void
 check_error(const char *what, char *actual, const char *expected)
 {
     if (!nullable_string_is_equal(actual, expected)) {
@@ -91,7 +90,7 @@ check_error(const char *what, char *actual, const char *expected)
 }
 
 /* Prepares the case 'i' of a test that was started with 'seed'. */
-static void
+void
 start_case(uint32_t seed, uint32_t i)
 {
     case_seed = seed + i;
@@ -107,7 +106,7 @@ start_case(uint32_t seed, uint32_t i)
 }
 
 /* Parses the SEED and N of the command line. */
-static void
+void
 parse_seed(struct ovs_cmdl_context *ctx, uint32_t *seed, uint32_t *n)
 {
     *seed = strtoul(ctx->argv[1], NULL, 10);
@@ -4457,6 +4456,7 @@ static const struct ovs_cmdl_command commands[] = {
     { "handover", "SEED N", 2, 2, test_handover, OVS_RO },
     { "handover-work", "N", 1, 1, test_handover_work, OVS_RO },
     { "limits", "SEED N", 2, 2, test_limits, OVS_RO },
+    { "families", NULL, 0, 0, vmmob_test_families, OVS_RO },
     { "prefix-set", "SEED N", 2, 2, test_prefix_set, OVS_RO },
     { "flow-index", "SEED N", 2, 2, test_flow_index, OVS_RO },
     { "tail", "SEED N", 2, 2, test_tail, OVS_RO },
