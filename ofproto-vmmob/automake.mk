@@ -229,7 +229,8 @@ FLAKE8_PYFILES += $(VMMOB_PYFILES)
 tests_ovstest_SOURCES += \
 	tests/test-vmmob.c \
 	tests/vmmob-test.h \
-	tests/vmmob-test-addr.c
+	tests/vmmob-test-addr.c \
+	tests/vmmob-test-pool.c
 tests_ovstest_LDADD += ofproto-vmmob/libvmmob.la
 
 # Fuzz targets: in ovstest, to replay their corpora, and with libFuzzer, which

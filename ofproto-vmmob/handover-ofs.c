@@ -79,7 +79,7 @@ vmmob_handover_configure(struct handover *h, const struct vmmob_ofs *record,
     if (changed) {
         vmmob_settings_clone(&ofs->settings, settings);
         vmmob_pool_configure(ofs->pool, settings->pools, settings->n_pools,
-                             &settings->network, &settings->gateway);
+                             &settings->network, &settings->gateway, 1);
         vmmob_damping_configure(&ofs->damping, settings->max_moves,
                                 settings->move_window_ms);
         ofs_reconsider(h, ofs, now);
@@ -326,7 +326,8 @@ vmmob_handover_ofs_restore(struct handover *h, struct handover_ofs *ofs,
             continue;
         }
         if (ipv6_addr_is_set(&pair->moa)
-            && vmmob_pool_take_this(ofs->pool, &row->key, &pair->moa)) {
+            && vmmob_pool_take_this(ofs->pool, &row->key, &pair->hoa,
+                                    &pair->moa)) {
             vmmob_vmn_set_pair(&vmn->row, &pair->hoa, &pair->moa);
             continue;
         }

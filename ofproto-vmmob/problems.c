@@ -270,9 +270,9 @@ bridge_get_pool_problem(const struct vmmob_bridge *b,
     static const char hint[] = "enlarge other_config:vmmob-pool, shorten "
         "vmmob-quarantine, or use vmmob/release for VMs that are gone for "
         "good";
-    size_t size = vmmob_pool_size(ofs->pool);
-    size_t quarantined = vmmob_pool_n_quarantined(ofs->pool);
-    size_t used = vmmob_pool_n_taken(ofs->pool) + quarantined;
+    size_t size = vmmob_pool_size(ofs->pool, VMMOB_IPV4);
+    size_t quarantined = vmmob_pool_n_quarantined(ofs->pool, VMMOB_IPV4);
+    size_t used = vmmob_pool_n_taken(ofs->pool, VMMOB_IPV4) + quarantined;
     size_t needy = ovs_list_size(&ofs->needy);
 
     if (needy && !vmmob_handover_is_waiting(ofs)) {

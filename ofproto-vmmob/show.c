@@ -233,9 +233,9 @@ take_bridge(struct bridge_shot *shot, const struct vmmob *vmmob,
     shot->gateway_mac = b->gateway.mac;
     shot->gateway_status = gateway_status(b);
     shot->waiting = vmmob_handover_is_waiting(ofs);
-    shot->pool_size = vmmob_pool_size(ofs->pool);
-    shot->n_taken = vmmob_pool_n_taken(ofs->pool);
-    shot->n_quarantined = vmmob_pool_n_quarantined(ofs->pool);
+    shot->pool_size = vmmob_pool_size(ofs->pool, VMMOB_IPV4);
+    shot->n_taken = vmmob_pool_n_taken(ofs->pool, VMMOB_IPV4);
+    shot->n_quarantined = vmmob_pool_n_quarantined(ofs->pool, VMMOB_IPV4);
     shot->vmns = vmmob_count_vmns(ofs);
     shot->n_active = hmap_count(&ofs->active);
     shot->n_rules = vmmob_rules_count(b->rules);

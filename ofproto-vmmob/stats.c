@@ -99,9 +99,9 @@ bridge_get_stats(const struct vmmob *vmmob, const struct vmmob_bridge *b,
     v[VMMOB_STAT_ACTIVE] = hmap_count(&ofs->active);
     v[VMMOB_STAT_CONFLICTS] = ofs->n_conflicts;
 
-    size_t taken = vmmob_pool_n_taken(ofs->pool);
-    size_t quarantined = vmmob_pool_n_quarantined(ofs->pool);
-    size_t size = vmmob_pool_size(ofs->pool);
+    size_t taken = vmmob_pool_n_taken(ofs->pool, VMMOB_IPV4);
+    size_t quarantined = vmmob_pool_n_quarantined(ofs->pool, VMMOB_IPV4);
+    size_t size = vmmob_pool_size(ofs->pool, VMMOB_IPV4);
     v[VMMOB_STAT_POOL_TAKEN] = taken;
     v[VMMOB_STAT_POOL_QUARANTINED] = quarantined;
     v[VMMOB_STAT_POOL_FREE] = size - MIN(size, taken + quarantined);

@@ -654,10 +654,10 @@ check_switch(struct hypervisor *hyp, const struct handover_effects *effects)
                 moas[n++] = *moa;
             }
         }
-        if (vmmob_pool_n_taken(ofs->pool) != n) {
+        if (vmmob_pool_n_taken(ofs->pool, VMMOB_IPV4) != n) {
             sim_fail("sw%d: ofs%d has %"PRIuSIZE" MoAs, but %"PRIuSIZE" are "
                      "taken", hyp->number, hyp->ofss[i].number, n,
-                     vmmob_pool_n_taken(ofs->pool));
+                     vmmob_pool_n_taken(ofs->pool, VMMOB_IPV4));
         }
     }
     if (count_rows(hyp->authored) != n_rows) {
@@ -1725,11 +1725,11 @@ check_all(void)
             if (!ofs) {
                 sim_fail("sw%d: no ofs%d", i, hyp->ofss[j].number);
             }
-            if (vmmob_pool_n_quarantined(ofs->pool)) {
+            if (vmmob_pool_n_quarantined(ofs->pool, VMMOB_IPV4)) {
                 sim_fail("sw%d: MoAs in quarantine", i);
             }
             if (!ovs_list_is_empty(&ofs->needy)
-                && vmmob_pool_n_taken(ofs->pool) < 8) {
+                && vmmob_pool_n_taken(ofs->pool, VMMOB_IPV4) < 8) {
                 sim_fail("sw%d: a VMN without MoA", i);
             }
             if (!ovs_list_is_empty(&ofs->left)) {

@@ -571,8 +571,8 @@ world_describe(const struct world *w)
         svec_add_nocopy(&lines, xasprintf("asks at %"PRIu32, w->asked));
         svec_add_nocopy(&lines, xasprintf(
                             "pool %"PRIuSIZE" %"PRIuSIZE,
-                            vmmob_pool_n_taken(ofs->pool),
-                            vmmob_pool_n_quarantined(ofs->pool)));
+                            vmmob_pool_n_taken(ofs->pool, VMMOB_IPV4),
+                            vmmob_pool_n_quarantined(ofs->pool, VMMOB_IPV4)));
     }
     for (size_t i = 0; i < N_VMNS; i++) {
         if (w->digests[i]

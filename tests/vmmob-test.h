@@ -20,4 +20,7 @@ void parse_seed(struct ovs_cmdl_context *, uint32_t *seed, uint32_t *n);
 /* vmmob-test-addr.c */
 void vmmob_test_families(struct ovs_cmdl_context *);
 
+/* vmmob-test-pool.c */
+void vmmob_test_pool(struct ovs_cmdl_context *);
+
 #endif /* vmmob-test.h */

@@ -299,7 +299,7 @@ check_handover(const struct handover *h)
             }
         }
         /* Each MoA is for one VMN, and none is lost. */
-        ovs_assert(vmmob_pool_n_taken(ofs->pool) == n_moas);
+        ovs_assert(vmmob_pool_n_taken(ofs->pool, VMMOB_IPV4) == n_moas);
     }
 }
 

@@ -67,8 +67,9 @@ check_pool(const struct vmmob_settings *s)
     struct in6_addr moas[3];
     size_t n = 0;
 
-    vmmob_pool_configure(pool, s->pools, s->n_pools, &s->network, &s->gateway);
-    ovs_assert(vmmob_pool_size(pool));
+    vmmob_pool_configure(pool, s->pools, s->n_pools, &s->network, &s->gateway,
+                         1);
+    ovs_assert(vmmob_pool_size(pool, VMMOB_IPV4));
     ovs_assert(!vmmob_pool_contains(pool, &s->gateway));
     while (n < ARRAY_SIZE(moas)) {
         struct vmmob_key key = { .mac = ETH_ADDR_C(02,00,00,00,00,01) };
@@ -84,14 +85,15 @@ check_pool(const struct vmmob_settings *s)
             ovs_assert(!ipv6_addr_equals(&moas[i], &moas[n]));
         }
         n++;
-        ovs_assert(vmmob_pool_n_taken(pool) == n);
+        ovs_assert(vmmob_pool_n_taken(pool, VMMOB_IPV4) == n);
     }
     for (size_t i = 0; i < n; i++) {
         vmmob_pool_give_back(pool, &moas[i], s->quarantine_ms);
     }
-    ovs_assert(vmmob_pool_n_quarantined(pool) == n);
+    ovs_assert(vmmob_pool_n_quarantined(pool, VMMOB_IPV4) == n);
     ovs_assert(vmmob_pool_run(pool, s->quarantine_ms) == (n > 0));
-    ovs_assert(!vmmob_pool_n_taken(pool) && !vmmob_pool_n_quarantined(pool));
+    ovs_assert(!vmmob_pool_n_taken(pool, VMMOB_IPV4));
+    ovs_assert(!vmmob_pool_n_quarantined(pool, VMMOB_IPV4));
     vmmob_pool_destroy(pool);
 }
 
