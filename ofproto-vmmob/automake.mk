@@ -35,8 +35,12 @@ ofproto_vmmob_libvmmob_la_SOURCES = \
 	ofproto-vmmob/handover-state.h \
 	ofproto-vmmob/handover-vmn.c \
 	ofproto-vmmob/handover-vmn.h \
+	ofproto-vmmob/icmp6.c \
+	ofproto-vmmob/icmp6.h \
 	ofproto-vmmob/moves.c \
 	ofproto-vmmob/moves.h \
+	ofproto-vmmob/nd.c \
+	ofproto-vmmob/nd.h \
 	ofproto-vmmob/pipeline.c \
 	ofproto-vmmob/pipeline.h \
 	ofproto-vmmob/pipeline-table.c \
@@ -49,6 +53,8 @@ ofproto_vmmob_libvmmob_la_SOURCES = \
 	ofproto-vmmob/punt-kind.h \
 	ofproto-vmmob/resolver.c \
 	ofproto-vmmob/resolver.h \
+	ofproto-vmmob/router.c \
+	ofproto-vmmob/router.h \
 	ofproto-vmmob/settings.c \
 	ofproto-vmmob/settings.h \
 	ofproto-vmmob/tail.c \
@@ -230,6 +236,7 @@ tests_ovstest_SOURCES += \
 	tests/test-vmmob.c \
 	tests/vmmob-test.h \
 	tests/vmmob-test-addr.c \
+	tests/vmmob-test-frame.c \
 	tests/vmmob-test-pool.c
 tests_ovstest_LDADD += ofproto-vmmob/libvmmob.la
 
@@ -241,7 +248,9 @@ tests_fuzz_libfuzz_la_SOURCES = \
 	tests/fuzz/frame.c \
 	tests/fuzz/fuzz.c \
 	tests/fuzz/fuzz.h \
+	tests/fuzz/icmp6.c \
 	tests/fuzz/msg.c \
+	tests/fuzz/nd.c \
 	tests/fuzz/rows.c \
 	tests/fuzz/settings.c
 VMMOB_FUZZ_LIBS = \
@@ -255,7 +264,10 @@ tests_ovstest_LDADD += $(VMMOB_FUZZ_LIBS)
 VMMOB_FUZZERS = \
 	tests/fuzz/fuzz-agent-settings \
 	tests/fuzz/fuzz-frame \
+	tests/fuzz/fuzz-icmp6 \
+	tests/fuzz/fuzz-mld \
 	tests/fuzz/fuzz-msg \
+	tests/fuzz/fuzz-nd \
 	tests/fuzz/fuzz-rows \
 	tests/fuzz/fuzz-settings
 EXTRA_PROGRAMS += $(VMMOB_FUZZERS)
@@ -295,10 +307,22 @@ tests_fuzz_fuzz_frame_SOURCES = tests/fuzz/engine.c
 tests_fuzz_fuzz_frame_CPPFLAGS = $(AM_CPPFLAGS) -DFUZZ_FUNC=fuzz_frame
 tests_fuzz_fuzz_frame_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 tests_fuzz_fuzz_frame_LDADD = $(VMMOB_FUZZ_LIBS)
+tests_fuzz_fuzz_icmp6_SOURCES = tests/fuzz/engine.c
+tests_fuzz_fuzz_icmp6_CPPFLAGS = $(AM_CPPFLAGS) -DFUZZ_FUNC=fuzz_icmp6
+tests_fuzz_fuzz_icmp6_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+tests_fuzz_fuzz_icmp6_LDADD = $(VMMOB_FUZZ_LIBS)
+tests_fuzz_fuzz_mld_SOURCES = tests/fuzz/engine.c
+tests_fuzz_fuzz_mld_CPPFLAGS = $(AM_CPPFLAGS) -DFUZZ_FUNC=fuzz_mld
+tests_fuzz_fuzz_mld_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+tests_fuzz_fuzz_mld_LDADD = $(VMMOB_FUZZ_LIBS)
 tests_fuzz_fuzz_msg_SOURCES = tests/fuzz/engine.c
 tests_fuzz_fuzz_msg_CPPFLAGS = $(AM_CPPFLAGS) -DFUZZ_FUNC=fuzz_msg
 tests_fuzz_fuzz_msg_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 tests_fuzz_fuzz_msg_LDADD = $(VMMOB_FUZZ_LIBS)
+tests_fuzz_fuzz_nd_SOURCES = tests/fuzz/engine.c
+tests_fuzz_fuzz_nd_CPPFLAGS = $(AM_CPPFLAGS) -DFUZZ_FUNC=fuzz_nd
+tests_fuzz_fuzz_nd_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+tests_fuzz_fuzz_nd_LDADD = $(VMMOB_FUZZ_LIBS)
 tests_fuzz_fuzz_rows_SOURCES = tests/fuzz/engine.c
 tests_fuzz_fuzz_rows_CPPFLAGS = $(AM_CPPFLAGS) -DFUZZ_FUNC=fuzz_rows
 tests_fuzz_fuzz_rows_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer

@@ -210,8 +210,8 @@ vmmob_gateway_run(struct vmmob_bridge *b, long long int now)
     if (!known) {
         COVERAGE_INC(vmmob_gateway_retry);
     }
-    vmmob_output(b, vmmob_frame_compose_arp_request(b->mac, NULL, &in6addr_any,
-                                                    &b->ofs->settings.gateway),
+    vmmob_output(b, vmmob_frame_compose_question(b->mac, NULL, &in6addr_any,
+                                                 &b->ofs->settings.gateway),
                  &b->uplink, 1);
     gw->asked = now;
     gw->answered = gw->current_answered = false;

@@ -79,11 +79,10 @@ vmmob_announce(struct vmmob_bridge *b, const struct in6_addr *moa, bool fresh)
     const struct eth_addr *mac = (eth_addr_is_zero(b->gateway.mac)
                                   ? NULL : &b->gateway.mac);
 
-    vmmob_output(b, vmmob_frame_compose_arp_announcement(b->mac,
-                                                         moa), &b->uplink,
+    vmmob_output(b, vmmob_frame_compose_announcement(b->mac, moa), &b->uplink,
                  1);
     if (fresh) {
-        vmmob_output(b, vmmob_frame_compose_arp_request(
+        vmmob_output(b, vmmob_frame_compose_question(
             b->mac, mac, moa, &b->ofs->settings.gateway),
                      &b->uplink, 1);
     }
@@ -103,8 +102,7 @@ vmmob_announce_leave(struct vmmob_bridge *b, const struct in6_addr *hoa,
 
     /* A port with one MAC address has one VM, which is gone. */
     if (vm_port && (!row || row->n_macs != 1)) {
-        vmmob_output(b, vmmob_frame_compose_arp_announcement(mac,
-                                                             hoa), &port, 1);
+        vmmob_output(b, vmmob_frame_compose_announcement(mac, hoa), &port, 1);
     }
 }
 
@@ -127,9 +125,8 @@ vmmob_ask(struct vmmob_bridge *b, const struct in6_addr *hoa,
     }
     if (n) {
         COVERAGE_INC(vmmob_ask);
-        vmmob_output(b, vmmob_frame_compose_arp_request(sha, NULL, spa,
-                                                        hoa), ports,
-                     n);
+        vmmob_output(b, vmmob_frame_compose_question(sha, NULL, spa, hoa),
+                     ports, n);
     }
     free(ports);
 }
@@ -156,7 +153,7 @@ vmmob_ask_vmn(struct vmmob_bridge *b, const struct eth_addr mac,
     }
     if (n) {
         COVERAGE_INC(vmmob_ask);
-        vmmob_output(b, vmmob_frame_compose_arp_request(
+        vmmob_output(b, vmmob_frame_compose_question(
             vmmob_gateway_mac, &mac, &b->ofs->settings.home_gateway, hoa),
                      ports, n);
     }

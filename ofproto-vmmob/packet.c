@@ -6,7 +6,6 @@
 
 #include "coverage.h"
 #include "dp-packet.h"
-#include "flow.h"
 #include "ofproto/ofproto-dpif.h"
 #include "ofproto-vmmob/bridge.h"
 #include "ofproto-vmmob/frame.h"
@@ -47,9 +46,6 @@ COVERAGE_DEFINE(vmmob_copy_held);
 COVERAGE_DEFINE(vmmob_copy_delivered);
 COVERAGE_DEFINE(vmmob_copy_dropped);
 
-/* "Communication administratively prohibited" (RFC 1812, 5.2.7.1). */
-#define ICMP4_PROHIBITED 13
-
 /* How long a packet is held, in ms. */
 #define HOLD_MS 1000
 
@@ -70,7 +66,6 @@ vmmob_packet_process(struct vmmob *vmmob, struct punted *punted,
                                                        &punted->ofproto_uuid);
     long long int now = turn / 1000;
     struct frame frame;
-    struct flow flow;
     bool taken = false;
 
     if (!b) {
@@ -80,8 +75,7 @@ vmmob_packet_process(struct vmmob *vmmob, struct punted *punted,
     }
 
     b->n_punted++;
-    flow_extract(punted->packet, &flow);
-    vmmob_frame_parse(&flow, &frame);
+    vmmob_frame_parse(punted->packet, &frame);
     if (frame.type == FRAME_BAD
         || (punted->in_port != b->uplink
             && !eth_addr_equals(frame.sha, frame.src))) {
@@ -91,7 +85,7 @@ vmmob_packet_process(struct vmmob *vmmob, struct punted *punted,
         b->n_bad++;
         VLOG_DBG_RL(&bad_rl, "bridge %s: ignoring a malformed or forged frame "
                     "from "ETH_ADDR_FMT" at port %"PRIu32, b->name,
-                    ETH_ADDR_ARGS(flow.dl_src), punted->in_port);
+                    ETH_ADDR_ARGS(frame.src), punted->in_port);
     } else if (punted->in_port == b->uplink) {
         taken = process_uplink(vmmob, b, punted, &frame, now);
     } else {
@@ -273,15 +267,12 @@ deliver_icmp_error(struct vmmob_bridge *b, struct punted *punted,
     }
 
     struct dp_packet *packet = dp_packet_clone(punted->packet);
-    struct ip_header *ip = dp_packet_l3(packet);
     struct eth_header *eth = dp_packet_eth(packet);
 
     if (embedded) {
         vmmob_frame_set_embedded(packet, &addrs[2], &addrs[3]);
     }
-    packet_set_ipv4(packet, in6_addr_get_mapped_ipv4(&addrs[0]),
-                    in6_addr_get_mapped_ipv4(&addrs[1]), ip->ip_tos,
-                    ip->ip_ttl);
+    vmmob_frame_set_addresses(packet, &addrs[0], &addrs[1]);
     eth->eth_src = vmmob_gateway_mac;
     eth->eth_dst = vmn->row.key.mac;
     vmmob_output(b, packet, &vmn->port, 1);
@@ -311,26 +302,21 @@ process_uplink(struct vmmob *vmmob, struct vmmob_bridge *b,
     const struct vmmob_vmn *row;
 
     switch (frame->type) {
-    case FRAME_ARP_REQUEST:
-    case FRAME_ARP_REPLY:
+    case FRAME_QUESTION:
+    case FRAME_ANSWER:
         if (ipv6_addr_equals(&frame->ip_src, &ofs->settings.gateway)) {
-            bool reply = (frame->type == FRAME_ARP_REPLY && !frame->multicast
-                          && !ipv6_addr_equals(&frame->ip_src,
-                                               &frame->ip_dst));
-
-            if (vmmob_gateway_hear(b, frame->sha, reply, now)) {
+            if (vmmob_gateway_hear(b, frame->sha, frame->solicited, now)) {
                 vmmob_bridge_update_ofs(b, now);
             }
         }
         row = vmmob_table_find_by_moa(table, &frame->ip_dst);
-        if (frame->type == FRAME_ARP_REQUEST && row
+        if (frame->type == FRAME_QUESTION && row
             && vmmob_table_find_row(table, &row->key, b->id)
             && !eth_addr_equals(frame->sha, b->mac)) {
             b->n_answered++;
-            vmmob_output(b, vmmob_frame_compose_arp_reply(b->mac,
-                                                          &frame->ip_dst,
-                                                          frame->sha,
-                                                          &frame->ip_src),
+            vmmob_output(b, vmmob_frame_compose_answer(b->mac, &frame->ip_dst,
+                                                       frame->sha,
+                                                       &frame->ip_src),
                          &b->uplink, 1);
         }
         return false;
@@ -399,6 +385,10 @@ process_uplink(struct vmmob *vmmob, struct vmmob_bridge *b,
                     : &in6addr_any, now);
 
     case FRAME_RARP:
+    case FRAME_ROUTER_SOLICIT:
+    case FRAME_ROUTER_ADVERT:
+    case FRAME_REDIRECT:
+    case FRAME_MLD:
     case FRAME_BAD:
     default:
         return false;
@@ -452,8 +442,8 @@ process_arp_request(struct vmmob *vmmob, struct vmmob_bridge *b,
         vmmob_handover_talk(b->handover, ofs, &key);
     }
     b->n_answered++;
-    vmmob_output(b, vmmob_frame_compose_arp_reply(mac, &frame->ip_dst,
-                                                  frame->src, &frame->ip_src),
+    vmmob_output(b, vmmob_frame_compose_answer(mac, &frame->ip_dst, frame->src,
+                                               &frame->ip_src),
                  &punted->in_port, 1);
     return false;
 }
@@ -463,8 +453,8 @@ static const char *
 frame_to_string(const struct frame *frame)
 {
     return (frame->type == FRAME_RARP ? "RARP"
-            : frame->type == FRAME_ARP_REQUEST
-            || frame->type == FRAME_ARP_REPLY
+            : frame->type == FRAME_QUESTION
+            || frame->type == FRAME_ANSWER
             ? (ipv6_addr_equals(&frame->ip_src, &frame->ip_dst)
                ? "gratuitous ARP" : "ARP")
             : "IP");
@@ -474,11 +464,11 @@ frame_to_string(const struct frame *frame)
 static enum handover_evidence
 get_evidence(const struct frame *frame)
 {
-    return ((frame->type == FRAME_ARP_REQUEST
-             || frame->type == FRAME_ARP_REPLY)
+    return ((frame->type == FRAME_QUESTION
+             || frame->type == FRAME_ANSWER)
             && ipv6_addr_equals(&frame->ip_src, &frame->ip_dst)
             ? HANDOVER_ANNOUNCED
-            : frame->type == FRAME_ARP_REPLY ? HANDOVER_ANSWERED
+            : frame->type == FRAME_ANSWER ? HANDOVER_ANSWERED
             : HANDOVER_USED);
 }
 
@@ -494,8 +484,8 @@ prohibit(struct vmmob_bridge *b, struct vmmob_vm_port *port,
     COVERAGE_INC(vmmob_prohibited);
     if (token_bucket_withdraw(&port->errors, VM_PORT_ERROR)) {
         struct dp_packet *error = vmmob_frame_compose_icmp_error(
-            punted->packet, ICMP4_DST_UNREACH, ICMP4_PROHIBITED,
-            vmmob_gateway_mac, &b->ofs->settings.home_gateway);
+            punted->packet, FRAME_ERROR_PROHIBITED, 0, vmmob_gateway_mac,
+            &b->ofs->settings.home_gateway);
 
         if (error) {
             vmmob_output(b, error, &port->number, 1);
@@ -588,10 +578,10 @@ process_vm(struct vmmob *vmmob, struct vmmob_bridge *b,
     }
 
     switch (frame->type) {
-    case FRAME_ARP_REQUEST:
+    case FRAME_QUESTION:
         return process_arp_request(vmmob, b, punted, frame, now);
 
-    case FRAME_ARP_REPLY: {
+    case FRAME_ANSWER: {
         /* To a VMN here, on whose behalf we asked. */
         ofp_port_t out = find_local_port(b, &frame->ip_dst);
         const struct vmmob_vmn *owner = vmmob_table_find_by_hoa(
@@ -657,6 +647,10 @@ process_vm(struct vmmob *vmmob, struct vmmob_bridge *b,
         }
 
     case FRAME_RARP:
+    case FRAME_ROUTER_SOLICIT:
+    case FRAME_ROUTER_ADVERT:
+    case FRAME_REDIRECT:
+    case FRAME_MLD:
     case FRAME_BAD:
     default:
         return false;

@@ -21,8 +21,6 @@
  * rule up as if they came from there, and so pass by rules 163 and 161. */
 #define PASS_PORT OFPP_NONE
 
-const struct eth_addr vmmob_gateway_mac = ETH_ADDR_C(02,56,4d,4d,4f,42);
-
 /* Set in every multicast Ethernet address, the broadcast address included. */
 static const struct eth_addr multicast_bit = ETH_ADDR_C(01,00,00,00,00,00);
 

@@ -27,6 +27,7 @@
 #include <stdint.h>
 
 #include "ofproto-vmmob/pipeline-table.h"
+#include "ofproto-vmmob/router.h"
 #include "openvswitch/list.h"
 #include "openvswitch/match.h"
 #include "openvswitch/meta-flow.h"
@@ -63,11 +64,6 @@ pipeline_reg_field(enum pipeline_reg reg)
 {
     return (enum mf_field_id) (MFF_REG0 + (int) reg);
 }
-
-/* The address that a VMN at any OFS sees for its gateway.  Locally
- * administered, and the same everywhere, so that the VMN's ARP cache stays
- * right when it moves. */
-extern const struct eth_addr vmmob_gateway_mac;
 
 /* What the rules depend on besides the VMN table. */
 struct rules_context {

@@ -16,7 +16,10 @@
  *
  * From the bottom up; no file uses one that stands below it in this list:
  *
- *   - frame.[ch]: ARP, RARP and ICMP frames, read and written.
+ *   - router.[ch]: the addresses of the router that VMNs see.
+ *   - nd.[ch], icmp6.[ch], frame.[ch]: frames, read and written: neighbor
+ *     discovery and MLD; ICMPv6 errors; ARP, RARP, ICMP errors, and what is
+ *     common to both families.
  *   - punt-kind.[ch]: kinds of packets that are punted, and their limits.
  *   - fairq.[ch], tail.[ch], resolver.[ch]: packets that wait: for the thread,
  *     for a VMN that is expected, for an answer.

@@ -4459,6 +4459,8 @@ static const struct ovs_cmdl_command commands[] = {
     { "families", NULL, 0, 0, vmmob_test_families, OVS_RO },
     { "prefix-set", "SEED N", 2, 2, test_prefix_set, OVS_RO },
     { "pool", "SEED N", 2, 2, vmmob_test_pool, OVS_RO },
+    { "frames", NULL, 0, 0, vmmob_test_frames, OVS_RO },
+    { "icmp6", "SEED N", 2, 2, vmmob_test_icmp6, OVS_RO },
     { "flow-index", "SEED N", 2, 2, test_flow_index, OVS_RO },
     { "tail", "SEED N", 2, 2, test_tail, OVS_RO },
     { "pipeline", "", 0, 0, test_pipeline, OVS_RO },

@@ -20,6 +20,10 @@ void parse_seed(struct ovs_cmdl_context *, uint32_t *seed, uint32_t *n);
 /* vmmob-test-addr.c */
 void vmmob_test_families(struct ovs_cmdl_context *);
 
+/* vmmob-test-frame.c */
+void vmmob_test_frames(struct ovs_cmdl_context *);
+void vmmob_test_icmp6(struct ovs_cmdl_context *);
+
 /* vmmob-test-pool.c */
 void vmmob_test_pool(struct ovs_cmdl_context *);
 

@@ -17,7 +17,10 @@ typedef void fuzz_func(const uint8_t *data, size_t size);
 
 fuzz_func fuzz_agent_settings;
 fuzz_func fuzz_frame;
+fuzz_func fuzz_icmp6;
+fuzz_func fuzz_mld;
 fuzz_func fuzz_msg;
+fuzz_func fuzz_nd;
 fuzz_func fuzz_rows;
 fuzz_func fuzz_settings;
 

@@ -82,7 +82,10 @@ test_vmmob_fuzz_main(int argc, char *argv[])
     } targets[] = {
         { "agent-settings", fuzz_agent_settings },
         { "frame", fuzz_frame },
+        { "icmp6", fuzz_icmp6 },
+        { "mld", fuzz_mld },
         { "msg", fuzz_msg },
+        { "nd", fuzz_nd },
         { "rows", fuzz_rows },
         { "settings", fuzz_settings },
     };
