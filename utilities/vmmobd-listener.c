@@ -254,7 +254,7 @@ reconcile_connections(struct listener *l, const struct sitedb *db,
         const struct vmmobrec_connection *c = root->connections[i];
         bool ours = is_ours(l, &c->external_ids);
         bool for_hvs = svec_contains_unsorted(&l->wanted_hvs, c->target);
-        const char *role = for_hvs ? LISTENER_ROLE : "";
+        const char *role = for_hvs ? LISTENER_ROLE : READER_ROLE;
 
         if (!for_hvs && !svec_contains_unsorted(&l->wanted, c->target)) {
             if (ours) {
@@ -274,8 +274,10 @@ reconcile_connections(struct listener *l, const struct sitedb *db,
         }
         if (c->read_only != !for_hvs || strcmp(c->role, role)) {
             if (ours) {
-                vmmobrec_connection_set_read_only(c, !for_hvs);
-                vmmobrec_connection_set_role(c, role);
+                /* ovsdb-server does not look at these again as long as it
+                 * listens there.  So this one goes, and when it is gone, it is
+                 * missing. */
+                vmmobrec_vm_mobility_update_connections_delvalue(root, c);
                 change = true;
             } else if (for_hvs || !c->read_only) {
                 add_problem(l, db, xasprintf(
@@ -310,7 +312,7 @@ add_connection(struct listener *l, const struct vmmobrec_vm_mobility *root,
 
     vmmobrec_connection_set_target(c, target);
     vmmobrec_connection_set_read_only(c, !for_hvs);
-    vmmobrec_connection_set_role(c, for_hvs ? LISTENER_ROLE : "");
+    vmmobrec_connection_set_role(c, for_hvs ? LISTENER_ROLE : READER_ROLE);
     vmmobrec_connection_set_external_ids(c, &ids);
     vmmobrec_vm_mobility_update_connections_addvalue(root, c);
 }

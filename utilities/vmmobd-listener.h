@@ -11,7 +11,9 @@
  * ones are there, and removes those that it once added and that are no longer
  * configured.  It leaves alone what others added.
  *
- *   - Remotes for other sites are read-only.
+ *   - Remotes for other sites are read-only.  They have the role READER_ROLE,
+ *     which may do nothing: without a role, ovsdb-server lets also those that
+ *     are read-only "convert" a database, with all that is in it.
  *
  *   - Remotes for the other hypervisors of this site have the role
  *     LISTENER_ROLE, with which a hypervisor can write just the rows that have
@@ -32,6 +34,9 @@ struct sitedb;
 
 /* The role of hypervisors that share a database. */
 #define LISTENER_ROLE "vmmob-hypervisor"
+
+/* That of other sites, in no table. */
+#define READER_ROLE "vmmob-reader"
 
 /* The names of files for TLS.  All NULL if not to be set. */
 struct listener_ssl {
