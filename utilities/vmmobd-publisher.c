@@ -96,6 +96,7 @@ static bool write_ofs(struct publisher *, const struct sitedb *,
 static struct vmmob_ofs *get_wanted_ofs(const struct publisher *,
                                         uint64_t id);
 static void free_wanted_ofs(struct vmmob_ofs *);
+static bool is_wanted(const struct publisher *, const struct row_name *);
 static const char *vmn_system_id(const struct publisher *,
                                  const struct sitedb *);
 static bool is_ours(const struct publisher *, const struct sitedb *,
@@ -172,8 +173,20 @@ publisher_want(struct publisher *p, const struct rowset *set)
 {
     const struct rowset_node *node;
 
-    ROWSET_FOR_EACH (node, set) {
-        enqueue(p, &node->name);
+    /* If it takes several transactions, then a VMN that gets another OFS has a
+     * row at each moment, and each row of a VMN has one of its OFS. */
+    static const struct {
+        bool wanted, is_ofs;
+    } order[] = { { true, true }, { true, false },
+                  { false, false }, { false, true } };
+
+    for (size_t i = 0; i < ARRAY_SIZE(order); i++) {
+        ROWSET_FOR_EACH (node, set) {
+            if (node->name.is_ofs == order[i].is_ofs
+                && is_wanted(p, &node->name) == order[i].wanted) {
+                enqueue(p, &node->name);
+            }
+        }
     }
 }
 
@@ -489,6 +502,15 @@ refused(struct publisher *p, struct publisher_item *item)
 }
 
 /* Rows. */
+
+/* Returns true if the switch authors the row called 'name'. */
+static bool
+is_wanted(const struct publisher *p, const struct row_name *name)
+{
+    return (name->is_ofs
+            ? vmmob_table_find_ofs(p->wanted, name->ofs) != NULL
+            : vmmob_table_find_row(p->wanted, &name->key, name->ofs) != NULL);
+}
 
 /* Returns true if a row that the switch authors is not in 'db' as it should
  * be. */
