@@ -570,6 +570,23 @@ is_ofs_marked(const struct handover *h, uint64_t id)
     return true;
 }
 
+/* Returns true if a VMN whose row was 'old' and is 'row' has stayed where it is:
+ * a MoA belongs to one place, which has another id now. */
+static bool
+is_renamed(const struct vmmob_vmn *old, const struct vmmob_vmn *row)
+{
+    for (size_t i = 0; i < row->n_pairs; i++) {
+        const struct vmmob_pair *pair = vmmob_vmn_find_hoa(old,
+                                                           &row->pairs[i].hoa);
+
+        if (pair && ipv6_addr_is_set(&pair->moa)
+            && ipv6_addr_equals(&pair->moa, &row->pairs[i].moa)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* The agent sent 'row' of an OFS that is not ours. */
 static void
 receive_vmn(struct handover *h, const struct vmmob_vmn *row,
@@ -595,13 +612,16 @@ receive_vmn(struct handover *h, const struct vmmob_vmn *row,
         = vmmob_table_find_row(h->table, &row->key, row->ofs);
     bool expected = before && before->state == VMMOB_PREPARED;
     uint64_t from = (old && old->state == VMMOB_ACTIVE ? old->ofs : row->ofs);
+    bool renamed = old && is_renamed(old, row);
 
     if (vmmob_handover_put_row(h, row)) {
         if (from != row->ofs
             && vmmob_table_find_binding(h->table, &row->key)->ofs
                == row->ofs) {
-            vmmob_handover_vmn_note_move(h, &row->key, row->ofs, expected,
-                                         now);
+            if (!renamed) {
+                vmmob_handover_vmn_note_move(h, &row->key, row->ofs, expected,
+                                             now);
+            }
             if (!vmmob_handover_find_ofs(h, from)) {
                 struct handover_ofs *ofs;
                 struct handover_move *move = vmmob_handover_tell_move(

@@ -1935,7 +1935,7 @@ hostile_switch(int number)
     struct handover *h = vmmob_handover_create();
     struct hypervisor hyp = { .number = number, .handover = h };
     struct ofs_conf conf = {
-        .id = number + 1, .number = number, .enabled = true,
+        .id = number + 1, .number = number, .enabled = true, .pool = number,
         .redirect_ms = 1000, .prepare_ms = 5000, .max_moves = 0,
     };
     struct vmmob_msg msg;
@@ -2170,13 +2170,14 @@ damped_see(struct handover *const h[2], int i, const struct vmmob_key *key,
 /* Who may move often, and who may not: a VM that is migrated as often as you
  * like, each time to a port that is added for it, while the old one goes; but
  * neither one that is at two places, each with a port for it, nor one that
- * another site says again and again to have expected and to have. */
+ * another site says again and again to have expected and to have.  An OFS that
+ * gets other ids moves nothing. */
 static void
 damped_moves(void)
 {
     const struct vmmob_key vm = { .mac = ETH_ADDR_C(0a,00,00,00,00,20) };
 
-    for (int trial = 0; trial < 3; trial++) {
+    for (int trial = 0; trial < 4; trial++) {
         struct handover *h[2];
         int n_moves = 0;
 
@@ -2200,7 +2201,18 @@ damped_moves(void)
         if (trial == 1) {
             damped_port(h, 1, &vm, 11, true);
         }
-        while (n_moves < 30) {
+        if (trial == 3) {
+            damped_see(h, 1, &vm, 11);
+            for (uint64_t id = 2; n_moves < 10; n_moves++, id ^= 0x20) {
+                vmmob_handover_rename(h[1], id, id ^ 0x20, sim_now);
+                hostile_exchange(h);
+            }
+            if (vmmob_table_find_binding(h[0]->table, &vm)->seqno < n_moves
+                || damped_see(h, 0, &vm, 10) != SIGHTED_HERE) {
+                ovs_fatal(0, "damping: frozen by other ids of an OFS");
+            }
+        }
+        while (trial < 3 && n_moves < 30) {
             int to = (n_moves + 1) % 2;
 
             if (trial == 0) {
@@ -2228,7 +2240,7 @@ damped_moves(void)
             }
             n_moves++;
         }
-        if (trial == 0 ? n_moves < 30 : n_moves > 6) {
+        if (trial == 0 ? n_moves < 30 : trial < 3 && n_moves > 6) {
             ovs_fatal(0, "damping, trial %d: %d moves", trial, n_moves);
         }
         vmmob_handover_destroy(h[0]);
