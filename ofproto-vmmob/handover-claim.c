@@ -56,6 +56,7 @@ struct probe {
 };
 
 static struct probe *find_probe(const struct handover_ofs *,
+                                const struct vmmob_key *,
                                 const struct in6_addr *);
 static bool can_start_probe(const struct handover *,
                             const struct handover_ofs *);
@@ -225,7 +226,7 @@ vmmob_handover_run_probes(struct handover *h, long long int now)
         if (owners_ofs) {
             start_probe(owners_ofs, &owner->key, &hn->hoa, now);
         }
-        if (rivals_ofs && rivals_ofs != owners_ofs) {
+        if (rivals_ofs) {
             start_probe(rivals_ofs, &rival->key, &hn->hoa, now);
         }
         hmap_remove(&h->contests, &hn->node);
@@ -303,14 +304,16 @@ vmmob_handover_next_claim_event(const struct handover_ofs *ofs)
 /* Probes. */
 
 static struct probe *
-find_probe(const struct handover_ofs *ofs, const struct in6_addr *hoa)
+find_probe(const struct handover_ofs *ofs, const struct vmmob_key *key,
+           const struct in6_addr *hoa)
 {
     struct probe *probe;
 
     HMAP_FOR_EACH_WITH_HASH (probe, node,
                              vmmob_hash_bytes(hoa, sizeof *hoa, 0),
                              &ofs->probes) {
-        if (ipv6_addr_equals(&probe->hoa, hoa)) {
+        if (ipv6_addr_equals(&probe->hoa, hoa)
+            && vmmob_key_equals(&probe->key, key)) {
             return probe;
         }
     }
@@ -331,24 +334,20 @@ static void
 start_probe(struct handover_ofs *ofs, const struct vmmob_key *key,
             const struct in6_addr *hoa, long long int now)
 {
-    struct probe *probe = find_probe(ofs, hoa);
+    struct probe *probe = find_probe(ofs, key, hoa);
 
-    if (probe && vmmob_key_equals(&probe->key, key)) {
+    if (probe) {
         if (probe->rests && probe->due.at > probe->heard + PROBE_REST_MS) {
             plan_probe(&ofs->probes_due, probe, probe->heard + PROBE_REST_MS);
         }
         return;
     }
-    if (!probe) {
-        probe = xzalloc(sizeof *probe);
-        probe->hoa = *hoa;
-        ovs_list_init(&probe->due.node);
-        hmap_insert(&ofs->probes, &probe->node,
-                    vmmob_hash_bytes(hoa, sizeof *hoa, 0));
-    }
+    probe = xzalloc(sizeof *probe);
+    probe->hoa = *hoa;
     probe->key = *key;
-    probe->n_sent = 0;
-    probe->rests = false;
+    ovs_list_init(&probe->due.node);
+    hmap_insert(&ofs->probes, &probe->node,
+                vmmob_hash_bytes(hoa, sizeof *hoa, 0));
     plan_probe(&ofs->probes_due, probe, now);
 }
 
@@ -425,10 +424,9 @@ heard(struct handover_ofs *ofs, const struct vmmob_key *key,
       const struct in6_addr *hoa, long long int now)
 {
     struct probe *probe = (hmap_is_empty(&ofs->probes)
-                           ? NULL : find_probe(ofs, hoa));
+                           ? NULL : find_probe(ofs, key, hoa));
 
-    if (probe && vmmob_key_equals(&probe->key, key) && !probe->rests
-        && probe->n_sent) {
+    if (probe && !probe->rests && probe->n_sent) {
         COVERAGE_INC(vmmob_hoa_defended);
         probe->rests = true;
         probe->heard = now;
