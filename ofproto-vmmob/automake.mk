@@ -33,6 +33,10 @@ ofproto_vmmob_libvmmob_la_SOURCES = \
 	ofproto-vmmob/handover-seat.h \
 	ofproto-vmmob/handover-state.c \
 	ofproto-vmmob/handover-state.h \
+	ofproto-vmmob/handover-unused.c \
+	ofproto-vmmob/handover-unused.h \
+	ofproto-vmmob/handover-use.c \
+	ofproto-vmmob/handover-use.h \
 	ofproto-vmmob/handover-vmn.c \
 	ofproto-vmmob/handover-vmn.h \
 	ofproto-vmmob/icmp6.c \

@@ -39,6 +39,10 @@ static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 20);
 #define IDLE_MS (10 * 60 * 1000)
 #define SWEEP_MS (60 * 1000)
 
+/* Most VMNs of which it is found out in one turn of the thread which home
+ * addresses they use. */
+#define MAX_LOOKS 128
+
 static void bridge_disable(struct vmmob_bridge *, bool withdraw,
                            bool delete_flows) OVS_REQUIRES(vmmob_mutex);
 static void bridge_reserve(struct vmmob_bridge *, uint64_t id)
@@ -56,6 +60,8 @@ static char *bridge_find_uplink(const struct vmmob_bridge *,
 static char *bridge_check_tables(const struct vmmob_bridge *)
     OVS_REQUIRES(vmmob_mutex);
 static void bridge_limit_copies(struct vmmob_bridge *)
+    OVS_REQUIRES(vmmob_mutex);
+static void bridge_look_at_uses(struct vmmob_bridge *, long long int now)
     OVS_REQUIRES(vmmob_mutex);
 
 /* Returns a new bridge with the given 'name', for 'ofproto', on which VM
@@ -395,6 +401,7 @@ vmmob_bridge_run(struct vmmob_bridge *b, long long int now)
     if (now >= b->next_ask) {
         vmmob_ask_lost(b, now);
     }
+    bridge_look_at_uses(b, now);
     if (now >= b->next_revalidation) {
         b->next_revalidation = LLONG_MAX;
         vmmob_rules_revalidate(b->rules);
@@ -433,6 +440,7 @@ vmmob_bridge_next_event(const struct vmmob_bridge *b)
 {
     long long int next = MIN(b->gateway.next_probe, b->next_sweep);
 
+    next = MIN(next, vmmob_handover_next_look_event(b->ofs));
     next = MIN(next, MIN(b->next_ask, b->next_report));
     return MIN(next, MIN(b->next_count, b->next_revalidation));
 }
@@ -601,4 +609,22 @@ bridge_limit_copies(struct vmmob_bridge *b)
         vmmob_handover_stop_copies(b->handover, ofs, &busy[i]);
     }
     free(busy);
+}
+
+/* Tells which home addresses VMNs of 'b' use, of those whose turn has come. */
+static void
+bridge_look_at_uses(struct vmmob_bridge *b, long long int now)
+{
+    struct handover_vmn *vmn;
+
+    for (int i = 0; i < MAX_LOOKS
+         && (vmn = vmmob_handover_next_look(b->ofs, now)) != NULL; i++) {
+        for (size_t j = 0; j < vmn->row.n_pairs; j++) {
+            const struct in6_addr *hoa = &vmn->row.pairs[j].hoa;
+
+            vmmob_handover_note_use(vmn, hoa, vmmob_rules_get_used(
+                                        b->rules, &vmn->row.key, hoa));
+        }
+        vmmob_handover_forget_unused(b->handover, b->ofs, vmn, now);
+    }
 }

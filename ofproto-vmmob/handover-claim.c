@@ -6,8 +6,10 @@
 
 #include "coverage.h"
 #include "flow.h"
+#include "ofproto-vmmob/handover.h"
 #include "ofproto-vmmob/handover-core.h"
 #include "ofproto-vmmob/handover-journal.h"
+#include "ofproto-vmmob/handover-unused.h"
 #include "ofproto-vmmob/handover-vmn.h"
 #include "openvswitch/vlog.h"
 #include "packets.h"
@@ -18,7 +20,6 @@
 VLOG_DEFINE_THIS_MODULE(vmmob_handover_claim);
 
 COVERAGE_DEFINE(vmmob_hoa_takeover);
-COVERAGE_DEFINE(vmmob_hoa_probe);
 COVERAGE_DEFINE(vmmob_hoa_defended);
 COVERAGE_DEFINE(vmmob_hoa_silent);
 
@@ -71,9 +72,6 @@ static void heard(struct handover_ofs *, const struct vmmob_key *,
 static void hand_over(struct handover *, struct handover_ofs *,
                       struct handover_vmn *, const struct in6_addr *,
                       long long int now);
-static bool is_expected_elsewhere(const struct handover *,
-                                  const struct handover_ofs *,
-                                  const struct vmmob_key *);
 static const struct handover_claim *find_local_claim(const struct handover *,
                                                      const struct vmmob_key *,
                                                      const struct in6_addr *);
@@ -137,6 +135,7 @@ vmmob_handover_claim(struct handover *h, struct handover_ofs *ofs,
             grant(h, ofs, vmn, pair);
         } else if (pair) {
             heard(ofs, key, hoa, now);
+            vmmob_handover_note_use(vmn, hoa, now);
         }
         return CLAIM_HAS;
     }
@@ -171,11 +170,14 @@ vmmob_handover_claim(struct handover *h, struct handover_ofs *ofs,
 
     struct handover_conflict *c = note_conflict(ofs, owner, key, port, hoa,
                                                 now);
+    bool is_full = (!owners_ofs && vmn && !pair
+                    && vmn->row.n_pairs >= VMMOB_MAX_PAIRS);
+    if (is_full) {
+        vmmob_handover_crowd(ofs, vmn, now);
+    }
     if (c->asked + (how == HANDOVER_ANNOUNCED || owners_ofs
                     ? CLAIM_AGAIN_SOON_MS : CLAIM_AGAIN_MS) > now
-        || vmmob_handover_is_waiting(ofs)
-        || (!owners_ofs && vmn && !pair
-            && vmn->row.n_pairs >= VMMOB_MAX_PAIRS)
+        || vmmob_handover_is_waiting(ofs) || is_full
         || !add_claim(ofs, key, port, hoa, now)) {
         return CLAIM_REFUSED;
     }
@@ -388,12 +390,12 @@ run_probe(struct handover *h, struct handover_ofs *ofs, struct probe *probe,
         return;
     }
     if (probe->rests || (probe->n_sent >= HANDOVER_PROBES
-                         && is_expected_elsewhere(h, ofs, &probe->key))) {
+                         && vmmob_handover_is_expected_elsewhere(
+                             h, ofs, &probe->key))) {
         probe->rests = false;
         probe->n_sent = 0;
     }
     if (probe->n_sent < HANDOVER_PROBES) {
-        COVERAGE_INC(vmmob_hoa_probe);
         vmmob_handover_ask(h, ofs, vmn, &probe->hoa);
         probe->n_sent++;
         plan_probe(&ofs->probes_due, probe, now + HANDOVER_PROBE_MS);
@@ -451,21 +453,6 @@ hand_over(struct handover *h, struct handover_ofs *ofs,
 {
     COVERAGE_INC(vmmob_hoa_takeover);
     vmmob_handover_vmn_give_back_hoa(h, ofs, vmn, hoa, now);
-}
-
-static bool
-is_expected_elsewhere(const struct handover *h, const struct handover_ofs *ofs,
-                      const struct vmmob_key *key)
-{
-    const struct vmmob_entry *entry = vmmob_table_find(h->table, key);
-    const struct vmmob_row *row;
-
-    LIST_FOR_EACH (row, node, &entry->rows) {
-        if (row->vmn.state == VMMOB_PREPARED && row->vmn.ofs != ofs->id) {
-            return true;
-        }
-    }
-    return false;
 }
 
 

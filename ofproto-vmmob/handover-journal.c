@@ -4,6 +4,7 @@
 
 #include "ofproto-vmmob/handover-journal.h"
 
+#include "coverage.h"
 #include "hash.h"
 #include "ofproto-vmmob/handover.h"
 #include "ofproto-vmmob/handover-core.h"
@@ -11,6 +12,8 @@
 #include "util.h"
 #include "vmmob-hash.h"
 #include "vmmob-msg.h"
+
+COVERAGE_DEFINE(vmmob_hoa_probe);
 
 static void touch_owners(struct handover *, const struct vmmob_vmn *);
 static void touch_rivals(struct handover *, const struct vmmob_key *);
@@ -265,6 +268,7 @@ void
 vmmob_handover_ask(struct handover *h, const struct handover_ofs *ofs,
                    const struct handover_vmn *vmn, const struct in6_addr *hoa)
 {
+    COVERAGE_INC(vmmob_hoa_probe);
     vmmob_handover_ask_at(h, ofs, &vmn->row.key, vmn->port, hoa);
 }
 

@@ -11,6 +11,7 @@
 #include "ofproto-vmmob/handover-core.h"
 #include "ofproto-vmmob/handover-journal.h"
 #include "ofproto-vmmob/handover-seat.h"
+#include "ofproto-vmmob/handover-use.h"
 #include "ofproto-vmmob/handover-vmn.h"
 #include "ofproto-vmmob/pool.h"
 #include "openvswitch/vlog.h"
@@ -61,6 +62,7 @@ vmmob_handover_configure(struct handover *h, const struct vmmob_ofs *record,
         ovs_list_init(&ofs->asking);
         vmmob_damping_init(&ofs->damping);
         vmmob_handover_claims_init(ofs);
+        heap_init(&ofs->looks);
         /* If the agent was faster, then what this OFS wrote in an earlier life
          * is in the table. */
         ofs->restored = ofs->seek = h->synced && !h->receiving;
@@ -146,6 +148,7 @@ vmmob_handover_remove(struct handover *h, uint64_t id, bool withdraw,
     hmap_destroy(&ofs->copy_counts);
     vmmob_damping_destroy(&ofs->damping);
     vmmob_handover_claims_destroy(ofs);
+    heap_destroy(&ofs->looks);
     hmap_destroy(&ofs->vmns);
     vmmob_pool_destroy(ofs->pool);
     vmmob_settings_destroy(&ofs->settings);
@@ -387,6 +390,10 @@ ofs_reconsider(struct handover *h, struct handover_ofs *ofs,
             }
             vmmob_handover_vmn_publish(h, vmn);
         }
+    }
+    HMAP_FOR_EACH (vmn, node, &ofs->vmns) {
+        vmmob_handover_stop_watching(ofs, vmn);
+        vmmob_handover_watch_uses(ofs, vmn);
     }
     vmmob_pool_run(ofs->pool, now);
     vmmob_handover_ofs_fill(h, ofs);

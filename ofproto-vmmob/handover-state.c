@@ -92,6 +92,24 @@ vmmob_handover_is_waiting(const struct handover_ofs *ofs)
     return ofs->wait_until != LLONG_MIN;
 }
 
+/* Returns true if the VMN 'key', which is at 'ofs', is expected at another
+ * OFS: then it may be paused. */
+bool
+vmmob_handover_is_expected_elsewhere(const struct handover *h,
+                                     const struct handover_ofs *ofs,
+                                     const struct vmmob_key *key)
+{
+    const struct vmmob_entry *entry = vmmob_table_find(h->table, key);
+    const struct vmmob_row *row;
+
+    LIST_FOR_EACH (row, node, &entry->rows) {
+        if (row->vmn.state == VMMOB_PREPARED && row->vmn.ofs != ofs->id) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Returns the number of VMNs that are attached to 'port' of 'ofs'. */
 size_t
 vmmob_handover_count_port(const struct handover_ofs *ofs, ofp_port_t port)

@@ -9,6 +9,7 @@
 
 #include "damping.h"
 #include "expiry.h"
+#include "heap.h"
 #include "openvswitch/hmap.h"
 #include "openvswitch/list.h"
 #include "openvswitch/ofp-port.h"
@@ -41,6 +42,13 @@ enum handover_state {
 };
 
 const char *vmmob_handover_state_to_string(enum handover_state);
+
+/* When a VMN last used a home address: see handover-use.h. */
+struct hoa_use {
+    struct in6_addr hoa;
+    long long int used;         /* In ms. */
+    bool asked;                 /* It is asked for it, if 'n_asks'. */
+};
 
 /* A VMN at an OFS. */
 struct handover_vmn {
@@ -75,6 +83,19 @@ struct handover_vmn {
                                      * handover_ofs while in that state, until
                                      * the end of redirection or preparation;
                                      * otherwise empty. */
+
+    /* For handover-use.c and handover-unused.c. */
+    bool watched;               /* Uses of its home addresses are noted. */
+    struct heap_node look;      /* If so: in 'looks' of its handover_ofs. */
+    struct hoa_use *uses;       /* Its home addresses, and perhaps others. */
+    size_t n_uses;
+    long long int last_heard;   /* When it last said anything that is not for a
+                                 * rule, in ms. */
+    int n_asks;                 /* How often it was asked for those that it
+                                 * does not use... */
+    long long int asked_since;  /* ...since then, in ms. */
+    bool crowded;               /* It uses more than it can have... */
+    long long int crowd_rest;   /* ...which is of no interest before that. */
 };
 
 /* Most VMNs at an OFS whose packets are copied to one other OFS at a time. */
@@ -178,6 +199,8 @@ struct handover_ofs {
     struct ovs_list probes_resting; /* Those that have had one. */
     struct ovs_list claims;     /* Contains "struct handover_claim"s. */
     size_t n_claims;
+    struct heap looks;          /* VMNs of which it is to be found out which
+                                 * home addresses they use, by when. */
 
     /* The latest conflicts, oldest first. */
     struct handover_conflict conflicts[HANDOVER_MAX_CONFLICTS];
@@ -195,6 +218,9 @@ bool vmmob_handover_is_active(const struct handover_ofs *,
 bool vmmob_handover_is_home(const struct handover_ofs *,
                             const struct in6_addr *);
 bool vmmob_handover_is_waiting(const struct handover_ofs *);
+bool vmmob_handover_is_expected_elsewhere(const struct handover *,
+                                          const struct handover_ofs *,
+                                          const struct vmmob_key *);
 size_t vmmob_handover_count_port(const struct handover_ofs *, ofp_port_t);
 bool vmmob_handover_is_blind(const struct handover *,
                              const struct handover_ofs *);

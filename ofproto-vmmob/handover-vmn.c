@@ -13,6 +13,7 @@
 #include "ofproto-vmmob/handover-core.h"
 #include "ofproto-vmmob/handover-journal.h"
 #include "ofproto-vmmob/handover-seat.h"
+#include "ofproto-vmmob/handover-use.h"
 #include "ofproto-vmmob/pool.h"
 #include "openvswitch/dynamic-string.h"
 #include "openvswitch/vlog.h"
@@ -141,6 +142,7 @@ vmmob_handover_vmn_destroy(struct handover_ofs *ofs, struct handover_vmn *vmn)
     vmn->state = HANDOVER_DETACHED;
     vmn_count(ofs, vmn);
     vmmob_handover_vmn_end_copies(ofs, vmn);
+    vmmob_handover_stop_watching(ofs, vmn);
     hmap_remove(&ofs->vmns, &vmn->node);
     ovs_list_remove(&vmn->needy);
     ovs_list_remove(&vmn->expiring.node);
@@ -189,6 +191,8 @@ vmmob_handover_vmn_set_state(struct handover_ofs *ofs,
     vmn->row.state = (state == HANDOVER_PREPARED
                       ? VMMOB_PREPARED : VMMOB_ACTIVE);
     vmn_count(ofs, vmn);
+    vmmob_handover_stop_watching(ofs, vmn);
+    vmmob_handover_watch_uses(ofs, vmn);
     if (state == HANDOVER_DETACHED) {
         vmn->port = OFPP_NONE;
     } else if (state == HANDOVER_LEFT) {
@@ -292,6 +296,7 @@ vmmob_handover_vmn_take_moas(struct handover *h, struct handover_ofs *ofs,
     if (needy) {
         ovs_list_push_back(&ofs->needy, &vmn->needy);
     }
+    vmmob_handover_watch_uses(ofs, vmn);
 }
 
 /* The VMN 'key' is now at 'port' of 'ofs', where it was not before.  'vmn' is

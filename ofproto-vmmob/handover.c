@@ -12,6 +12,8 @@
 #include "ofproto-vmmob/handover-journal.h"
 #include "ofproto-vmmob/handover-ofs.h"
 #include "ofproto-vmmob/handover-seat.h"
+#include "ofproto-vmmob/handover-unused.h"
+#include "ofproto-vmmob/handover-use.h"
 #include "ofproto-vmmob/handover-vmn.h"
 #include "ofproto-vmmob/pool.h"
 #include "openvswitch/vlog.h"
@@ -119,6 +121,9 @@ vmmob_handover_sight(struct handover *h, struct handover_ofs *ofs,
         && vmmob_handover_count_port(ofs, port) >= ofs->settings.max_vmns) {
         return SIGHTED_PORT_FULL;
     }
+    if (vmn && vmn->port == port) {
+        vmn->last_heard = now;
+    }
     if (hoa) {
         switch (vmmob_handover_claim(h, ofs, key, port, hoa, how, now)) {
         case CLAIM_HAS:
@@ -157,10 +162,12 @@ vmmob_handover_sight(struct handover *h, struct handover_ofs *ofs,
             VLOG_WARN_RL(&rl, "VMN "ETH_ADDR_FMT": has %d home addresses "
                          "already, ignoring another one",
                          ETH_ADDR_ARGS(key->mac), VMMOB_MAX_PAIRS);
+            vmmob_handover_crowd(ofs, vmn, now);
             return SIGHTED_FULL;
         }
         vmmob_vmn_find_hoa(&vmn->row, hoa)->claimed = claimed;
         vmmob_handover_vmn_take_moas(h, ofs, vmn);
+        vmmob_handover_update_uses(vmn, now);
         vmmob_handover_vmn_publish(h, vmn);
     }
     return claimed ? SIGHTED_CONFLICT : SIGHTED_HERE;

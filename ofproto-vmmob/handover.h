@@ -83,6 +83,19 @@ bool vmmob_handover_take_ports(struct handover *, struct sset *);
 void vmmob_handover_run(struct handover *, long long int now);
 long long int vmmob_handover_next_event(const struct handover *);
 
+/* Which home addresses VMNs use, as far as the rules for them tell: see
+ * handover-use.h.  The user calls these in this order. */
+struct handover_vmn *vmmob_handover_next_look(const struct handover_ofs *,
+                                              long long int now);
+void vmmob_handover_note_use(struct handover_vmn *, const struct in6_addr *,
+                             long long int when);
+void vmmob_handover_forget_unused(struct handover *, struct handover_ofs *,
+                                  struct handover_vmn *, long long int now);
+long long int vmmob_handover_next_look_event(const struct handover_ofs *);
+bool vmmob_handover_get_use(const struct handover_vmn *,
+                            const struct in6_addr *, long long int *used,
+                            bool *asked);
+
 /* Look-ups.  See handover-state.h for more. */
 long long int vmmob_handover_get_copy_ms(const struct handover_ofs *);
 

@@ -32,6 +32,18 @@ vmmob_pipeline_is_arrival(const struct rule_spec *spec)
             && spec->priority == vmmob_pipeline_rows[RULE_MOA].priority);
 }
 
+/* Whether 'spec' is about packets that a VMN here sends from a home
+ * address. */
+bool
+vmmob_pipeline_is_departure(const struct rule_spec *spec)
+{
+    const struct pipeline_row *rows = vmmob_pipeline_rows;
+
+    return (spec->table_id == rows[RULE_VMN].table_id
+            && (spec->priority == rows[RULE_VMN].priority
+                || spec->priority == rows[RULE_VMN_MULTICAST].priority));
+}
+
 /* Whether 'spec' is what drops packets whose next hop is not here. */
 bool
 vmmob_pipeline_is_stray(const struct rule_spec *spec)

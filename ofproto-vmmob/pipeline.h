@@ -105,6 +105,7 @@ void vmmob_pipeline_forged(ofp_port_t, struct rule_list *);
 void vmmob_pipeline_block(ofp_port_t, struct rule_list *);
 
 bool vmmob_pipeline_is_arrival(const struct rule_spec *);
+bool vmmob_pipeline_is_departure(const struct rule_spec *);
 bool vmmob_pipeline_is_stray(const struct rule_spec *);
 bool vmmob_pipeline_get_next_hop(const struct rules_context *,
                                  const struct in6_addr *moa, uint64_t ofs,

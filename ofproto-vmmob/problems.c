@@ -341,6 +341,19 @@ bridge_get_vmn_problems(const struct vmmob *vmmob,
     }
 }
 
+/* Returns true if the VMN with the given 'mac' has not 'hoa' and can have no
+ * other home address at 'b'. */
+static bool
+is_full(const struct vmmob_bridge *b, const struct eth_addr mac,
+        const struct in6_addr *hoa)
+{
+    const struct vmmob_key key = { .tenant = 0, .mac = mac };
+    const struct handover_vmn *vmn = vmmob_handover_find_vmn(b->ofs, &key);
+
+    return (vmn && vmn->row.n_pairs >= VMMOB_MAX_PAIRS
+            && !vmmob_vmn_find_hoa(&vmn->row, hoa));
+}
+
 /* Adds to 'p' which home addresses VMNs at 'port' of 'b' have claimed in vain.
  * 'row', which may be NULL, is what is known of the port. */
 static void
@@ -367,7 +380,8 @@ port_get_hoa_problems(const struct vmmob_bridge *b,
                       port->name));
         free(addr);
     }
-    if (full->when && now < full->when + CONFLICT_MS) {
+    if (full->when && now < full->when + CONFLICT_MS
+        && is_full(b, full->mac, &full->hoa)) {
         char *addr = vmmob_addr_to_string(&full->hoa, "-");
 
         vmmob_problems_add(

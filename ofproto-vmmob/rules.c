@@ -130,6 +130,7 @@ static bool get_stats(const struct rules *, const struct rule_spec *,
                       struct pkt_stats *, long long int *used);
 static void update(struct rules *, const struct owner *,
                    struct rule_list *wanted);
+static bool is_exact(const struct rule_spec *, int which, struct in6_addr *);
 static void count_exact(struct rules *, const struct rule_list *, int sign);
 static void touch(struct rules *, const struct rule_spec *);
 static void settle(struct rules *, struct rule_slot *);
@@ -590,6 +591,31 @@ vmmob_rules_count_arrived(const struct rules *rules,
     const struct owner owner = { .type = OWNER_VMN, .vmn = *key };
 
     return count_packets(rules, &owner, vmmob_pipeline_is_arrival);
+}
+
+/* Returns when the VMN 'key', which is here, last sent a packet from 'hoa' for
+ * which there was a rule, or that rule was made, in ms, or LLONG_MIN. */
+long long int
+vmmob_rules_get_used(const struct rules *rules, const struct vmmob_key *key,
+                     const struct in6_addr *hoa)
+{
+    const struct owner owner = { .type = OWNER_VMN, .vmn = *key };
+    const struct rule_set *set = find_set(rules, &owner);
+    long long int last = LLONG_MIN;
+
+    for (size_t i = 0; set && i < set->list.n; i++) {
+        const struct rule_spec *spec = &set->list.specs[i];
+        struct pkt_stats stats;
+        struct in6_addr addr;
+        long long int used;
+
+        if (vmmob_pipeline_is_departure(spec)
+            && is_exact(spec, SOURCE, &addr) && ipv6_addr_equals(&addr, hoa)
+            && get_stats(rules, spec, &stats, &used)) {
+            last = MAX(last, used);
+        }
+    }
+    return last;
 }
 
 static bool

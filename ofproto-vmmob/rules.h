@@ -59,6 +59,9 @@ void vmmob_rules_collect_busy(struct rules *,
                               struct vmmob_key **busy, size_t *n_busy);
 unsigned long long int vmmob_rules_count_arrived(const struct rules *,
                                                  const struct vmmob_key *);
+long long int vmmob_rules_get_used(const struct rules *,
+                                   const struct vmmob_key *,
+                                   const struct in6_addr *hoa);
 size_t vmmob_rules_count(const struct rules *);
 size_t vmmob_rules_take_changed(struct rules *, struct in6_addr **addrs);
 

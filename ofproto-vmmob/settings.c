@@ -76,6 +76,7 @@ static const struct setting settings[] = {
     /* Copies that are older than 5 s are of no use to any protocol. */
     TIME("vmmob-copy-time", copy_ms, 50, 5000),
     COUNT("vmmob-copy-rate", copy_rate, 2000, 1000000),
+    TIME("vmmob-address-time", address_ms, 60 * 60 * 1000, DAY_MS),
     /* RFC 7432 section 15.1. */
     COUNT("vmmob-max-moves", max_moves, 5, DAMPING_MAX_MOVES),
     TIME("vmmob-move-window", move_window_ms, 180 * 1000, DAY_MS),

@@ -27,6 +27,8 @@ struct vmmob_settings {
     long long int prepare_ms;   /* How long a VMN is expected; 0: never. */
     long long int copy_ms;      /* How old copies of packets for a VMN may be
                                  * when it arrives; 0: no copies. */
+    long long int address_ms;   /* How long a VMN does not use a home address
+                                 * before it is asked for it; 0: for ever. */
     size_t copy_rate;           /* Packets a second for a VMN above which there
                                  * are no copies; 0: never. */
     size_t max_vmns;            /* At a port; 0: any number. */

@@ -15,6 +15,7 @@
 #include "openvswitch/json.h"
 #include "openvswitch/list.h"
 #include "openvswitch/poll-loop.h"
+#include "openvswitch/shash.h"
 #include "ovs-rcu.h"
 #include "ovs-thread.h"
 #include "packets.h"
@@ -22,6 +23,7 @@
 #include "timeval.h"
 #include "unixctl.h"
 #include "util.h"
+#include "vmmob-compat.h"
 #include "vmmob-msg.h"
 #include "vmmob-reply.h"
 
@@ -31,9 +33,19 @@
 #define SLICE 200
 #define PAUSE (100 * 1000)
 
+/* A home address is shown as unused after so long, in ms. */
+#define UNUSED_MS (60 * 1000)
+
+/* When a VMN here last used one of its home addresses. */
+struct hoa_row {
+    long long int unused_ms;    /* How long ago that was, 0 if not known. */
+    bool asked;                 /* It is being asked for it. */
+};
+
 /* A row of the VMN table, and what this switch knows of it. */
 struct vmn_row {
     struct vmmob_vmn vmn;
+    struct hoa_row *hoas;       /* For each of its pairs, or NULL. */
     char *site;                 /* Of its OFS; "-" if not known. */
     const char *status;         /* How the VMN stands there, static. */
     ofp_port_t port;            /* Where it is attached, or OFPP_NONE. */
@@ -87,6 +99,9 @@ static bool copy_some_vmns(const struct job *, struct hmap_position *,
                            size_t *allocated) OVS_EXCLUDED(vmmob_mutex);
 static void copy_vmn(const struct vmmob *, const struct vmmob_vmn *,
                      struct vmn_row **, size_t *n, size_t *allocated)
+    OVS_REQUIRES(vmmob_mutex);
+static struct hoa_row *copy_hoas(const struct vmmob *,
+                                 const struct handover_vmn *)
     OVS_REQUIRES(vmmob_mutex);
 static void destroy_vmns(struct vmn_row *, size_t n);
 static const char *row_status(const struct vmmob *, const struct vmmob_vmn *,
@@ -349,7 +364,33 @@ copy_vmn(const struct vmmob *vmmob, const struct vmmob_vmn *vmn,
         = here ? vmmob_handover_find_vmn(here, &vmn->key) : NULL;
     row->copy_to = known ? known->copy_to : 0;
     row->copied_ms = row->copy_to ? time_msec() - known->copy_since : 0;
+    row->hoas = known && known->n_uses ? copy_hoas(vmmob, known) : NULL;
     row->order = (*n)++;
+}
+
+/* Returns what is known of the home addresses of 'vmn', for the caller to
+ * free. */
+static struct hoa_row *
+copy_hoas(const struct vmmob *vmmob, const struct handover_vmn *vmn)
+{
+    struct hoa_row *hoas = xcalloc(vmn->row.n_pairs, sizeof *hoas);
+    long long int now = time_msec();
+    const struct vmmob_bridge *b;
+
+    HMAP_FOR_EACH (b, node, &vmmob->bridges) {
+        for (size_t i = 0; b->enabled && b->id == vmn->row.ofs
+             && i < vmn->row.n_pairs; i++) {
+            const struct in6_addr *hoa = &vmn->row.pairs[i].hoa;
+            long long int used;
+
+            if (vmmob_handover_get_use(vmn, hoa, &used, &hoas[i].asked)) {
+                used = MAX(used, vmmob_rules_get_used(b->rules, &vmn->row.key,
+                                                      hoa));
+                hoas[i].unused_ms = MAX(0, now - used);
+            }
+        }
+    }
+    return hoas;
 }
 
 static void
@@ -357,6 +398,7 @@ destroy_vmns(struct vmn_row *rows, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         vmmob_vmn_destroy(&rows[i].vmn);
+        free(rows[i].hoas);
         free(rows[i].site);
     }
 }
@@ -438,6 +480,11 @@ vmn_to_text(const struct vmn_row *row, struct ds *s)
         }
         ds_put_cstr(s, row->frozen ? "  frozen" : "");
         ds_put_cstr(s, vmn->pairs[i].claimed ? "  claimed" : "");
+        if (row->hoas && row->hoas[i].unused_ms >= UNUSED_MS) {
+            ds_put_format(s, "  unused for %lld s",
+                          row->hoas[i].unused_ms / 1000);
+        }
+        ds_put_cstr(s, row->hoas && row->hoas[i].asked ? "  asked" : "");
         if (row->copy_to) {
             ds_put_format(s, "  copied to "VMMOB_OFS_ID_FMT" for %lld s",
                           row->copy_to, row->copied_ms / 1000);
@@ -448,11 +495,43 @@ vmn_to_text(const struct vmn_row *row, struct ds *s)
     }
 }
 
+/* Puts 'member', an array or object, which it takes, into 'json'. */
+static void
+put_unless_empty(struct json *json, const char *name, struct json *member)
+{
+    if (member->type == JSON_ARRAY ? json_array_size(member)
+        : !shash_is_empty(json_object(member))) {
+        json_object_put(json, name, member);
+    } else {
+        json_destroy(member);
+    }
+}
+
 static struct json *
 vmn_to_json(const struct vmn_row *row)
 {
     struct json *json = vmmob_vmn_to_json(&row->vmn);
+    struct json *claimed = json_array_create_empty();
+    struct json *asked = json_array_create_empty();
+    struct json *unused = json_object_create();
 
+    for (size_t i = 0; i < row->vmn.n_pairs; i++) {
+        char *hoa = vmmob_addr_to_string(&row->vmn.pairs[i].hoa, "-");
+
+        if (row->vmn.pairs[i].claimed) {
+            json_array_add(claimed, json_string_create(hoa));
+        }
+        if (row->hoas && row->hoas[i].asked) {
+            json_array_add(asked, json_string_create(hoa));
+        }
+        if (row->hoas) {
+            vmmob_json_put_integer(unused, hoa, row->hoas[i].unused_ms);
+        }
+        free(hoa);
+    }
+    put_unless_empty(json, "claimed", claimed);
+    put_unless_empty(json, "asked", asked);
+    put_unless_empty(json, "unused_ms", unused);
     json_object_put_string(json, "status", row->status);
     if (row->frozen) {
         json_object_put(json, "frozen", json_boolean_create(true));

@@ -26,10 +26,12 @@
  *   - settings.[ch], pool.[ch], damping.[ch], port-table.[ch]: other_config;
  *     mobile addresses; what moves too often; whose a port is.
  *   - handover-state.[ch], -seat.[ch], -journal.[ch], -copy.[ch], -ask.[ch],
- *     -vmn.[ch], -claim.[ch], -ofs.[ch] and handover.[ch]: what is decided,
- *     without packets, flows or sockets: look-ups; which ports are for whom;
- *     what is to be done and told; copies; asking VMNs that may have come; the
- *     state table of a VMN; home addresses that change hands; OFSs; events.
+ *     -use.[ch], -vmn.[ch], -unused.[ch], -claim.[ch], -ofs.[ch] and
+ *     handover.[ch]: what is decided, without packets, flows or sockets:
+ *     look-ups; which ports are for whom; what is to be done and told; copies;
+ *     asking VMNs that may have come; when they used their home addresses; the
+ *     state table of a VMN; home addresses that are not used any more; those
+ *     that change hands; OFSs; events.
  *     Only these files include handover-core.h; the others have verbs.
  *   - moves.[ch]: what moves took, in the log and in figures.
  *   - flow-index.[ch]: which datapath flows name an address.

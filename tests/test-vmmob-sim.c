@@ -35,8 +35,9 @@
  *   - Guests are started, stopped, move, also back and forth, with the old
  *     place still heard for a moment; are expected before they move, or in
  *     vain; appear elsewhere without moving (a migration that fails); are
- *     cloned, MAC address and all; change their
- *     home address, also to that of another.
+ *     cloned, MAC address and all; change their home address, also to that of
+ *     another; take a second one, which they hardly use, and drop it; use very
+ *     many for a moment.
  *
  *   - OFSs are added, removed, get another pool, get another id, are added
  *     late.
@@ -93,6 +94,15 @@
 #define MAX_QUARANTINE 30000
 #define MAX_PREPARE 20000
 #define MAX_WINDOW 15000
+#define MAX_ADDRESS 10000
+
+/* Home addresses, by number: each guest has that of its own number; some that
+ * any may have; second ones, in the order of guests; some that any may use for
+ * a moment. */
+#define FIRST_ALIAS (MAX_GUESTS + 3)
+#define FIRST_PASSING (FIRST_ALIAS + MAX_GUESTS)
+#define N_PASSING 20
+#define N_HOAS (FIRST_PASSING + N_PASSING)
 
 /* An OFS, as it is configured. */
 struct ofs_conf {
@@ -105,6 +115,7 @@ struct ofs_conf {
     int redirect_ms;
     int quarantine_ms;
     int prepare_ms;
+    int address_ms;
     int max_moves;
     int move_window_ms;
 };
@@ -144,6 +155,8 @@ struct hypervisor {
     unsigned int life;          /* How often it was started. */
     struct seat seats[MAX_SEATS];
     int n_seats;
+    long long int used[MAX_GUESTS][N_HOAS];     /* When its rules last had a
+                                                 * packet from there. */
 
     /* The agent. */
     struct sim_proc ag;
@@ -164,6 +177,12 @@ struct guest {
     struct place before;        /* Where it was before it moved here. */
     struct place clone;         /* Where another VM with this MAC is. */
     int hoa;
+    int alias;                  /* Another home address that it has, or -1. */
+
+    struct place seen_place;    /* As they were when a switch last looked what
+                                 * it uses... */
+    int seen_hoa, seen_alias;
+    long long int settled;      /* ...and since when they have been so. */
 
     struct place last;          /* Where its last packet came from. */
     bool known;                 /* Was ever in a database? */
@@ -191,6 +210,10 @@ static unsigned int next_port;
  * databases do not lose transactions, OFSs are not removed, nothing is
  * released, and no two VMNs want one home address. */
 static bool faithful;
+
+/* Guests may use more home addresses than they can have, as every OFS forgets
+ * those that are not used. */
+static bool passing;
 
 /* For the report of a failure. */
 static uint64_t seed;
@@ -332,6 +355,7 @@ switch_configure(struct hypervisor *hyp, const struct ofs_conf *conf)
     s.redirect_ms = conf->redirect_ms;
     s.quarantine_ms = conf->quarantine_ms;
     s.prepare_ms = conf->prepare_ms;
+    s.address_ms = conf->address_ms;
     s.copy_ms = conf->prepare_ms ? 50 : 0;
     s.max_moves = conf->max_moves;
     s.move_window_ms = conf->move_window_ms;
@@ -431,6 +455,7 @@ switch_start(struct hypervisor *hyp)
     hyp->handover = vmmob_handover_create();
     hyp->authored = vmmob_table_create();
     memset(hyp->digests, 0, sizeof hyp->digests);
+    memset(hyp->used, 0, sizeof hyp->used);
     hyp->sw.alive = true;
     sim_current = &hyp->sw;
     hyp->sw_agent = vmmob_agent_create();
@@ -666,8 +691,18 @@ check_switch(struct hypervisor *hyp, const struct handover_effects *effects)
     }
 }
 
-static void send_packet(int g, const struct place *, enum guest_packet,
-                        int delay);
+static void send_packet_from(int g, const struct place *, enum guest_packet,
+                             int hoa, int delay);
+
+static bool
+guest_has(const struct guest *guest, const struct in6_addr *addr)
+{
+    struct in6_addr hoa = hoa_addr(guest->hoa);
+    struct in6_addr alias = hoa_addr(guest->alias);
+
+    return (ipv6_addr_equals(&hoa, addr)
+            || (guest->alias >= 0 && ipv6_addr_equals(&alias, addr)));
+}
 
 /* A guest of the switch of 'hyp' is asked whether it has a home address.  It
  * answers if it is there and has it. */
@@ -677,14 +712,17 @@ guest_ask(const struct hypervisor *hyp, const struct handover_announcement *a)
     struct vmmob_key key = { .mac = a->mac };
     int g = guest_by_key(&key);
     const struct guest *guest = &guests[g];
-    struct in6_addr hoa = hoa_addr(guest->hoa);
 
     sim_trace("sw%d: asks vm%d, port %"PRIu32, hyp->number, g, a->port);
     if (guest->place.hyp == hyp->number
         && hyp->ofss[guest->place.ofs].id == a->ofs
         && (a->port == OFPP_NONE || a->port == guest->place.port)
-        && ipv6_addr_equals(&hoa, &a->addr)) {
-        send_packet(g, &guest->place, ANSWER, sim_random(5));
+        && guest_has(guest, &a->addr)) {
+        struct in6_addr hoa = hoa_addr(guest->hoa);
+
+        send_packet_from(g, &guest->place, ANSWER,
+                         ipv6_addr_equals(&hoa, &a->addr) ? guest->hoa
+                         : guest->alias, sim_random(5));
     }
 }
 
@@ -754,6 +792,7 @@ check_sighting(const struct hypervisor *hyp, const struct handover_ofs *ofs,
                      packet->guest);
         }
         if (packet->type != RARP && !vmmob_vmn_find_hoa(row, &hoa)
+            && row->n_pairs < VMMOB_MAX_PAIRS
             && (packet->type != ANSWER
                 || vmmob_table_find_by_hoa(table, 0, &hoa) == row)) {
             sim_fail("sw%d: vm%d has not the home address that it was seen "
@@ -786,6 +825,11 @@ check_sighting(const struct hypervisor *hyp, const struct handover_ofs *ofs,
                  packet->guest);
         break;
     case SIGHTED_FULL:
+        if (vmn && vmn->row.n_pairs >= VMMOB_MAX_PAIRS
+            && !vmmob_vmn_find_hoa(&vmn->row, &hoa)) {
+            break;
+        }
+        /* Fall through. */
     default:
         sim_fail("sw%d: vm%d has too many home addresses", hyp->number,
                  packet->guest);
@@ -880,6 +924,7 @@ switch_process(struct hypervisor *hyp, const struct packet *packet)
     if (packet->type == DATA && vmn && vmn->state == HANDOVER_ATTACHED
         && vmn->port == packet->place.port
         && vmmob_vmn_find_hoa(&vmn->row, &hoa)) {
+        hyp->used[packet->guest][packet->hoa] = sim_now;
         sighting = SIGHTED_HERE;
     } else {
         sighting = vmmob_handover_sight(hyp->handover, ofs, &guest->key,
@@ -900,6 +945,79 @@ switch_process(struct hypervisor *hyp, const struct packet *packet)
     }
 }
 
+/* Fails if 'vmn', at OFS 'ofs' of 'hyp', whose row was 'old', was to have
+ * answered for a home address that it has no more, or for all. */
+static void
+check_forgotten(const struct hypervisor *hyp, int ofs,
+                const struct handover_vmn *vmn, const struct vmmob_vmn *old)
+{
+    int g = guest_by_key(&old->key);
+    struct guest *guest = &guests[g];
+    bool has_any = false;
+
+    if (guest->seen_place.hyp != guest->place.hyp
+        || guest->seen_place.port != guest->place.port
+        || guest->seen_hoa != guest->hoa
+        || guest->seen_alias != guest->alias) {
+        guest->seen_place = guest->place;
+        guest->seen_hoa = guest->hoa;
+        guest->seen_alias = guest->alias;
+        guest->settled = sim_now;
+    }
+    for (size_t i = 0; i < old->n_pairs; i++) {
+        const struct in6_addr *hoa = &old->pairs[i].hoa;
+
+        if (vmmob_vmn_find_hoa(&vmn->row, hoa)) {
+            has_any |= !old->pairs[i].claimed;
+            continue;
+        }
+        sim_trace("sw%d: vm%d has forgotten a home address", hyp->number, g);
+        if (vmn->state != HANDOVER_ATTACHED
+            || (guest->place.hyp == hyp->number && guest->place.ofs == ofs
+                && guest->place.port == vmn->port
+                && sim_now > guest->settled + 1500
+                && guest_has(guest, hoa))) {
+            sim_fail("sw%d: vm%d has lost a home address that it has",
+                     hyp->number, g);
+        }
+    }
+    if (!has_any && old->n_pairs > vmn->row.n_pairs) {
+        sim_fail("sw%d: vm%d has lost its last home address", hyp->number, g);
+    }
+}
+
+/* As bridge_look_at_uses() in ofproto-vmmob/bridge.c.  Returns when to look
+ * next. */
+static long long int
+switch_look(struct hypervisor *hyp)
+{
+    long long int next = LLONG_MAX;
+
+    for (int i = 0; i < hyp->n_ofss; i++) {
+        struct handover_ofs *ofs = find_ofs(hyp, i);
+        struct handover_vmn *vmn;
+
+        while (ofs && (vmn = vmmob_handover_next_look(ofs, sim_now)) != NULL) {
+            int g = guest_by_key(&vmn->row.key);
+            struct vmmob_vmn old;
+
+            for (int j = 0; j < N_HOAS; j++) {
+                struct in6_addr hoa = hoa_addr(j);
+
+                vmmob_handover_note_use(vmn, &hoa, hyp->used[g][j]);
+            }
+            vmmob_vmn_clone(&old, &vmn->row);
+            vmmob_handover_forget_unused(hyp->handover, ofs, vmn, sim_now);
+            check_forgotten(hyp, i, vmn, &old);
+            vmmob_vmn_destroy(&old);
+        }
+        if (ofs) {
+            next = MIN(next, vmmob_handover_next_look_event(ofs));
+        }
+    }
+    return next;
+}
+
 static void
 switch_run(struct sim_proc *proc)
 {
@@ -917,10 +1035,11 @@ switch_run(struct sim_proc *proc)
     vmmob_agent_run(hyp->sw_agent, hyp->handover, sim_now);
     switch_hear_seats(hyp);
     vmmob_handover_run(hyp->handover, sim_now);
+    next = switch_look(hyp);
     switch_apply(hyp);
 
     vmmob_agent_wait(hyp->sw_agent);
-    next = vmmob_handover_next_event(hyp->handover);
+    next = MIN(next, vmmob_handover_next_event(hyp->handover));
     if (next != LLONG_MAX) {
         poll_timer_wait_until(next);
     }
@@ -1056,17 +1175,24 @@ deliver(void *aux)
 }
 
 static void
-send_packet(int g, const struct place *place, enum guest_packet type,
-            int delay)
+send_packet_from(int g, const struct place *place, enum guest_packet type,
+                 int hoa, int delay)
 {
     if (place->hyp >= 0) {
         struct packet *packet = xmalloc(sizeof *packet);
 
         *packet = (struct packet) {
-            .type = type, .guest = g, .place = *place, .hoa = guests[g].hoa,
+            .type = type, .guest = g, .place = *place, .hoa = hoa,
         };
         sim_at(sim_now + delay, deliver, packet);
     }
+}
+
+static void
+send_packet(int g, const struct place *place, enum guest_packet type,
+            int delay)
+{
+    send_packet_from(g, place, type, guests[g].hoa, delay);
 }
 
 static void
@@ -1164,7 +1290,7 @@ guest_action(int g)
         return;
     }
 
-    switch (sim_random(17)) {
+    switch (sim_random(21)) {
     case 0: case 1: case 2: case 3:
         guest_move(g, to);
         break;
@@ -1241,6 +1367,28 @@ guest_action(int g)
             delete_port(&to, 0);
         } else if (sim_chance(70)) {
             guest_unexpect(g, to);
+        }
+        break;
+    case 17: case 18:
+        guest->alias = (guest->alias >= 0 && sim_chance(30)
+                        ? -1 : FIRST_ALIAS + g);
+        sim_trace("vm%d: has hoa%d as well now", g, guest->alias);
+        /* Fall through. */
+    case 19:
+        if (guest->alias >= 0) {
+            send_packet_from(g, &guest->place, sim_range(ARP, ANNOUNCEMENT),
+                             guest->alias, 0);
+        }
+        break;
+    case 20:
+        if (passing) {
+            int n = sim_random(N_PASSING);
+
+            sim_trace("vm%d: has %d other home addresses in passing", g, n);
+            for (int i = 0; i < n; i++) {
+                send_packet_from(g, &guest->place, sim_range(ARP, DATA),
+                                 FIRST_PASSING + i, sim_random(10));
+            }
         }
         break;
     case 13:
@@ -1472,6 +1620,7 @@ world_create(void)
     int n_ofss = 0, ids[MAX_HYPS * MAX_OFSS * 2];
 
     faithful = sim_chance(40);
+    passing = sim_chance(20);
     n_sites = sim_range(2, MAX_SITES);
     n_hyps = 0;
     next_port = 0;
@@ -1524,6 +1673,8 @@ world_create(void)
                                       : sim_random(MAX_QUARANTINE)),
                     .prepare_ms = (sim_chance(20) ? 0
                                    : sim_range(500, MAX_PREPARE)),
+                    .address_ms = (!passing && sim_chance(20) ? 0
+                                   : sim_range(1500, MAX_ADDRESS)),
                     .max_moves = (sim_chance(50) ? 0 : sim_range(1, 6)),
                     .move_window_ms = sim_random(MAX_WINDOW),
                 };
@@ -1550,7 +1701,7 @@ world_create(void)
         guests[i] = (struct guest) {
             .key.mac = ETH_ADDR_C(52,54,00,00,00,00),
             .place = nowhere, .before = nowhere, .clone = nowhere,
-            .hoa = i,
+            .hoa = i, .alias = -1,
         };
         guests[i].key.mac.ea[4] = sim_random(256);
         guests[i].key.mac.ea[5] = i;
@@ -1696,6 +1847,9 @@ check_view(const char *who, int number, const struct vmmob_table *table,
  *     gone may still have a row, where it was last: nobody can tell that it
  *     does not come back.
  *
+ *   - A VMN that is there has no home address that it does not have, unless
+ *     its OFS forgets none.
+ *
  *   - No MoA is in quarantine, none is taken by a VMN that is not there, and
  *     no VMN is without unless there are none left.  Nothing is left to be
  *     done. */
@@ -1775,6 +1929,14 @@ check_all(void)
             || vmn->port != guest->last.port) {
             sim_fail("vm%d: not attached where it was last seen, %s", g,
                      place_name(&guest->last));
+        }
+
+        for (size_t i = 0; i < vmn->row.n_pairs; i++) {
+            if (hyp->ofss[guest->last.ofs].address_ms
+                && !guest_has(guest, &vmn->row.pairs[i].hoa)) {
+                sim_fail("vm%d: still has a home address that it does not "
+                         "use", g);
+            }
         }
 
         struct in6_addr hoa = hoa_addr(g);
@@ -1867,7 +2029,9 @@ quiet(void)
     for (int g = 0; g < n_guests; g++) {
         send_packet(g, &guests[g].place, sim_range(ARP, DATA), 0);
     }
-    sim_run_until(sim_now + MAX_REDIRECT + 3000);
+    /* What is forgotten may make room for those that have no MoA. */
+    sim_run_until(sim_now + MAX_REDIRECT + MAX_ADDRESS + MAX_QUARANTINE
+                  + 3000);
     n_txns = count_txns();
     sim_run_until(sim_now + MAX_QUARANTINE + MAX_WINDOW + 2000);
     if (count_txns() != n_txns) {

@@ -51,6 +51,7 @@ format_settings(const struct vmmob_settings *s, struct smap *smap)
     smap_add_format(smap, "vmmob-prepare-time", "%lld", s->prepare_ms);
     smap_add_format(smap, "vmmob-copy-time", "%lld", s->copy_ms);
     smap_add_format(smap, "vmmob-copy-rate", "%"PRIuSIZE, s->copy_rate);
+    smap_add_format(smap, "vmmob-address-time", "%lld", s->address_ms);
     smap_add_format(smap, "vmmob-max-moves", "%"PRIuSIZE, s->max_moves);
     smap_add_format(smap, "vmmob-max-vmns", "%"PRIuSIZE, s->max_vmns);
     smap_add_format(smap, "vmmob-punt-rate", "%"PRIuSIZE, s->punt_rate);
