@@ -317,9 +317,13 @@ check_newest() {
         echo "  It is newer than $tried: see Documentation/port.rst"
 }
 
+# On the userspace datapath; "kernel" has the same on the other.
 check_wire() {
     run wire "Checking every packet on the wire" lab vmmob-wire &&
-        tail -n 1 $logs/wire.log
+        tail -n 1 $logs/wire.log &&
+        run_twice answers "Checking answers to packets and to their copies" \
+            lab vmmob-datapath --datapath netdev errors unsummed copies \
+            quotes guard && tail -n 1 $logs/answers.log
 }
 
 # In a virtual machine.

@@ -4,6 +4,7 @@ other, and holds a TCP connection to it on which numbered messages are
 echoed.  And a watch on all packets."""
 
 import errno
+import ipaddress
 import selectors
 import socket
 import struct
@@ -234,6 +235,9 @@ class Watch(threading.Thread):
         others = {site.network[1] for site in lab.sites}
         if lab.on_bridge:
             others.update(site.network[2] for site in lab.sites)
+        if lab.netem:
+            others.update(ipaddress.ip_address(site.core)
+                          for site in lab.sites)
         self._captures = []
         self._verdicts = []
         self._stopping = threading.Event()

@@ -17,6 +17,8 @@ SOL_PACKET, PACKET_STATISTICS, PACKET_AUXDATA = 263, 6, 8
 PACKET_OTHERHOST, PACKET_OUTGOING = 3, 4
 TP_STATUS_CSUMNOTREADY = 1 << 3
 ETH_P_ALL, ETH_P_IP, ETH_P_ARP = 3, 0x0800, 0x0806
+# Their checksums cover the home addresses, on the network too.
+IPPROTO_DCCP, IPPROTO_UDPLITE = 33, 136
 SO_RCVBUFFORCE, SO_TIMESTAMPNS = 33, 35
 CAPTURE_BYTES = 64 << 20
 NOBODY = ipaddress.ip_address("0.0.0.0")
@@ -168,7 +170,8 @@ class Verdict:
                 return None if self.zero_udp else "no UDP checksum"
             return (None if _is_right(pseudo + payload)
                     else "a wrong UDP checksum")
-        return "IP protocol %d" % proto
+        return (None if proto in (IPPROTO_DCCP, IPPROTO_UDPLITE)
+                else "IP protocol %d" % proto)
 
 
 def checksum(data):
