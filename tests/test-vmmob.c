@@ -4127,16 +4127,17 @@ colliding_name(uint32_t bits, char s[8 * 15 + 1])
 static void
 test_hash(struct ovs_cmdl_context *ctx OVS_UNUSED)
 {
-    /* From the paper's appendix, and two of those that its authors publish
-     * with their program.  The input of n bytes is 0, 1, ... n - 1, the key
-     * likewise. */
+    /* The first is in the tests of Rust's library.  All are what a program
+     * gives that agrees with hash() of Python 3.11, which is SipHash-1-3 with
+     * the key 0 if PYTHONHASHSEED is 0.  The input of n bytes is 0, 1, ...
+     * n - 1, the key likewise. */
     static const struct {
         size_t n;
         uint64_t hash;
     } vectors[] = {
-        { 0, UINT64_C(0x726fdb47dd0e0e31) },
-        { 8, UINT64_C(0x93f5f5799a932462) },
-        { 15, UINT64_C(0xa129ca6149be45e5) },
+        { 0, UINT64_C(0xabac0158050fc4dc) },
+        { 8, UINT64_C(0x369095118d299a8e) },
+        { 15, UINT64_C(0xd320d86d2a519956) },
     };
     const struct vmmob_hash_key key = {
         { UINT64_C(0x0706050403020100), UINT64_C(0x0f0e0d0c0b0a0908) }
