@@ -23,6 +23,8 @@
 static struct vmmob_pair *lower_bound(const struct vmmob_vmn *,
                                       const struct in6_addr *hoa);
 static char *pairs_validate(const struct vmmob_vmn *);
+static char *addr_error(const char *what, const struct in6_addr *,
+                        const char *why);
 static char *mac_validate(const char *what, struct eth_addr);
 static bool has_control_characters(const char *);
 static char *prefix_validate(const char *what, const struct vmmob_prefix *);
@@ -331,10 +333,7 @@ vmmob_ofs_validate(const struct vmmob_ofs *ofs)
     }
     if (!error && ipv6_addr_is_set(&ofs->gateway)
         && !vmmob_addr_is_unicast(&ofs->gateway)) {
-        char *s = vmmob_addr_to_string(&ofs->gateway, "::");
-
-        error = xasprintf("gateway %s is not unicast", s);
-        free(s);
+        error = addr_error("gateway", &ofs->gateway, "is not unicast");
     }
     if (!error && !eth_addr_is_zero(ofs->gateway_mac)) {
         error = mac_validate("MAC address of gateway", ofs->gateway_mac);
@@ -557,6 +556,16 @@ lower_bound(const struct vmmob_vmn *vmn, const struct in6_addr *hoa)
     return pair;
 }
 
+static char *
+addr_error(const char *what, const struct in6_addr *addr, const char *why)
+{
+    char *s = vmmob_addr_to_string(addr, "::");
+    char *error = xasprintf("%s %s %s", what, s, why);
+
+    free(s);
+    return error;
+}
+
 /* Returns NULL if the pairs of 'vmn' are valid, otherwise an error message
  * that the caller must free(). */
 static char *
@@ -566,33 +575,34 @@ pairs_validate(const struct vmmob_vmn *vmn)
 
     for (size_t i = 0; !error && i < vmn->n_pairs; i++) {
         const struct vmmob_pair *pair = &vmn->pairs[i];
-        char *hoa = vmmob_addr_to_string(&pair->hoa, "::");
-        char *moa = vmmob_addr_to_string(&pair->moa, "::");
 
         if (!vmmob_addr_is_unicast(&pair->hoa)) {
-            error = xasprintf("home address %s is not unicast", hoa);
+            error = addr_error("home address", &pair->hoa, "is not unicast");
         } else if (i && vmmob_addr_compare(&vmn->pairs[i - 1].hoa,
-                                     &pair->hoa) >= 0) {
-            error = xasprintf("home address %s is out of order", hoa);
+                                           &pair->hoa) >= 0) {
+            error = addr_error("home address", &pair->hoa, "is out of order");
         } else if (!ipv6_addr_is_set(&pair->moa)) {
             /* OK.  The OFS had none to give. */
         } else if (!vmmob_addr_is_unicast(&pair->moa)) {
-            error = xasprintf("mobile address %s is not unicast", moa);
+            error = addr_error("mobile address", &pair->moa, "is not unicast");
         } else if (!IN6_IS_ADDR_V4MAPPED(&pair->hoa)
                    != !IN6_IS_ADDR_V4MAPPED(&pair->moa)) {
+            char *hoa = vmmob_addr_to_string(&pair->hoa, "::");
+            char *moa = vmmob_addr_to_string(&pair->moa, "::");
+
             error = xasprintf("home address %s and mobile address %s are of "
                               "different families", hoa, moa);
+            free(hoa);
+            free(moa);
         } else {
             for (size_t j = 0; j < i; j++) {
                 if (ipv6_addr_equals(&vmn->pairs[j].moa, &pair->moa)) {
-                    error = xasprintf("mobile address %s is listed twice",
-                                      moa);
+                    error = addr_error("mobile address", &pair->moa,
+                                       "is listed twice");
                     break;
                 }
             }
         }
-        free(hoa);
-        free(moa);
     }
     return error;
 }
