@@ -225,7 +225,11 @@ add(struct rule_list *list, enum pipeline_rule rule, const struct match *match)
 {
     const struct pipeline_row *row = &vmmob_pipeline_rows[rule];
 
-    if (list->n >= list->allocated) {
+    if (!list->specs) {
+        /* Enough for most VMNs. */
+        list->allocated = 16;
+        list->specs = xmalloc(list->allocated * sizeof *list->specs);
+    } else if (list->n >= list->allocated) {
         list->specs = x2nrealloc(list->specs, &list->allocated,
                                  sizeof *list->specs);
     }

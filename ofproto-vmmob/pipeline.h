@@ -84,6 +84,8 @@ struct rule_spec {
     const struct owner *owner;
     struct rule_slot *slot;     /* Which 'node' is in. */
     struct ovs_list node;       /* In 'specs' of 'slot'. */
+    bool unpaired;              /* The list of the set before, or after, has
+                                 * none in its place. */
 };
 
 struct rule_list {

@@ -95,10 +95,12 @@ refresh_flows(struct vmmob_bridge *b, const struct in6_addr *addrs,
               size_t n_addrs, size_t *n_changed)
     OVS_REQUIRES(vmmob_mutex)
 {
+    /* Most are found twice, by IP address and by MAC address.  Static, because
+     * to take so much at once has malloc() tidy up all that is free. */
+    static struct flow_index_id ids[2 * MAX_REFRESH]
+        OVS_GUARDED_BY(vmmob_mutex);
+    const size_t max = ARRAY_SIZE(ids);
     struct udpif *udpif = b->ofproto->backer->udpif;
-    /* Most are found twice, by IP address and by MAC address. */
-    const size_t max = 2 * MAX_REFRESH;
-    struct flow_index_id *ids = xmalloc(max * sizeof *ids);
     bool complete = true;
     size_t n_ids = 0;
 
@@ -124,7 +126,6 @@ refresh_flows(struct vmmob_bridge *b, const struct in6_addr *addrs,
             ovsrcu_quiesce();
         }
     }
-    free(ids);
 
     if (!complete) {
         COVERAGE_INC(vmmob_refresh_overflow);

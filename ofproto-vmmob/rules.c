@@ -839,15 +839,19 @@ update(struct rules *rules, const struct owner *owner,
         const struct rule_spec *other = find_spec(&old, spec);
 
         spec->owner = &set->owner;
+        spec->unpaired = !other;
         slot_add(rules, spec);
         if (!other || !ofpbuf_equal(&other->ofpacts, &spec->ofpacts)) {
             touch(rules, spec);
         }
     }
     for (size_t i = 0; i < old.n; i++) {
-        slot_remove(rules, &old.specs[i]);
-        if (!find_spec(&set->list, &old.specs[i])) {
-            touch(rules, &old.specs[i]);
+        struct rule_spec *spec = &old.specs[i];
+
+        slot_remove(rules, spec);
+        spec->unpaired = !find_spec(&set->list, spec);
+        if (spec->unpaired) {
+            touch(rules, spec);
         }
     }
     count_exact(rules, &set->list, 1);
@@ -858,6 +862,18 @@ update(struct rules *rules, const struct owner *owner,
         hmap_remove(&rules->sets, &set->node);
         free(set);
     }
+}
+
+static struct eth_addr
+get_dl_dst(const struct miniflow *flow)
+{
+    return (struct eth_addr) {
+        .be16 = {
+            MINIFLOW_GET_BE16(flow, dl_dst.be16[0]),
+            MINIFLOW_GET_BE16(flow, dl_dst.be16[1]),
+            MINIFLOW_GET_BE16(flow, dl_dst.be16[2]),
+        },
+    };
 }
 
 /* Returns true if 'spec' is for just one address of the kind 'which', and
@@ -875,17 +891,11 @@ is_exact(const struct rule_spec *spec, int which, struct in6_addr *addr)
         return false;
     }
     if (which == MAC) {
-        struct flow_wildcards wc;
-        struct flow expanded;
+        const struct eth_addr mac = get_dl_dst(flow);
 
-        if (!MINIFLOW_IN_MAP(mask, FLOW_U64_OFFSET(dl_dst))) {
-            return false;
-        }
-        miniflow_expand(mask, &wc.masks);
-        miniflow_expand(flow, &expanded);
-        *addr = vmmob_flow_index_mac(expanded.dl_dst);
-        return (eth_mask_is_exact(wc.masks.dl_dst)
-                && !eth_addr_equals(expanded.dl_dst, vmmob_gateway_mac));
+        *addr = vmmob_flow_index_mac(mac);
+        return (eth_mask_is_exact(get_dl_dst(mask))
+                && !eth_addr_equals(mac, vmmob_gateway_mac));
     }
     if (which == SOURCE) {
         ip_mask = MINIFLOW_GET_BE32(mask, nw_src);
@@ -898,14 +908,15 @@ is_exact(const struct rule_spec *spec, int which, struct in6_addr *addr)
     return ip_mask == OVS_BE32_MAX;
 }
 
-/* Adds to 'n_exact' the rules in 'list', or takes them off if 'sign' is -1. */
+/* Adds to 'n_exact' the rules in 'list' that are unpaired, or takes them off
+ * if 'sign' is -1. */
 static void
 count_exact(struct rules *rules, const struct rule_list *list, int sign)
 {
     for (size_t i = 0; i < list->n; i++) {
         const struct rule_spec *spec = &list->specs[i];
 
-        for (int which = 0; which < N_ADDRESSES; which++) {
+        for (int which = 0; spec->unpaired && which < N_ADDRESSES; which++) {
             struct in6_addr addr;
 
             if (is_exact(spec, which, &addr)) {
@@ -967,7 +978,12 @@ put_flow_mod(struct rules *rules, const struct rule_slot *slot,
 static void
 note_changed(struct rules *rules, const struct in6_addr *addr)
 {
-    if (rules->n_changed >= rules->allocated_changed) {
+    if (!rules->changed) {
+        /* Enough for most moves of a VMN. */
+        rules->allocated_changed = 32;
+        rules->changed = xmalloc(rules->allocated_changed
+                                 * sizeof *rules->changed);
+    } else if (rules->n_changed >= rules->allocated_changed) {
         rules->changed = x2nrealloc(rules->changed, &rules->allocated_changed,
                                     sizeof *rules->changed);
     }
