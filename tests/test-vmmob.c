@@ -1788,6 +1788,10 @@ static const struct bad_member bad_port_members[] = {
     { "attached_mac", "'00:00:00:00:00:00'", NULL },
     { "macs", "[]", NULL },
     { "macs", "['52:54:00:00:00:02', '52:54:00:00:00:01']", NULL },
+    { "addresses", "[]", NULL },
+    { "addresses", "['10.0.0.7', '10.0.0.64/28', 'fd00::/64', '0.0.0.0/0']",
+      NULL },
+    { "addresses", "['10.0.0.7', '10.0.0.7']", NULL },
 
     { "name", NULL, "\"name\" is missing" },
     { "name", "0", "\"name\" is not string but integer" },
@@ -1816,6 +1820,21 @@ static const struct bad_member bad_port_members[] = {
     { "macs", "['52:54:00:00:00:0a', '52:54:00:00:00:0A']",
       "\"macs\" has \"52:54:00:00:00:0A\" twice" },
     { "macs", "[" M64 "'']", "\"macs\" has 65 elements, more than 64" },
+    { "addresses", "null", "\"addresses\" is not array but null" },
+    { "addresses", "'10.0.0.7'", "\"addresses\" is not array but string" },
+    { "addresses", "{}", "\"addresses\" is not array but object" },
+    { "addresses", "[['10.0.0.7']]",
+      "\"addresses\" has an element that is not a string" },
+    { "addresses", "['10.0.0.7', '']",
+      "\"addresses\" has : invalid IP address or prefix" },
+    { "addresses", "['any']",
+      "\"addresses\" has any: invalid IP address or prefix" },
+    { "addresses", "['10.0.0.7/28']",
+      "\"addresses\" has 10.0.0.7/28: host bits are set" },
+    { "addresses", "['10.0.0.0/33']",
+      "\"addresses\" has 10.0.0.0/33: prefix length is not from 0 to 32" },
+    { "addresses", "[" M64 "'']",
+      "\"addresses\" has 65 elements, more than 64" },
 };
 
 /* Messages that are bad apart from the records in them. */
