@@ -3207,6 +3207,27 @@ random_ipv4(void)
                  | (range(0, 1) << range(0, 31)));
 }
 
+static struct eth_addr
+random_mac(void)
+{
+    struct eth_addr mac = ETH_ADDR_C(0a,00,00,00,00,00);
+
+    mac.ea[range(0, 1) ? 5 : 2] = range(0, 2);
+    return mac;
+}
+
+static struct eth_addr
+random_mac_mask(void)
+{
+    struct eth_addr mask = eth_addr_exact;
+
+    if (range(0, 1)) {
+        memset(&mask, 0, sizeof mask);
+        mask.ea[range(0, 5)] = random_uint32();
+    }
+    return mask;
+}
+
 static ovs_be32
 random_ipv4_mask(void)
 {
@@ -3228,6 +3249,17 @@ have_common_prefix(ovs_be32 a, ovs_be32 b, ovs_be32 mask)
     return n && !((a ^ b) & be32_prefix_mask(n));
 }
 
+/* Returns true if the mask of 'f' lets its flow be found at all. */
+static bool
+can_be_found(const struct indexed_flow *f)
+{
+    return (f->flow.dl_type == htons(ETH_TYPE_IP)
+            && (f->wc.masks.nw_src & htonl(1u << 31)
+                || f->wc.masks.nw_dst & htonl(1u << 31)
+                || eth_addr_equals(f->wc.masks.dl_dst, eth_addr_exact)));
+}
+
+/* Looks for what has to do with an address: a MAC address or an IP address. */
 static void
 check_found(const struct indexed_flow *flows, size_t n, const void *owner)
 {
@@ -3235,11 +3267,17 @@ check_found(const struct indexed_flow *flows, size_t n, const void *owner)
     struct flow_index_id ids[MAX];
     bool found[MAX] = { false };
     ovs_be32 ip = random_ipv4();
+    struct eth_addr mac = random_mac();
+    bool by_mac = !range(0, 2);
     struct in6_addr ip6;
     size_t n_ids, n_exact, n_vague, max;
     bool complete;
 
-    in6_addr_set_mapped_ipv4(&ip6, ip);
+    if (by_mac) {
+        ip6 = vmmob_flow_index_mac(mac);
+    } else {
+        in6_addr_set_mapped_ipv4(&ip6, ip);
+    }
     n_ids = vmmob_flow_index_find(owner, &ip6, ids, MAX, MAX, &complete);
     if (!complete) {
         fail("not all were found");
@@ -3256,14 +3294,18 @@ check_found(const struct indexed_flow *flows, size_t n, const void *owner)
     }
     for (size_t i = 0; i < n; i++) {
         const struct indexed_flow *f = &flows[i];
+        bool has_mac = (eth_addr_equals(f->wc.masks.dl_dst, eth_addr_exact)
+                        && eth_addr_equals(f->flow.dl_dst, mac));
+        bool has_ip = (have_common_prefix(f->flow.nw_src, ip,
+                                          f->wc.masks.nw_src)
+                       || have_common_prefix(f->flow.nw_dst, ip,
+                                             f->wc.masks.nw_dst));
         bool wanted = (f->entry && f->owner == owner
-                       && (have_common_prefix(f->flow.nw_src, ip,
-                                              f->wc.masks.nw_src)
-                           || have_common_prefix(f->flow.nw_dst, ip,
-                                                 f->wc.masks.nw_dst)));
+                       && (by_mac ? has_mac : has_ip));
 
         if (wanted != found[i]) {
-            fail(IP_FMT": flow %"PRIuSIZE" %s found", IP_ARGS(ip), i,
+            fail(IP_FMT", "ETH_ADDR_FMT": flow %"PRIuSIZE" %s found",
+                 IP_ARGS(ip), ETH_ADDR_ARGS(mac), i,
                  wanted ? "is not" : "should not be");
         }
     }
@@ -3278,7 +3320,8 @@ check_found(const struct indexed_flow *flows, size_t n, const void *owner)
     for (size_t i = 0; i < n_exact; i++) {
         const struct indexed_flow *f = &flows[ids[i].ufid.u32[0]];
 
-        if (!(f->wc.masks.nw_src == OVS_BE32_MAX && f->flow.nw_src == ip)
+        if (!by_mac
+            && !(f->wc.masks.nw_src == OVS_BE32_MAX && f->flow.nw_src == ip)
             && !(f->wc.masks.nw_dst == OVS_BE32_MAX
                  && f->flow.nw_dst == ip)) {
             fail("found a flow that has to do with other addresses");
@@ -3308,12 +3351,18 @@ random_flow_index(void)
         f->flow.dl_type = htons(range(0, 9) ? ETH_TYPE_IP : ETH_TYPE_ARP);
         f->flow.nw_src = random_ipv4();
         f->flow.nw_dst = random_ipv4();
+        f->flow.dl_dst = random_mac();
         f->exact = !range(0, 9);
+        f->wc.masks.dl_dst = f->exact ? eth_addr_exact : random_mac_mask();
         f->wc.masks.nw_src = f->exact ? OVS_BE32_MAX : random_ipv4_mask();
         f->wc.masks.nw_dst = f->exact ? OVS_BE32_MAX : random_ipv4_mask();
         f->entry = vmmob_flow_index_add(f->owner, &ufid, i + 1, &f->flow,
                                         f->exact ? NULL : &f->wc);
         n_indexed += f->entry != NULL;
+        if ((f->entry != NULL) != can_be_found(f)) {
+            fail("flow %"PRIuSIZE" %s indexed", i,
+                 f->entry ? "should not be" : "is not");
+        }
 
         size_t gone = range(0, N - 1);
         if (!range(0, 2) && flows[gone].entry) {

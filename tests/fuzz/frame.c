@@ -124,6 +124,47 @@ check_embedded(const struct dp_packet *packet)
     dp_packet_delete(copy);
 }
 
+/* Aborts unless the ICMP error that the module sends about 'packet', whose
+ * frame is 'frame', is one to who sent that, and about it. */
+static void
+check_icmp_error(const struct dp_packet *packet, const struct frame *frame)
+{
+    const struct eth_addr mac = ETH_ADDR_C(02,56,4d,4d,4f,42);
+    const struct in6_addr ip = in6_addr_mapped_ipv4(htonl(0x0a640001));
+    struct dp_packet *error = vmmob_frame_compose_icmp_error(
+        packet, ICMP4_DST_UNREACH, 13, mac, &ip);
+    struct in6_addr src, dst;
+    struct frame answer;
+
+    if (!error) {
+        return;
+    }
+    ovs_assert(frame->type == FRAME_IP && !frame->multicast);
+    ovs_assert(dp_packet_size(error) <= ETH_HEADER_LEN + 576);
+
+    vmmob_frame_parse(error, &answer);
+    const struct eth_header *eth = dp_packet_eth(error);
+    ovs_assert(answer.type == FRAME_ICMP_ERROR && !answer.multicast);
+    ovs_assert(eth_addr_equals(answer.src, mac));
+    ovs_assert(eth_addr_equals(eth->eth_dst, frame->src));
+    ovs_assert(ipv6_addr_equals(&answer.ip_src, &ip));
+    ovs_assert(ipv6_addr_equals(&answer.ip_dst, &frame->ip_src));
+    ovs_assert(!csum(dp_packet_l3(error), IP_HEADER_LEN));
+    ovs_assert(!csum(dp_packet_l4(error), dp_packet_l4_size(error)));
+
+    if (vmmob_frame_get_embedded(error, &src, &dst)) {
+        ovs_assert(ipv6_addr_equals(&src, &frame->ip_src));
+        ovs_assert(ipv6_addr_equals(&dst, &frame->ip_dst));
+    } else {
+        /* Whatever is in there is quoted. */
+        ovs_assert(IP_VER(*(const uint8_t *) dp_packet_l3(packet)) != 4);
+    }
+    ovs_assert(!memcmp((const uint8_t *) dp_packet_l4(error) + ICMP_HEADER_LEN,
+                       dp_packet_l3(packet),
+                       dp_packet_l4_size(error) - ICMP_HEADER_LEN));
+    dp_packet_delete(error);
+}
+
 static void
 check_frame(struct dp_packet *packet, struct frame *frame)
 {
@@ -178,6 +219,9 @@ check_frame(struct dp_packet *packet, struct frame *frame)
             || ipv6_addr_is_set(&frame->ip_dst)) {
             ovs_assert(dp_packet_l3(packet));
             ovs_assert(dp_packet_l3_size(packet) >= IP_HEADER_LEN);
+            if (IN6_IS_ADDR_V4MAPPED(&frame->ip_src)) {
+                check_icmp_error(packet, frame);
+            }
         }
         break;
     case FRAME_ROUTER_SOLICIT:
