@@ -3933,14 +3933,42 @@ random_pools(struct vmmob_ofs *ofs)
     }
 }
 
-/* Compares what own_ofss_check() and limits_check_ofs() say with what looking
- * at each pair of pools says. */
+/* The ids and the addresses of some OFSs. */
+struct owned {
+    bool ids[13];
+    bool addrs[2][256];         /* IPv4, IPv6: by the last byte. */
+};
+
+/* Adds the OFSs in 'table', made by random_pools(), to 'owned'. */
+static void
+note_owned(const struct vmmob_table *table, struct owned *owned)
+{
+    const struct vmmob_ofs_entry *entry;
+
+    HMAP_FOR_EACH (entry, node, vmmob_table_ofs_entries(table)) {
+        const struct vmmob_ofs *ofs = &entry->ofs;
+
+        owned->ids[ofs->id] = true;
+        for (size_t i = 0; i < ofs->n_pools; i++) {
+            const struct vmmob_prefix *pool = &ofs->pools[i];
+            bool v6 = !IN6_IS_ADDR_V4MAPPED(&pool->addr);
+
+            for (int j = 0; j < 1 << (128 - pool->plen); j++) {
+                owned->addrs[v6][pool->addr.s6_addr[15] + j] = true;
+            }
+        }
+    }
+}
+
+/* Compares what own_ofss_set(), own_ofss_check() and limits_check_ofs() say
+ * with what looking at each address and each pair of pools says. */
 static void
 random_limits(void)
 {
     struct vmmob_table *tables[] = { vmmob_table_create(),
                                      vmmob_table_create() };
-    struct own_ofss own = OWN_OFSS_INITIALIZER;
+    struct owned one = { .ids = { false } }, both;
+    struct own_ofss own;
     struct limits limits;
     struct vmmob_ofs ofs, other;
     bool is_own = false, overlaps = false, allowed = true;
@@ -3966,9 +3994,18 @@ random_limits(void)
         vmmob_ofs_destroy(&ofs);
     }
 
+    own_ofss_init(&own);
     own_ofss_set(&own, tables[0], tables[1]);
-    if (own_ofss_set(&own, tables[0], tables[1])) {
+    if (own_ofss_set(&own, tables[1], tables[0])) {
         fail("the same is different");
+    }
+    note_owned(tables[1], &one);
+    both = one;
+    note_owned(tables[0], &both);
+    bool differs = memcmp(&one, &both, sizeof one);
+    if (own_ofss_set(&own, tables[1], tables[1]) != differs
+        || own_ofss_set(&own, tables[0], tables[1]) != differs) {
+        fail("different: %d", differs);
     }
     error = own_ofss_check(&own, &other);
     if (!error != (!is_own && !overlaps)) {

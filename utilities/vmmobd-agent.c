@@ -60,6 +60,7 @@ agent_create(const char *conf_remote, const char *switch_remote, bool take_ssl)
     a->take_ssl = take_ssl;
     settings_init(&a->settings);
     ports_init(&a->ports);
+    own_ofss_init(&a->own_ofss);
 
     known_init(&a->known);
     rowset_init(&a->news);

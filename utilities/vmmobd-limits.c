@@ -24,10 +24,8 @@ static bool prefix_limit_allows(const struct prefix_limit *,
 static struct vmmob_prefix host_prefix(const struct in6_addr *);
 
 static void add_own(struct own_ofss *, const struct vmmob_table *);
-static struct own_range range_from_prefix(const struct vmmob_prefix *);
 static int compare_ids(const void *, const void *);
-static int compare_ranges(const void *, const void *);
-static void join_ranges(struct own_ofss *);
+static void sort_ids(struct own_ofss *);
 
 static char *addr_error(const char *before, const struct in6_addr *,
                         const char *after);
@@ -206,11 +204,20 @@ vmn_check_ofs(const struct vmmob_vmn *vmn, const char *system_id,
 /* This site's OFSs. */
 
 void
+own_ofss_init(struct own_ofss *own)
+{
+    *own = (struct own_ofss) { .ids = NULL };
+    vmmob_prefix_set_init(&own->addrs);
+}
+
+/* Frees what 'own' owns, but not 'own' itself. */
+void
 own_ofss_destroy(struct own_ofss *own)
 {
     if (own) {
         free(own->ids);
-        free(own->ranges);
+        free(own->pools);
+        vmmob_prefix_set_destroy(&own->addrs);
     }
 }
 
@@ -220,31 +227,34 @@ bool
 own_ofss_set(struct own_ofss *own, const struct vmmob_table *a,
              const struct vmmob_table *b)
 {
-    size_t n_ids = vmmob_table_n_ofss(a) + vmmob_table_n_ofss(b);
-    struct own_ofss new = {
-        .ids = xmalloc(n_ids * sizeof *new.ids),
-        .ranges = xmalloc(n_ids * VMMOB_MAX_POOLS * sizeof *new.ranges),
-    };
+    size_t max_ids = vmmob_table_n_ofss(a) + vmmob_table_n_ofss(b);
+    uint64_t *old_ids = own->ids;
+    size_t n_old_ids = own->n_ids;
+    struct vmmob_prefix *old_pools = own->pools;
+    size_t n_old_pools = own->n_pools;
     bool changed;
 
-    add_own(&new, a);
-    add_own(&new, b);
-    if (new.n_ids) {
-        qsort(new.ids, new.n_ids, sizeof *new.ids, compare_ids);
+    own->ids = xmalloc(max_ids * sizeof *own->ids);
+    own->pools = xmalloc(max_ids * VMMOB_MAX_POOLS * sizeof *own->pools);
+    own->n_ids = own->n_pools = 0;
+    add_own(own, a);
+    add_own(own, b);
+    sort_ids(own);
+
+    /* In this order nothing changes in between that is the same in the end. */
+    for (size_t i = 0; i < own->n_pools; i++) {
+        vmmob_prefix_set_add(&own->addrs, &own->pools[i]);
     }
-    if (new.n_ranges) {
-        qsort(new.ranges, new.n_ranges, sizeof *new.ranges, compare_ranges);
-        join_ranges(&new);
+    for (size_t i = 0; i < n_old_pools; i++) {
+        vmmob_prefix_set_remove(&own->addrs, &old_pools[i]);
     }
 
-    changed = (new.n_ids != own->n_ids || new.n_ranges != own->n_ranges
-               || (new.n_ids
-                   && memcmp(new.ids, own->ids, new.n_ids * sizeof *new.ids))
-               || (new.n_ranges
-                   && memcmp(new.ranges, own->ranges,
-                             new.n_ranges * sizeof *new.ranges)));
-    own_ofss_destroy(own);
-    *own = new;
+    changed = (own->addrs.n_changed || own->n_ids != n_old_ids
+               || (n_old_ids && memcmp(own->ids, old_ids,
+                                       n_old_ids * sizeof *old_ids)));
+    own->addrs.n_changed = 0;
+    free(old_ids);
+    free(old_pools);
     return changed;
 }
 
@@ -258,23 +268,7 @@ own_ofss_check(const struct own_ofss *own, const struct vmmob_ofs *ofs)
                          ofs->id);
     }
     for (size_t i = 0; i < ofs->n_pools; i++) {
-        struct own_range pool = range_from_prefix(&ofs->pools[i]);
-        size_t low = 0, high = own->n_ranges;
-
-        /* Find the first range that does not end before 'pool'. */
-        while (low < high) {
-            size_t middle = low + (high - low) / 2;
-
-            if (memcmp(&own->ranges[middle].last, &pool.first,
-                       sizeof pool.first) < 0) {
-                low = middle + 1;
-            } else {
-                high = middle;
-            }
-        }
-        if (low < own->n_ranges
-            && memcmp(&own->ranges[low].first, &pool.last,
-                      sizeof pool.last) <= 0) {
+        if (vmmob_prefix_set_overlaps(&own->addrs, &ofs->pools[i])) {
             return prefix_error(&ofs->pools[i],
                                 "has addresses of a pool of this site");
         }
@@ -282,7 +276,7 @@ own_ofss_check(const struct own_ofss *own, const struct vmmob_ofs *ofs)
     return NULL;
 }
 
-/* Adds the OFSs in 'table' to 'own', unsorted. */
+/* Adds the OFSs in 'table' to the arrays of 'own'. */
 static void
 add_own(struct own_ofss *own, const struct vmmob_table *table)
 {
@@ -293,16 +287,9 @@ add_own(struct own_ofss *own, const struct vmmob_table *table)
 
         own->ids[own->n_ids++] = ofs->id;
         for (size_t i = 0; i < ofs->n_pools; i++) {
-            own->ranges[own->n_ranges++] = range_from_prefix(&ofs->pools[i]);
+            own->pools[own->n_pools++] = ofs->pools[i];
         }
     }
-}
-
-static struct own_range
-range_from_prefix(const struct vmmob_prefix *prefix)
-{
-    return (struct own_range) { .first = prefix->addr,
-                                .last = vmmob_prefix_last(prefix) };
 }
 
 static int
@@ -314,32 +301,21 @@ compare_ids(const void *a_, const void *b_)
     return *a < *b ? -1 : *a > *b;
 }
 
-static int
-compare_ranges(const void *a_, const void *b_)
-{
-    const struct own_range *a = a_;
-    const struct own_range *b = b_;
-
-    return memcmp(&a->first, &b->first, sizeof a->first);
-}
-
-/* Joins those of the sorted ranges of 'own' that overlap. */
+/* Sorts the ids of 'own', and removes those that are there twice. */
 static void
-join_ranges(struct own_ofss *own)
+sort_ids(struct own_ofss *own)
 {
     size_t n = 0;
 
-    for (size_t i = 1; i < own->n_ranges; i++) {
-        struct own_range *last = &own->ranges[n];
-        const struct own_range *next = &own->ranges[i];
-
-        if (memcmp(&next->first, &last->last, sizeof last->last) > 0) {
-            own->ranges[++n] = *next;
-        } else if (memcmp(&next->last, &last->last, sizeof last->last) > 0) {
-            last->last = next->last;
+    if (own->n_ids) {
+        qsort(own->ids, own->n_ids, sizeof *own->ids, compare_ids);
+    }
+    for (size_t i = 0; i < own->n_ids; i++) {
+        if (!n || own->ids[i] != own->ids[n - 1]) {
+            own->ids[n++] = own->ids[i];
         }
     }
-    own->n_ranges = n + 1;
+    own->n_ids = n;
 }
 
 /* Messages. */

@@ -27,8 +27,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "vmmob-prefix-set.h"
+
 struct vmmob_ofs;
-struct vmmob_prefix;
 struct vmmob_table;
 struct vmmob_vmn;
 
@@ -67,18 +68,14 @@ char *vmn_check_ofs(const struct vmmob_vmn *, const char *system_id,
 
 /* The OFSs of this site and the addresses that they may hand out. */
 struct own_ofss {
-    uint64_t *ids;              /* Sorted. */
+    uint64_t *ids;              /* In ascending order, none twice. */
     size_t n_ids;
-    struct own_range *ranges;   /* Sorted, apart from each other. */
-    size_t n_ranges;
+    struct vmmob_prefix *pools; /* All their pools. */
+    size_t n_pools;
+    struct vmmob_prefix_set addrs;  /* The addresses in 'pools'. */
 };
 
-/* All from 'first' to 'last'. */
-struct own_range {
-    struct in6_addr first, last;
-};
-
-#define OWN_OFSS_INITIALIZER { .ids = NULL }
+void own_ofss_init(struct own_ofss *);
 void own_ofss_destroy(struct own_ofss *);
 bool own_ofss_set(struct own_ofss *, const struct vmmob_table *,
                   const struct vmmob_table *);

@@ -278,9 +278,6 @@ get_ofs_problems(const struct agent *agent, const struct sitedb *db,
     for (size_t i = 0; i < own->n_ids; i++) {
         struct row_name name = row_name_of_ofs(own->ids[i]);
 
-        if (i && own->ids[i] == own->ids[i - 1]) {
-            continue;
-        }
         if (sitedb_find_ofs(db, &name)) {
             vmmob_problems_add(
                 p, VMMOB_PROBLEM_OFS_CONFLICT,
