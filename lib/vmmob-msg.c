@@ -1,73 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* The messages of lib/vmmob-msg.h, from and to JSON.
- *
- * What is decoded comes, in the end, from other sites, so nothing is taken for
- * granted: every type, every range, and by vmmob_vmn_validate() and
- * vmmob_ofs_validate() what the records promise.  What is decoded can go into
- * a table as it is. */
-
 #include <config.h>
 
 #include "vmmob-msg.h"
 
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "jsonrpc.h"
-#include "openvswitch/dynamic-string.h"
 #include "openvswitch/json.h"
-#include "packets.h"
 #include "util.h"
 #include "vmmob-compat.h"
+#include "vmmob-json.h"
 #include "vmmob-stats.h"
-
-/* A JSON object that is being decoded.  Only the first error is kept.  After
- * an error the object_get_*() functions return harmless values, so that the
- * caller need check for it just once, in the end. */
-struct object {
-    const struct json *json;
-    char *error;                /* Owned.  NULL if there was no error. */
-};
-
-static void object_init(struct object *, const struct json *);
-static void object_fail(struct object *, const char *format, ...)
-    OVS_PRINTF_FORMAT(2, 3);
-static const char *object_get_string(struct object *, const char *name);
-static uint64_t object_get_integer(struct object *, const char *name,
-                                   uint64_t max);
-static bool object_get_boolean(struct object *, const char *name);
-static const struct json *object_get_array(struct object *, const char *name);
-static const struct json *object_get_rows(struct object *, const char *name);
-static size_t array_size(const struct json *);
-static struct eth_addr object_get_mac(struct object *, const char *name);
-static uint64_t object_get_ofs_id(struct object *, const char *name);
-static struct in6_addr object_get_addr(struct object *, const char *name);
-static struct vmmob_prefix object_get_prefix(struct object *,
-                                             const char *name);
-static void object_get_pairs(struct object *, struct vmmob_vmn *);
-static void object_get_prefixes(struct object *, const char *name, size_t max,
-                                struct vmmob_prefix **, size_t *n);
-static void object_get_macs(struct object *, struct vmmob_port *);
 
 static char *decode_update(const struct json *, struct vmmob_msg *);
 static char *row_id_from_json(const struct json *, struct vmmob_row_id *);
 static char *ofs_id_from_json(const struct json *, uint64_t *id);
 static char *port_name_from_json(const struct json *, char **);
-
-static const char *type_to_string(enum json_type);
-static char *make_error(const char *format, va_list) OVS_PRINTF_FORMAT(1, 0);
-static char *format_error(const char *format, ...) OVS_PRINTF_FORMAT(1, 2);
-
-static void put_prefixes(struct json *, const char *name,
-                         const struct vmmob_prefix *, size_t n);
-static void put_key(struct json *, const struct vmmob_key *, uint64_t ofs);
-static void put_mac(struct json *, const char *name, struct eth_addr);
-static struct json *ofs_id_to_json(uint64_t id);
-static struct json *addr_to_json(const struct in6_addr *);
-static struct json *prefix_to_json(const struct vmmob_prefix *);
 
 static const char *const method_names[] = {
     [VMMOB_MSG_BEGIN] = "begin",
@@ -274,7 +225,7 @@ vmmob_msg_encode(const struct vmmob_msg *msg)
                 const struct vmmob_row_id *id = &msg->del_vmns[i];
                 struct json *object = json_object_create();
 
-                put_key(object, &id->key, id->ofs);
+                vmmob_json_put_key(object, &id->key, id->ofs);
                 json_array_add(del_vmns, object);
             }
             json_object_put(update, "del_vmns", del_vmns);
@@ -283,7 +234,8 @@ vmmob_msg_encode(const struct vmmob_msg *msg)
             struct json *del_ofss = json_array_create_empty();
 
             for (size_t i = 0; i < msg->n_del_ofss; i++) {
-                json_array_add(del_ofss, ofs_id_to_json(msg->del_ofss[i]));
+                json_array_add(del_ofss,
+                               vmmob_ofs_id_to_json(msg->del_ofss[i]));
             }
             json_object_put(update, "del_ofss", del_ofss);
         }
@@ -343,7 +295,7 @@ vmmob_msg_decode(const struct jsonrpc_msg *rpc, struct vmmob_msg *msg)
         }
     }
     if (type >= ARRAY_SIZE(method_names)) {
-        return format_error("unknown method \"%.32s\"", rpc->method);
+        return vmmob_json_error("unknown method \"%.32s\"", rpc->method);
     }
 
     n_params = type == VMMOB_MSG_UPDATE;
@@ -364,176 +316,6 @@ vmmob_msg_decode(const struct jsonrpc_msg *rpc, struct vmmob_msg *msg)
     }
     return error;
 }
-
-/* Returns 'vmn', which must be valid, as a JSON object, which the caller
- * owns. */
-struct json *
-vmmob_vmn_to_json(const struct vmmob_vmn *vmn)
-{
-    struct json *object = json_object_create();
-    struct json *pairs = json_array_create_empty();
-
-    put_key(object, &vmn->key, vmn->ofs);
-    json_object_put(object, "seqno", json_integer_create(vmn->seqno));
-    json_object_put_string(object, "state", vmmob_state_to_string(vmn->state));
-    for (size_t i = 0; i < vmn->n_pairs; i++) {
-        const struct vmmob_pair *pair = &vmn->pairs[i];
-
-        json_array_add(pairs, json_array_create_2(addr_to_json(&pair->hoa),
-                                                  addr_to_json(&pair->moa)));
-    }
-    json_object_put(object, "pairs", pairs);
-    return object;
-}
-
-/* Decodes 'json' into '*vmn', which need not be initialized.  The pairs may
- * be in any order in 'json'.
- *
- * Returns NULL if successful; then '*vmn' is valid and the caller must
- * eventually destroy it with vmmob_vmn_destroy().  Otherwise, returns an error
- * message that the caller must free(); then '*vmn' is zeroed and owns
- * nothing. */
-char *
-vmmob_vmn_from_json(const struct json *json, struct vmmob_vmn *vmn)
-{
-    struct object object;
-    const char *state;
-
-    object_init(&object, json);
-    *vmn = (struct vmmob_vmn) {
-        .key.tenant = object_get_integer(&object, "tenant", UINT32_MAX),
-        .key.mac = object_get_mac(&object, "mac"),
-        .ofs = object_get_ofs_id(&object, "ofs"),
-        .seqno = object_get_integer(&object, "seqno", VMMOB_MAX_SEQNO),
-    };
-    state = object_get_string(&object, "state");
-    if (!vmmob_state_from_string(state, &vmn->state)) {
-        object_fail(&object, "\"%.32s\" is not a state", state);
-    }
-    object_get_pairs(&object, vmn);
-
-    if (!object.error) {
-        object.error = vmmob_vmn_validate(vmn);
-    }
-    if (object.error) {
-        vmmob_vmn_destroy(vmn);
-        memset(vmn, 0, sizeof *vmn);
-    }
-    return object.error;
-}
-
-/* Returns 'ofs', which must be valid, as a JSON object, which the caller
- * owns. */
-struct json *
-vmmob_ofs_to_json(const struct vmmob_ofs *ofs)
-{
-    struct json *object = json_object_create();
-
-    json_object_put(object, "id", ofs_id_to_json(ofs->id));
-    json_object_put_string(object, "site", ofs->site);
-    json_object_put(object, "uplink", prefix_to_json(&ofs->uplink));
-    put_mac(object, "mac", ofs->mac);
-    json_object_put(object, "gateway", addr_to_json(&ofs->gateway));
-    put_mac(object, "gateway_mac", ofs->gateway_mac);
-    put_prefixes(object, "pools", ofs->pools, ofs->n_pools);
-    json_object_put(object, "stale", json_boolean_create(ofs->stale));
-    return object;
-}
-
-/* Decodes 'json' into '*ofs', which need not be initialized.
- *
- * Returns NULL if successful; then '*ofs' is valid and the caller must
- * eventually destroy it with vmmob_ofs_destroy().  Otherwise, returns an error
- * message that the caller must free(); then '*ofs' is zeroed and owns
- * nothing. */
-char *
-vmmob_ofs_from_json(const struct json *json, struct vmmob_ofs *ofs)
-{
-    struct object object;
-
-    object_init(&object, json);
-    *ofs = (struct vmmob_ofs) {
-        .id = object_get_ofs_id(&object, "id"),
-        .site = xstrdup(object_get_string(&object, "site")),
-        .uplink = object_get_prefix(&object, "uplink"),
-        .mac = object_get_mac(&object, "mac"),
-        .gateway = object_get_addr(&object, "gateway"),
-        .gateway_mac = object_get_mac(&object, "gateway_mac"),
-        .stale = object_get_boolean(&object, "stale"),
-    };
-    object_get_prefixes(&object, "pools", VMMOB_MAX_POOLS, &ofs->pools,
-                        &ofs->n_pools);
-
-    if (!object.error) {
-        object.error = vmmob_ofs_validate(ofs);
-    }
-    if (object.error) {
-        vmmob_ofs_destroy(ofs);
-        memset(ofs, 0, sizeof *ofs);
-    }
-    return object.error;
-}
-
-/* Returns 'port', which must be valid, as a JSON object, which the caller
- * owns. */
-struct json *
-vmmob_port_to_json(const struct vmmob_port *port)
-{
-    struct json *object = json_object_create();
-    struct json *macs = json_array_create_empty();
-
-    json_object_put_string(object, "name", port->name);
-    json_object_put_string(object, "iface_id", port->iface_id);
-    put_mac(object, "attached_mac", port->attached_mac);
-    json_object_put(object, "any", json_boolean_create(port->any));
-    for (size_t i = 0; i < port->n_macs; i++) {
-        json_array_add(macs, json_string_create_nocopy(
-                           xasprintf(ETH_ADDR_FMT,
-                                     ETH_ADDR_ARGS(port->macs[i]))));
-    }
-    json_object_put(object, "macs", macs);
-    if (port->limited) {
-        put_prefixes(object, "addresses", port->prefixes, port->n_prefixes);
-    }
-    return object;
-}
-
-/* Decodes 'json' into '*port', which need not be initialized.  The MAC
- * addresses may be in any order in 'json'.
- *
- * Returns NULL if successful; then '*port' is valid and the caller must
- * eventually destroy it with vmmob_port_destroy().  Otherwise, returns an
- * error message that the caller must free(); then '*port' is zeroed and owns
- * nothing. */
-char *
-vmmob_port_from_json(const struct json *json, struct vmmob_port *port)
-{
-    struct object object;
-
-    object_init(&object, json);
-    *port = (struct vmmob_port) {
-        .name = xstrdup(object_get_string(&object, "name")),
-        .iface_id = xstrdup(object_get_string(&object, "iface_id")),
-        .attached_mac = object_get_mac(&object, "attached_mac"),
-        .any = object_get_boolean(&object, "any"),
-    };
-    object_get_macs(&object, port);
-    if (!object.error && shash_find(json->object, "addresses")) {
-        port->limited = true;
-        object_get_prefixes(&object, "addresses", VMMOB_MAX_PORT_PREFIXES,
-                            &port->prefixes, &port->n_prefixes);
-    }
-
-    if (!object.error) {
-        object.error = vmmob_port_validate(port);
-    }
-    if (object.error) {
-        vmmob_port_destroy(port);
-        memset(port, 0, sizeof *port);
-    }
-    return object.error;
-}
-
 
 /* Decoding. */
 
@@ -545,19 +327,19 @@ static char *
 decode_update(const struct json *json, struct vmmob_msg *msg)
 {
     const struct json *vmns, *ofss, *del_vmns, *del_ofss, *ports, *del_ports;
-    struct object object;
+    struct vmmob_object object;
 
-    object_init(&object, json);
-    vmns = object_get_rows(&object, "vmns");
-    ofss = object_get_rows(&object, "ofss");
-    del_vmns = object_get_rows(&object, "del_vmns");
-    del_ofss = object_get_rows(&object, "del_ofss");
-    ports = object_get_rows(&object, "ports");
-    del_ports = object_get_rows(&object, "del_ports");
+    vmmob_object_init(&object, json);
+    vmns = vmmob_object_get_rows(&object, "vmns");
+    ofss = vmmob_object_get_rows(&object, "ofss");
+    del_vmns = vmmob_object_get_rows(&object, "del_vmns");
+    del_ofss = vmmob_object_get_rows(&object, "del_ofss");
+    ports = vmmob_object_get_rows(&object, "ports");
+    del_ports = vmmob_object_get_rows(&object, "del_ports");
     msg->partial = (!object.error && shash_find(json->object, "partial")
-                    && object_get_boolean(&object, "partial"));
+                    && vmmob_object_get_boolean(&object, "partial"));
     msg->want_stats = (!object.error && shash_find(json->object, "want_stats")
-                       && object_get_boolean(&object, "want_stats"));
+                       && vmmob_object_get_boolean(&object, "want_stats"));
     if (object.error) {
         return object.error;
     }
@@ -576,7 +358,7 @@ decode_update(const struct json *json, struct vmmob_msg *msg)
 
 #define DECODE_ROWS(NAME, FROM_JSON)                                        \
     do {                                                                    \
-        msg->allocated_##NAME = array_size(NAME);                           \
+        msg->allocated_##NAME = vmmob_json_size(NAME);                      \
         msg->NAME = xcalloc(msg->allocated_##NAME, sizeof *msg->NAME);      \
         for (size_t i = 0; i < msg->allocated_##NAME; i++) {                \
             char *error = FROM_JSON(json_array_at(NAME, i), &msg->NAME[i]); \
@@ -605,13 +387,13 @@ decode_update(const struct json *json, struct vmmob_msg *msg)
 static char *
 row_id_from_json(const struct json *json, struct vmmob_row_id *id)
 {
-    struct object object;
+    struct vmmob_object object;
 
-    object_init(&object, json);
+    vmmob_object_init(&object, json);
     *id = (struct vmmob_row_id) {
-        .key.tenant = object_get_integer(&object, "tenant", UINT32_MAX),
-        .key.mac = object_get_mac(&object, "mac"),
-        .ofs = object_get_ofs_id(&object, "ofs"),
+        .key.tenant = vmmob_object_get_integer(&object, "tenant", UINT32_MAX),
+        .key.mac = vmmob_object_get_mac(&object, "mac"),
+        .ofs = vmmob_object_get_ofs_id(&object, "ofs"),
     };
     return object.error;
 }
@@ -620,10 +402,11 @@ static char *
 ofs_id_from_json(const struct json *json, uint64_t *id)
 {
     if (json->type != JSON_STRING) {
-        return format_error("not string but %s", type_to_string(json->type));
+        return vmmob_json_error("not string but %s",
+                                vmmob_json_type_to_string(json->type));
     } else if (!vmmob_ofs_id_from_string(json_string(json), id)) {
-        return format_error("\"%.32s\" is not an OFS id",
-                            json_string(json));
+        return vmmob_json_error("\"%.32s\" is not an OFS id",
+                                json_string(json));
     }
     return NULL;
 }
@@ -632,7 +415,8 @@ static char *
 port_name_from_json(const struct json *json, char **name)
 {
     if (json->type != JSON_STRING) {
-        return format_error("not string but %s", type_to_string(json->type));
+        return vmmob_json_error("not string but %s",
+                                vmmob_json_type_to_string(json->type));
     } else if (!json_string(json)[0]
                || strlen(json_string(json)) > VMMOB_MAX_PORT_NAME) {
         return xasprintf("name of port is not 1 to %d bytes long",
@@ -640,361 +424,4 @@ port_name_from_json(const struct json *json, char **name)
     }
     *name = xstrdup(json_string(json));
     return NULL;
-}
-
-/* Like json_type_to_string(), but tells integers from other numbers and does
- * not tell true from false. */
-static const char *
-type_to_string(enum json_type type)
-{
-    return (type == JSON_INTEGER ? "integer"
-            : type == JSON_TRUE || type == JSON_FALSE ? "boolean"
-            : json_type_to_string(type));
-}
-
-/* Like xvasprintf(), but replaces what is not printable ASCII by "?".  Error
- * messages quote what another site sent, and they end up in logs. */
-static char *
-make_error(const char *format, va_list args)
-{
-    char *error = xvasprintf(format, args);
-
-    for (char *p = error; *p; p++) {
-        if (*p < 0x20 || *p > 0x7e) {
-            *p = '?';
-        }
-    }
-    return error;
-}
-
-/* Like make_error(), but for a variable number of arguments. */
-static char *
-format_error(const char *format, ...)
-{
-    va_list args;
-    char *error;
-
-    va_start(args, format);
-    error = make_error(format, args);
-    va_end(args);
-    return error;
-}
-
-/* Starts to decode 'json'. */
-static void
-object_init(struct object *object, const struct json *json)
-{
-    object->json = json;
-    object->error = NULL;
-    if (json->type != JSON_OBJECT) {
-        object_fail(object, "not object but %s",
-                    type_to_string(json->type));
-    }
-}
-
-/* Records an error, unless there was one already. */
-static void
-object_fail(struct object *object, const char *format, ...)
-{
-    if (!object->error) {
-        va_list args;
-
-        va_start(args, format);
-        object->error = make_error(format, args);
-        va_end(args);
-    }
-}
-
-/* Returns the member 'name' of 'object', or NULL if there is none.  It is an
- * error if there is none, or if it is not of the given 'type'. */
-static const struct json *
-object_get(struct object *object, const char *name, enum json_type type)
-{
-    const struct json *member;
-
-    if (object->error) {
-        return NULL;
-    }
-
-    member = shash_find_data(object->json->object, name);
-    if (!member) {
-        object_fail(object, "\"%s\" is missing", name);
-    } else if (member->type != type) {
-        object_fail(object, "\"%s\" is not %s but %s", name,
-                    type_to_string(type), type_to_string(member->type));
-        member = NULL;
-    }
-    return member;
-}
-
-/* Returns the string 'name' of 'object', or an empty one on error.  It is not
- * for the caller to free(). */
-static const char *
-object_get_string(struct object *object, const char *name)
-{
-    const struct json *member = object_get(object, name, JSON_STRING);
-
-    return member ? json_string(member) : "";
-}
-
-/* Returns the integer 'name' of 'object', which must be from 0 to 'max', or 0
- * on error. */
-static uint64_t
-object_get_integer(struct object *object, const char *name, uint64_t max)
-{
-    const struct json *member = object_get(object, name, JSON_INTEGER);
-
-    if (!member) {
-        return 0;
-    } else if (member->integer < 0 || member->integer > max) {
-        object_fail(object, "\"%s\" is not from 0 to %"PRIu64, name, max);
-        return 0;
-    }
-    return member->integer;
-}
-
-static bool
-object_get_boolean(struct object *object, const char *name)
-{
-    const struct json *member;
-
-    if (object->error) {
-        return false;
-    }
-    member = shash_find_data(object->json->object, name);
-    if (member && member->type == JSON_FALSE) {
-        return false;
-    }
-    return object_get(object, name, JSON_TRUE) != NULL;
-}
-
-/* Returns the array 'name' of 'object', or NULL on error. */
-static const struct json *
-object_get_array(struct object *object, const char *name)
-{
-    return object_get(object, name, JSON_ARRAY);
-}
-
-/* Returns the array 'name' of 'object', or NULL if there is none. */
-static const struct json *
-object_get_rows(struct object *object, const char *name)
-{
-    return (object->error || shash_find(object->json->object, name)
-            ? object_get_array(object, name)
-            : NULL);
-}
-
-/* Returns the number of elements of 'array', which may be NULL. */
-static size_t
-array_size(const struct json *array)
-{
-    return array ? json_array_size(array) : 0;
-}
-
-static struct eth_addr
-object_get_mac(struct object *object, const char *name)
-{
-    const char *s = object_get_string(object, name);
-    struct eth_addr mac = eth_addr_zero;
-
-    if (!vmmob_mac_from_string(s, &mac)) {
-        object_fail(object, "\"%s\" has \"%.32s\", not a MAC address",
-                    name, s);
-    }
-    return mac;
-}
-
-static uint64_t
-object_get_ofs_id(struct object *object, const char *name)
-{
-    const char *s = object_get_string(object, name);
-    uint64_t id = 0;
-
-    if (!vmmob_ofs_id_from_string(s, &id)) {
-        object_fail(object, "\"%s\" has \"%.32s\", not an OFS id", name, s);
-    }
-    return id;
-}
-
-static struct in6_addr
-object_get_addr(struct object *object, const char *name)
-{
-    const char *s = object_get_string(object, name);
-    struct in6_addr addr = in6addr_any;
-
-    if (!vmmob_addr_from_optional_string(s, &addr)) {
-        object_fail(object, "\"%s\" has \"%.64s\", not an IP address",
-                    name, s);
-    }
-    return addr;
-}
-
-static struct vmmob_prefix
-object_get_prefix(struct object *object, const char *name)
-{
-    const char *s = object_get_string(object, name);
-    struct vmmob_prefix prefix = { .plen = 0 };
-
-    if (!object->error) {
-        char *error = vmmob_prefix_parse(s, &prefix, NULL);
-
-        if (error) {
-            object_fail(object, "\"%s\" has %.128s", name, error);
-            free(error);
-        }
-    }
-    return prefix;
-}
-
-/* Sets the pairs of 'vmn', which must not have any yet, from 'object'. */
-static void
-object_get_pairs(struct object *object, struct vmmob_vmn *vmn)
-{
-    const struct json *pairs = object_get_array(object, "pairs");
-    size_t n = array_size(pairs);
-
-    if (n > VMMOB_MAX_PAIRS) {
-        object_fail(object, "\"pairs\" has %"PRIuSIZE" elements, more than %d",
-                    n, VMMOB_MAX_PAIRS);
-    }
-    for (size_t i = 0; !object->error && i < n; i++) {
-        const struct json *pair = json_array_at(pairs, i);
-        struct in6_addr hoa, moa;
-
-        if (pair->type != JSON_ARRAY
-            || json_array_size(pair) != 2
-            || json_array_at(pair, 0)->type != JSON_STRING
-            || json_array_at(pair, 1)->type != JSON_STRING) {
-            object_fail(object, "\"pairs\" has an element that is not two "
-                        "strings");
-            return;
-        }
-
-        const char *hoa_s = json_string(json_array_at(pair, 0));
-        const char *moa_s = json_string(json_array_at(pair, 1));
-        if (!vmmob_addr_from_string(hoa_s, &hoa)) {
-            object_fail(object, "\"pairs\" has \"%.64s\", not an IP address",
-                        hoa_s);
-        } else if (!vmmob_addr_from_optional_string(moa_s, &moa)) {
-            object_fail(object, "\"pairs\" has \"%.64s\", not an IP address",
-                        moa_s);
-        } else if (vmmob_vmn_find_hoa(vmn, &hoa)) {
-            object_fail(object, "\"pairs\" has \"%.64s\" twice", hoa_s);
-        } else {
-            vmmob_vmn_set_pair(vmn, &hoa, &moa);
-        }
-    }
-}
-
-/* Sets '*prefixes' and '*n', so far NULL and 0, to the member 'name' of
- * 'object', which has 'max' of them at most. */
-static void
-object_get_prefixes(struct object *object, const char *name, size_t max,
-                    struct vmmob_prefix **prefixes, size_t *n)
-{
-    const struct json *array = object_get_array(object, name);
-    size_t size = array_size(array);
-
-    if (size > max) {
-        object_fail(object, "\"%s\" has %"PRIuSIZE" elements, more than "
-                    "%"PRIuSIZE, name, size, max);
-    }
-    *prefixes = object->error || !size ? NULL : xcalloc(size,
-                                                        sizeof **prefixes);
-    for (size_t i = 0; !object->error && i < size; i++) {
-        const struct json *json = json_array_at(array, i);
-
-        if (json->type != JSON_STRING) {
-            object_fail(object, "\"%s\" has an element that is not a string",
-                        name);
-        } else {
-            char *error = vmmob_prefix_parse(json_string(json),
-                                             &(*prefixes)[i], NULL);
-
-            if (error) {
-                object_fail(object, "\"%s\" has %.128s", name, error);
-                free(error);
-            }
-        }
-        *n += !object->error;
-    }
-}
-
-/* Sets the MAC addresses of 'port', which must not have any yet, from
- * 'object'. */
-static void
-object_get_macs(struct object *object, struct vmmob_port *port)
-{
-    const struct json *macs = object_get_array(object, "macs");
-    size_t n = array_size(macs);
-
-    if (n > VMMOB_MAX_PORT_MACS) {
-        object_fail(object, "\"macs\" has %"PRIuSIZE" elements, more than %d",
-                    n, VMMOB_MAX_PORT_MACS);
-    }
-    for (size_t i = 0; !object->error && i < n; i++) {
-        const struct json *json = json_array_at(macs, i);
-        struct eth_addr mac;
-
-        if (json->type != JSON_STRING) {
-            object_fail(object, "\"macs\" has an element that is not a "
-                        "string");
-        } else if (!vmmob_mac_from_string(json_string(json), &mac)) {
-            object_fail(object, "\"macs\" has \"%.32s\", not a MAC address",
-                        json_string(json));
-        } else if (vmmob_port_has_mac(port, mac)) {
-            object_fail(object, "\"macs\" has \"%.32s\" twice",
-                        json_string(json));
-        } else {
-            vmmob_port_add_mac(port, mac);
-        }
-    }
-}
-
-
-/* Encoding. */
-
-static void
-put_prefixes(struct json *object, const char *name,
-             const struct vmmob_prefix *prefixes, size_t n)
-{
-    struct json *array = json_array_create_empty();
-
-    for (size_t i = 0; i < n; i++) {
-        json_array_add(array, prefix_to_json(&prefixes[i]));
-    }
-    json_object_put(object, name, array);
-}
-
-/* Adds to 'object' the members that identify a row. */
-static void
-put_key(struct json *object, const struct vmmob_key *key, uint64_t ofs)
-{
-    json_object_put(object, "tenant", json_integer_create(key->tenant));
-    put_mac(object, "mac", key->mac);
-    json_object_put(object, "ofs", ofs_id_to_json(ofs));
-}
-
-static void
-put_mac(struct json *object, const char *name, struct eth_addr mac)
-{
-    json_object_put_format(object, name, ETH_ADDR_FMT, ETH_ADDR_ARGS(mac));
-}
-
-static struct json *
-ofs_id_to_json(uint64_t id)
-{
-    return json_string_create_nocopy(xasprintf(VMMOB_OFS_ID_FMT, id));
-}
-
-static struct json *
-addr_to_json(const struct in6_addr *addr)
-{
-    return json_string_create_nocopy(vmmob_addr_to_string(addr, ""));
-}
-
-static struct json *
-prefix_to_json(const struct vmmob_prefix *prefix)
-{
-    return json_string_create_nocopy(vmmob_prefix_to_string(prefix));
 }

@@ -60,9 +60,8 @@
  *
  * Unknown members are ignored, so that either side may be the newer one. */
 
-#include "vmmob-binding.h"
+#include "vmmob-binding-json.h"
 
-struct json;
 struct jsonrpc_msg;
 struct vmmob_stats;
 
@@ -124,13 +123,5 @@ bool vmmob_msg_next_piece(const struct vmmob_msg *, size_t *at,
 
 struct jsonrpc_msg *vmmob_msg_encode(const struct vmmob_msg *);
 char *vmmob_msg_decode(const struct jsonrpc_msg *, struct vmmob_msg *);
-
-/* The records as JSON, for messages and for "vmmob/... json". */
-struct json *vmmob_vmn_to_json(const struct vmmob_vmn *);
-char *vmmob_vmn_from_json(const struct json *, struct vmmob_vmn *);
-struct json *vmmob_ofs_to_json(const struct vmmob_ofs *);
-char *vmmob_ofs_from_json(const struct json *, struct vmmob_ofs *);
-struct json *vmmob_port_to_json(const struct vmmob_port *);
-char *vmmob_port_from_json(const struct json *, struct vmmob_port *);
 
 #endif /* lib/vmmob-msg.h */

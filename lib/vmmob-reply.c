@@ -14,6 +14,7 @@
 #include "unixctl.h"
 #include "util.h"
 #include "vmmob-binding.h"
+#include "vmmob-table.h"
 
 /* Returns true if the last of the 'argc' arguments in 'argv' is "json". */
 bool
@@ -76,6 +77,60 @@ vmmob_selection_has(const struct vmmob_selection *sel,
     return false;
 }
 
+/* Order. */
+
+static int
+compare_entries(const void *a_, const void *b_)
+{
+    const struct vmmob_entry *const *a = a_;
+    const struct vmmob_entry *const *b = b_;
+
+    return vmmob_key_compare(&(*a)->key, &(*b)->key);
+}
+
+static int
+compare_ofss(const void *a_, const void *b_)
+{
+    const struct vmmob_ofs *const *a = a_;
+    const struct vmmob_ofs *const *b = b_;
+
+    return (*a)->id < (*b)->id ? -1 : (*a)->id > (*b)->id;
+}
+
+/* Returns an array of the vmmob_table_n_vmns() entries of 'table' in ascending
+ * order of their keys. */
+const struct vmmob_entry **
+vmmob_sort_entries(const struct vmmob_table *table)
+{
+    size_t n = vmmob_table_n_vmns(table);
+    const struct vmmob_entry **entries = xmalloc(n * sizeof *entries);
+    const struct vmmob_entry *entry;
+    size_t i = 0;
+
+    HMAP_FOR_EACH (entry, node, vmmob_table_entries(table)) {
+        entries[i++] = entry;
+    }
+    qsort(entries, n, sizeof *entries, compare_entries);
+    return entries;
+}
+
+/* Returns an array of the vmmob_table_n_ofss() OFSs of 'table' in ascending
+ * order of their ids. */
+const struct vmmob_ofs **
+vmmob_sort_ofss(const struct vmmob_table *table)
+{
+    size_t n = vmmob_table_n_ofss(table);
+    const struct vmmob_ofs **ofss = xmalloc(n * sizeof *ofss);
+    const struct vmmob_ofs_entry *entry;
+    size_t i = 0;
+
+    HMAP_FOR_EACH (entry, node, vmmob_table_ofs_entries(table)) {
+        ofss[i++] = &entry->ofs;
+    }
+    qsort(ofss, n, sizeof *ofss, compare_ofss);
+    return ofss;
+}
+
 /* Tables. */
 
 /* Initializes 'table' with a heading.  'headings' are separated by single
@@ -177,34 +232,4 @@ void
 vmmob_json_array_end(struct vmmob_json_array *array)
 {
     ds_put_char(array->s, ']');
-}
-
-/* Sets the member 'name' of 'object' to 'value'. */
-void
-vmmob_json_put_integer(struct json *object, const char *name,
-                       long long int value)
-{
-    json_object_put(object, name, json_integer_create(value));
-}
-
-/* Sets the member 'name' of 'object' to 'mac', as a string. */
-void
-vmmob_json_put_mac(struct json *object, const char *name, struct eth_addr mac)
-{
-    json_object_put_format(object, name, ETH_ADDR_FMT, ETH_ADDR_ARGS(mac));
-}
-
-/* Sets the member 'name' of 'object' to an array of the strings in 'words'. */
-void
-vmmob_json_put_words(struct json *object, const char *name,
-                     const struct svec *words)
-{
-    struct json *array = json_array_create_empty();
-    const char *word;
-    size_t i;
-
-    SVEC_FOR_EACH (i, word, words) {
-        json_array_add(array, json_string_create(word));
-    }
-    json_object_put(object, name, array);
 }

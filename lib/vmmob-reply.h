@@ -6,9 +6,9 @@
 /* What the commands have in common
  * ================================
  *
- * "vmmob/..." of ovs-vswitchd and of ovs-vmmobd (lib/unixctl.h): which VMNs
- * are asked for, and answers as text for people or, if the last argument is
- * "json", as JSON for programs.
+ * "vmmob/..."  of ovs-vswitchd and of ovs-vmmobd (lib/unixctl.h): which VMNs
+ * are asked for, in which order they are shown, and answers as text for people
+ * or, if the last argument is "json", as JSON for programs.
  *
  * Pure, but for those that answer; not thread-safe. */
 
@@ -19,10 +19,14 @@
 #include "compiler.h"
 #include "openvswitch/types.h"
 #include "svec.h"
+#include "vmmob-json.h"
 
 struct ds;
 struct json;
 struct unixctl_conn;
+struct vmmob_entry;
+struct vmmob_ofs;
+struct vmmob_table;
 struct vmmob_vmn;
 
 bool vmmob_wants_json(int argc, const char *argv[]);
@@ -39,6 +43,11 @@ struct vmmob_selection {
 bool vmmob_selection_parse(struct vmmob_selection *, const char *);
 bool vmmob_selection_has(const struct vmmob_selection *,
                          const struct vmmob_vmn *);
+
+/* The rows of a table, sorted by key and by id.  The caller must free the
+ * array, not what it points to. */
+const struct vmmob_entry **vmmob_sort_entries(const struct vmmob_table *);
+const struct vmmob_ofs **vmmob_sort_ofss(const struct vmmob_table *);
 
 /* A table of text, with columns as wide as what is in them. */
 struct vmmob_text_table {
@@ -64,11 +73,5 @@ struct vmmob_json_array {
 void vmmob_json_array_begin(struct vmmob_json_array *, struct ds *);
 void vmmob_json_array_add(struct vmmob_json_array *, struct json *);
 void vmmob_json_array_end(struct vmmob_json_array *);
-
-/* Members of JSON objects. */
-void vmmob_json_put_integer(struct json *, const char *name, long long int);
-void vmmob_json_put_mac(struct json *, const char *name, struct eth_addr);
-void vmmob_json_put_words(struct json *, const char *name,
-                          const struct svec *);
 
 #endif /* lib/vmmob-reply.h */

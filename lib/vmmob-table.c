@@ -2,13 +2,7 @@
 
 /* The table is three things: the entries with their rows, sorted by
  * vmmob_vmn_compare() and indexed by OFS; the OFSs; and two indexes by
- * address.
- *
- * An index maps from an address to its claims, that is, to the rows that list
- * it.  Normally there is one claim, but nothing keeps other sites from giving
- * an address to many VMNs, by mistake or not.  So the claims of an address are
- * a binary heap, with the claim that a look-up returns on top: a look-up is
- * O(1) and a change O(log n), whatever the other sites say. */
+ * address, see vmmob-addr-index.h. */
 
 #include <config.h>
 
@@ -18,6 +12,7 @@
 
 #include "packets.h"
 #include "util.h"
+#include "vmmob-addr-index.h"
 #include "vmmob-hash.h"
 
 /* A row as the table keeps it. */
@@ -30,29 +25,14 @@ struct table_row {
     struct claim *claims;
 };
 
-/* That 'row' lists an address. */
+/* Says that 'row' lists an address. */
 struct claim {
+    struct vmmob_claim up;      /* In 'hoas' or 'moas' of the table, if the row
+                                 * claims the address now. */
     struct table_row *row;
-    struct claimed_addr *addr;  /* NULL if the row does not claim it now. */
-    size_t ofs;                 /* Position in 'addr->heap'. */
     uint64_t since;             /* Since which tick the VMN claims the HoA, or
                                  * the row lists the MoA. */
 };
-
-/* An address in an index. */
-struct claimed_addr {
-    struct hmap_node node;      /* In the index, by 'tenant' and 'addr'. */
-    uint32_t tenant;            /* Always 0 in 'moas'. */
-    struct in6_addr addr;
-    struct claim **heap;        /* The preferred one first. */
-    size_t n, allocated;
-    struct ovs_list contested;  /* In 'contested' of its index if there is more
-                                 * than one claim; otherwise empty. */
-};
-
-/* Which of two claims is to be found.  Returns a positive value for 'a' and a
- * negative value for 'b'. */
-typedef int prefer_func(const struct claim *a, const struct claim *b);
 
 /* Since when a VMN claims its home addresses. */
 struct hoa_claims {
@@ -61,19 +41,12 @@ struct hoa_claims {
     uint64_t since[VMMOB_MAX_PAIRS];
 };
 
-/* An index by address. */
-struct addr_index {
-    struct hmap addrs;          /* Contains "struct claimed_addr"s. */
-    struct ovs_list contested;  /* Those of them with several claims. */
-    prefer_func *prefer;
-};
-
 struct vmmob_table {
     struct hmap entries;        /* Contains "struct vmmob_entry"s. */
     struct hmap ofss;           /* Contains "struct vmmob_ofs_entry"s. */
     struct hindex rows_by_ofs;  /* Contains "struct vmmob_row"s, all. */
-    struct addr_index hoas;     /* Only of rows in force. */
-    struct addr_index moas;     /* Of all rows. */
+    struct vmmob_addr_index hoas;   /* Only of rows in force. */
+    struct vmmob_addr_index moas;   /* Of all rows; the tenant is 0. */
     uint64_t now;               /* Counts ticks. */
     uint64_t *own;              /* Ids of own OFSs, which are few. */
     size_t n_own;
@@ -96,23 +69,12 @@ static void claim_entry(struct vmmob_table *, struct vmmob_entry *,
                         const struct hoa_claims *old);
 static void unclaim_entry(struct vmmob_table *, struct vmmob_entry *,
                           struct hoa_claims *);
-static prefer_func prefer_for_hoa;
-static prefer_func prefer_for_moa;
-
-static void addr_index_init(struct addr_index *, prefer_func *);
-static void addr_index_destroy(struct addr_index *);
-static const struct vmmob_vmn *addr_index_find(const struct addr_index *,
-                                               uint32_t tenant,
-                                               const struct in6_addr *);
-static const struct vmmob_vmn *addr_index_find_rival(const struct addr_index *,
-                                                     const struct vmmob_key *,
-                                                     const struct in6_addr *);
-static void addr_index_add(struct addr_index *, uint32_t tenant,
-                           const struct in6_addr *, struct claim *);
-static void addr_index_remove(struct addr_index *, struct claim *);
-
-static int compare_entries(const void *, const void *);
-static int compare_ofss(const void *, const void *);
+static vmmob_prefer_func prefer_for_hoa;
+static vmmob_prefer_func prefer_for_moa;
+static const struct vmmob_vmn *find_by_addr(const struct vmmob_addr_index *,
+                                            uint32_t tenant,
+                                            const struct in6_addr *);
+static const struct claim *claim_cast(const struct vmmob_claim *);
 
 /* Creates and returns an empty table, which the caller must eventually destroy
  * with vmmob_table_destroy(). */
@@ -124,8 +86,8 @@ vmmob_table_create(void)
     hmap_init(&table->entries);
     hmap_init(&table->ofss);
     hindex_init(&table->rows_by_ofs);
-    addr_index_init(&table->hoas, prefer_for_hoa);
-    addr_index_init(&table->moas, prefer_for_moa);
+    vmmob_addr_index_init(&table->hoas, prefer_for_hoa);
+    vmmob_addr_index_init(&table->moas, prefer_for_moa);
     return table;
 }
 
@@ -157,8 +119,8 @@ vmmob_table_destroy(struct vmmob_table *table)
         hmap_destroy(&table->ofss);
         hindex_destroy(&table->rows_by_ofs);
 
-        addr_index_destroy(&table->hoas);
-        addr_index_destroy(&table->moas);
+        vmmob_addr_index_destroy(&table->hoas);
+        vmmob_addr_index_destroy(&table->moas);
         free(table->own);
         free(table);
     }
@@ -303,15 +265,15 @@ size_t
 vmmob_table_get_contests(const struct vmmob_table *table,
                          struct vmmob_contest *contests, size_t max)
 {
-    const struct claimed_addr *ca;
+    const struct vmmob_claimed_addr *ca;
     size_t n = 0;
 
     LIST_FOR_EACH (ca, contested, &table->hoas.contested) {
         if (n < max) {
             contests[n] = (struct vmmob_contest) {
                 .hoa = ca->addr,
-                .owner = &ca->heap[0]->row->up.vmn,
-                .claimant = &ca->heap[1]->row->up.vmn,
+                .owner = &claim_cast(ca->heap[0])->row->up.vmn,
+                .claimant = &claim_cast(ca->heap[1])->row->up.vmn,
             };
         }
         n++;
@@ -327,7 +289,20 @@ vmmob_table_find_rival(const struct vmmob_table *table,
                        const struct vmmob_key *key,
                        const struct in6_addr *hoa)
 {
-    return addr_index_find_rival(&table->hoas, key, hoa);
+    const struct vmmob_claimed_addr *ca
+        = vmmob_addr_index_find(&table->hoas, key->tenant, hoa);
+    const struct claim *rival = NULL;
+
+    /* A VMN has one claim at most, so it is one of the first three. */
+    for (size_t i = 0; ca && i < MIN(ca->n, 3); i++) {
+        const struct claim *claim = claim_cast(ca->heap[i]);
+
+        if (!vmmob_key_equals(&claim->row->entry->key, key)
+            && (!rival || prefer_for_hoa(&claim->up, &rival->up) > 0)) {
+            rival = claim;
+        }
+    }
+    return rival ? &rival->row->up.vmn : NULL;
 }
 
 /* Returns all that 'table' knows of 'key', or NULL if that is nothing. */
@@ -371,7 +346,7 @@ const struct vmmob_vmn *
 vmmob_table_find_by_hoa(const struct vmmob_table *table, uint32_t tenant,
                         const struct in6_addr *hoa)
 {
-    return addr_index_find(&table->hoas, tenant, hoa);
+    return find_by_addr(&table->hoas, tenant, hoa);
 }
 
 /* Returns the row that lists 'moa' as a mobile address, or NULL if there is
@@ -386,7 +361,7 @@ const struct vmmob_vmn *
 vmmob_table_find_by_moa(const struct vmmob_table *table,
                         const struct in6_addr *moa)
 {
-    return addr_index_find(&table->moas, 0, moa);
+    return find_by_addr(&table->moas, 0, moa);
 }
 
 /* Returns the OFS with the given 'id', or NULL if it is not in 'table'. */
@@ -454,41 +429,6 @@ vmmob_table_rows_by_ofs(const struct vmmob_table *table)
 {
     return &table->rows_by_ofs;
 }
-
-/* Returns an array of the vmmob_table_n_vmns() entries of 'table' in ascending
- * order of their keys.  The caller must free() it. */
-const struct vmmob_entry **
-vmmob_table_sort_entries(const struct vmmob_table *table)
-{
-    size_t n = hmap_count(&table->entries);
-    const struct vmmob_entry **entries = xmalloc(n * sizeof *entries);
-    const struct vmmob_entry *entry;
-    size_t i = 0;
-
-    HMAP_FOR_EACH (entry, node, &table->entries) {
-        entries[i++] = entry;
-    }
-    qsort(entries, n, sizeof *entries, compare_entries);
-    return entries;
-}
-
-/* Returns an array of the vmmob_table_n_ofss() OFSs of 'table' in ascending
- * order of their ids.  The caller must free() it. */
-const struct vmmob_ofs **
-vmmob_table_sort_ofss(const struct vmmob_table *table)
-{
-    size_t n = hmap_count(&table->ofss);
-    const struct vmmob_ofs **ofss = xmalloc(n * sizeof *ofss);
-    const struct vmmob_ofs_entry *entry;
-    size_t i = 0;
-
-    HMAP_FOR_EACH (entry, node, &table->ofss) {
-        ofss[i++] = &entry->ofs;
-    }
-    qsort(ofss, n, sizeof *ofss, compare_ofss);
-    return ofss;
-}
-
 
 /* Entries and rows. */
 
@@ -639,12 +579,12 @@ claim_entry(struct vmmob_table *table, struct vmmob_entry *entry,
                         row->claims[2 * i].since = old->since[j];
                     }
                 }
-                addr_index_add(&table->hoas, entry->key.tenant, &pair->hoa,
-                               &row->claims[2 * i]);
+                vmmob_addr_index_add(&table->hoas, entry->key.tenant,
+                                     &pair->hoa, &row->claims[2 * i].up);
             }
             if (ipv6_addr_is_set(&pair->moa)) {
-                addr_index_add(&table->moas, 0, &pair->moa,
-                               &row->claims[2 * i + 1]);
+                vmmob_addr_index_add(&table->moas, 0, &pair->moa,
+                                     &row->claims[2 * i + 1].up);
             }
         }
     }
@@ -667,8 +607,8 @@ unclaim_entry(struct vmmob_table *table, struct vmmob_entry *entry,
                 claims->hoas[claims->n] = row->up.vmn.pairs[i].hoa;
                 claims->since[claims->n++] = row->claims[2 * i].since;
             }
-            addr_index_remove(&table->hoas, &row->claims[2 * i]);
-            addr_index_remove(&table->moas, &row->claims[2 * i + 1]);
+            vmmob_addr_index_remove(&table->hoas, &row->claims[2 * i].up);
+            vmmob_addr_index_remove(&table->moas, &row->claims[2 * i + 1].up);
         }
     }
 }
@@ -703,8 +643,10 @@ claim_get_pair(const struct claim *c)
 
 /* See vmmob_table_find_by_hoa(). */
 static int
-prefer_for_hoa(const struct claim *a, const struct claim *b)
+prefer_for_hoa(const struct vmmob_claim *a_, const struct vmmob_claim *b_)
 {
+    const struct claim *a = claim_cast(a_);
+    const struct claim *b = claim_cast(b_);
     const struct vmmob_pair *pa = claim_get_pair(a);
     const struct vmmob_pair *pb = claim_get_pair(b);
     int cmp = ((is_own(a->row) && !pa->claimed)
@@ -724,8 +666,10 @@ prefer_for_hoa(const struct claim *a, const struct claim *b)
 
 /* See vmmob_table_find_by_moa(). */
 static int
-prefer_for_moa(const struct claim *a, const struct claim *b)
+prefer_for_moa(const struct vmmob_claim *a_, const struct vmmob_claim *b_)
 {
+    const struct claim *a = claim_cast(a_);
+    const struct claim *b = claim_cast(b_);
     int cmp = a->row->own - b->row->own;
 
     if (!cmp) {
@@ -740,188 +684,19 @@ prefer_for_moa(const struct claim *a, const struct claim *b)
     return cmp ? cmp : compare_keys(a, b);
 }
 
-
-/* Indexes by address. */
-
-static uint32_t
-hash_addr(uint32_t tenant, const struct in6_addr *addr)
-{
-    return vmmob_hash_bytes(addr, sizeof *addr, tenant);
-}
-
-static struct claimed_addr *
-addr_index_find__(const struct addr_index *index, uint32_t tenant,
-                  const struct in6_addr *addr)
-{
-    struct claimed_addr *ca;
-
-    HMAP_FOR_EACH_WITH_HASH (ca, node, hash_addr(tenant, addr),
-                             &index->addrs) {
-        if (ca->tenant == tenant && ipv6_addr_equals(&ca->addr, addr)) {
-            return ca;
-        }
-    }
-    return NULL;
-}
-
-static void
-addr_index_init(struct addr_index *index, prefer_func *prefer)
-{
-    hmap_init(&index->addrs);
-    ovs_list_init(&index->contested);
-    index->prefer = prefer;
-}
-
-/* Frees 'index', which must be empty. */
-static void
-addr_index_destroy(struct addr_index *index)
-{
-    ovs_assert(hmap_is_empty(&index->addrs));
-    hmap_destroy(&index->addrs);
-}
-
-/* Returns the preferred one of the rows that claim 'addr', or NULL. */
+/* Returns the row with the preferred claim to 'addr', or NULL. */
 static const struct vmmob_vmn *
-addr_index_find(const struct addr_index *index, uint32_t tenant,
-                const struct in6_addr *addr)
+find_by_addr(const struct vmmob_addr_index *index, uint32_t tenant,
+             const struct in6_addr *addr)
 {
-    const struct claimed_addr *ca = addr_index_find__(index, tenant, addr);
+    const struct vmmob_claimed_addr *ca = vmmob_addr_index_find(index, tenant,
+                                                                addr);
 
-    return ca ? &ca->heap[0]->row->up.vmn : NULL;
+    return ca ? &claim_cast(ca->heap[0])->row->up.vmn : NULL;
 }
 
-static bool
-heap_precedes(const struct addr_index *index, const struct claim *a,
-              const struct claim *b)
+static const struct claim *
+claim_cast(const struct vmmob_claim *claim)
 {
-    return index->prefer(a, b) > 0;
-}
-
-/* Returns the preferred one of the rows of VMNs other than 'key' that claim
- * 'addr', or NULL. */
-static const struct vmmob_vmn *
-addr_index_find_rival(const struct addr_index *index,
-                      const struct vmmob_key *key, const struct in6_addr *addr)
-{
-    const struct claimed_addr *ca = addr_index_find__(index, key->tenant,
-                                                      addr);
-    const struct claim *rival = NULL;
-
-    /* A VMN has one claim at most, so it is one of the first three. */
-    for (size_t i = 0; ca && i < MIN(ca->n, 3); i++) {
-        const struct claim *claim = ca->heap[i];
-
-        if (!vmmob_key_equals(&claim->row->entry->key, key)
-            && (!rival || heap_precedes(index, claim, rival))) {
-            rival = claim;
-        }
-    }
-    return rival ? &rival->row->up.vmn : NULL;
-}
-
-static void
-heap_set(struct claimed_addr *ca, size_t ofs, struct claim *claim)
-{
-    ca->heap[ofs] = claim;
-    claim->ofs = ofs;
-}
-
-/* Puts 'claim' into the heap of 'ca', in position 'ofs', whose content is
- * overwritten, or wherever above or below that it belongs. */
-static void
-heap_sift(const struct addr_index *index, struct claimed_addr *ca, size_t ofs,
-          struct claim *claim)
-{
-    while (ofs && heap_precedes(index, claim, ca->heap[(ofs - 1) / 2])) {
-        heap_set(ca, ofs, ca->heap[(ofs - 1) / 2]);
-        ofs = (ofs - 1) / 2;
-    }
-    for (;;) {
-        size_t child = 2 * ofs + 1;
-
-        if (child + 1 < ca->n
-            && heap_precedes(index, ca->heap[child + 1], ca->heap[child])) {
-            child++;
-        }
-        if (child >= ca->n
-            || !heap_precedes(index, ca->heap[child], claim)) {
-            break;
-        }
-        heap_set(ca, ofs, ca->heap[child]);
-        ofs = child;
-    }
-    heap_set(ca, ofs, claim);
-}
-
-/* Makes 'claim', which must not be in any index, one for 'addr'. */
-static void
-addr_index_add(struct addr_index *index, uint32_t tenant,
-               const struct in6_addr *addr, struct claim *claim)
-{
-    struct claimed_addr *ca = addr_index_find__(index, tenant, addr);
-
-    if (!ca) {
-        ca = xzalloc(sizeof *ca);
-        ca->tenant = tenant;
-        ca->addr = *addr;
-        ovs_list_init(&ca->contested);
-        hmap_insert(&index->addrs, &ca->node, hash_addr(tenant, addr));
-    }
-    if (ca->n >= ca->allocated) {
-        ca->heap = x2nrealloc(ca->heap, &ca->allocated, sizeof *ca->heap);
-    }
-    claim->addr = ca;
-    ca->n++;
-    if (ca->n == 2) {
-        ovs_list_push_back(&index->contested, &ca->contested);
-    }
-    heap_sift(index, ca, ca->n - 1, claim);
-}
-
-/* Removes 'claim' from 'index', if it is there. */
-static void
-addr_index_remove(struct addr_index *index, struct claim *claim)
-{
-    struct claimed_addr *ca = claim->addr;
-    struct claim *last;
-
-    if (!ca) {
-        return;
-    }
-
-    claim->addr = NULL;
-    last = ca->heap[--ca->n];
-    if (last != claim) {
-        heap_sift(index, ca, claim->ofs, last);
-    }
-    if (ca->n == 1) {
-        ovs_list_remove(&ca->contested);
-        ovs_list_init(&ca->contested);
-    }
-    if (!ca->n) {
-        hmap_remove(&index->addrs, &ca->node);
-        free(ca->heap);
-        free(ca);
-    }
-}
-
-
-/* Sorting. */
-
-static int
-compare_entries(const void *a_, const void *b_)
-{
-    const struct vmmob_entry *const *a = a_;
-    const struct vmmob_entry *const *b = b_;
-
-    return vmmob_key_compare(&(*a)->key, &(*b)->key);
-}
-
-static int
-compare_ofss(const void *a_, const void *b_)
-{
-    const struct vmmob_ofs *const *a = a_;
-    const struct vmmob_ofs *const *b = b_;
-
-    return (*a)->id < (*b)->id ? -1 : (*a)->id > (*b)->id;
+    return CONTAINER_OF(claim, struct claim, up);
 }

@@ -101,12 +101,6 @@ const struct hmap *vmmob_table_entries(const struct vmmob_table *);
 const struct hmap *vmmob_table_ofs_entries(const struct vmmob_table *);
 const struct hindex *vmmob_table_rows_by_ofs(const struct vmmob_table *);
 
-/* Sorted by key and by id.  The caller must free the array, not what it
- * points to. */
-const struct vmmob_entry **vmmob_table_sort_entries(
-    const struct vmmob_table *);
-const struct vmmob_ofs **vmmob_table_sort_ofss(const struct vmmob_table *);
-
 static inline const struct vmmob_vmn *
 vmmob_entry_binding(const struct vmmob_entry *entry)
 {

@@ -117,8 +117,14 @@ lib_libopenvswitch_la_SOURCES += \
 lib_libopenvswitch_la_SOURCES += \
 	lib/vmmob-addr.c \
 	lib/vmmob-addr.h \
+	lib/vmmob-addr-index.c \
+	lib/vmmob-addr-index.h \
 	lib/vmmob-binding.c \
 	lib/vmmob-binding.h \
+	lib/vmmob-binding-json.c \
+	lib/vmmob-binding-json.h \
+	lib/vmmob-json.c \
+	lib/vmmob-json.h \
 	lib/vmmob-msg.c \
 	lib/vmmob-msg.h \
 	lib/vmmob-prefix-set.c \

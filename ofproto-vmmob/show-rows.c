@@ -589,7 +589,7 @@ copy_ofss(const struct job *job, size_t *n)
     const struct vmmob *vmmob = vmmob_get();
     if (vmmob) {
         const struct vmmob_table *table = vmmob->table;
-        const struct vmmob_ofs **ofss = vmmob_table_sort_ofss(table);
+        const struct vmmob_ofs **ofss = vmmob_sort_ofss(table);
 
         rows = xmalloc(vmmob_table_n_ofss(table) * sizeof *rows);
         for (size_t i = 0; i < vmmob_table_n_ofss(table); i++) {

@@ -913,8 +913,8 @@ check_same(const char *what, const struct vmmob_vmn *actual,
 static void
 check_table(const struct vmmob_table *table, const struct model *m)
 {
-    const struct vmmob_entry **entries = vmmob_table_sort_entries(table);
-    const struct vmmob_ofs **ofss = vmmob_table_sort_ofss(table);
+    const struct vmmob_entry **entries = vmmob_sort_entries(table);
+    const struct vmmob_ofs **ofss = vmmob_sort_ofss(table);
     size_t n_vmns = 0;
     size_t n_ofss = 0;
 
@@ -2410,7 +2410,7 @@ benchmark(uint32_t n, bool same_addrs)
     print_time("look up by HoA and by MoA", start, n);
 
     start = time_usec();
-    entries = vmmob_table_sort_entries(table);
+    entries = vmmob_sort_entries(table);
     free(entries);
     print_time("sort", start, n);
 
@@ -2895,7 +2895,7 @@ receive_snapshot(struct handover *h, const struct handover *other)
 static void
 describe_handover(const struct handover *h, struct ds *s)
 {
-    const struct vmmob_entry **entries = vmmob_table_sort_entries(h->table);
+    const struct vmmob_entry **entries = vmmob_sort_entries(h->table);
 
     for (size_t i = 0; i < vmmob_table_n_vmns(h->table); i++) {
         const struct handover_vmn *vmn = vmmob_handover_find_vmn(

@@ -189,7 +189,7 @@ show_ofs(struct unixctl_conn *conn, int argc, const char *argv[],
         return;
     }
 
-    ofss = vmmob_table_sort_ofss(known->table);
+    ofss = vmmob_sort_ofss(known->table);
     n = vmmob_table_n_ofss(known->table);
     if (as_json) {
         struct json *array = json_array_create_empty();
@@ -478,7 +478,7 @@ find_vmns(const struct vmmob_table *known, const char *arg, size_t *n,
 
     *errorp = NULL;
     if (!arg) {
-        const struct vmmob_entry **entries = vmmob_table_sort_entries(known);
+        const struct vmmob_entry **entries = vmmob_sort_entries(known);
 
         *n = vmmob_table_n_vmns(known);
         vmns = xmalloc(*n * sizeof *vmns);
