@@ -31,8 +31,8 @@ static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 20);
 /* Messages taken in one go, so that packets do not wait for long. */
 #define MAX_BATCH 20
 
-/* An agent that lets more than this wait is disconnected; it gets everything
- * anew when it comes back. */
+/* An agent that leaves more bytes than this unread is disconnected.  It gets
+ * everything anew when it comes back. */
 #define MAX_BACKLOG (64 * 1024 * 1024)
 
 struct agent {
@@ -40,8 +40,8 @@ struct agent {
     bool listens;               /* vmmob_agent_listen() was called. */
     struct pstream *listener;   /* NULL if that failed. */
     struct jsonrpc *rpc;        /* NULL while nobody is connected. */
-    struct vmmob_sync sync;     /* Once it said what is known, we say what we
-                                 * author: from there on, just changes. */
+    struct vmmob_sync sync;     /* Once it has told what is known, we tell what
+                                 * we author, and then just changes. */
     bool wants_stats;           /* It asked for what we count. */
 };
 
@@ -105,8 +105,8 @@ vmmob_agent_destroy(struct agent *agent)
     }
 }
 
-/* Accepts a connection and takes messages into account in 'h'.  Returns true
- * if there were any. */
+/* Accepts a connection and passes messages on to 'h'.  Returns true if there
+ * were any. */
 bool
 vmmob_agent_run(struct agent *agent, struct handover *h, long long int now)
 {

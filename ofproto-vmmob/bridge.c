@@ -28,14 +28,15 @@ COVERAGE_DEFINE(vmmob_uplink_lost);
 /* For what others can cause. */
 static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 20);
 
-/* How often in a second, and at once, packets from the uplink may have all VM
- * ports be asked for a VMN that others wait for as well. */
+/* If packets wait for a VMN already, more of them from the uplink make the
+ * module ask all VM ports at most this often in a second, and at once. */
 #define ASK_RATE 100
 
 /* Forged frames are reported this often, in ms. */
 #define REPORT_MS 5000
 
-/* The rules for a remote VMN go when they were not used for so long, in ms. */
+/* Rules for a remote VMN are removed when they were not used for so long, in
+ * ms. */
 #define IDLE_MS (10 * 60 * 1000)
 #define SWEEP_MS (60 * 1000)
 
@@ -81,10 +82,10 @@ vmmob_bridge_create(const char *name, struct ofproto_dpif *ofproto,
     return b;
 }
 
-/* Destroys 'b', which must not be in any list.  If 'withdraw' is true, then
- * what it published is to go; if 'delete_flows' is true, its rules, too.
- * Returns true if it had published something in an earlier life only, so that
- * the agent has to tell and hear everything again. */
+/* Destroys 'b', which must not be in any list.  If 'withdraw' is true,
+ * withdraws what it published; if 'delete_flows' is true, deletes its rules.
+ * Returns true if it published something in an earlier life only: then the
+ * agent must tell and hear everything again. */
 bool
 vmmob_bridge_destroy(struct vmmob_bridge *b, bool withdraw, bool delete_flows)
 {
@@ -102,7 +103,7 @@ vmmob_bridge_destroy(struct vmmob_bridge *b, bool withdraw, bool delete_flows)
 
 /* Configures 'b', whose MAC address is 'mac', with 'other_config'.  When the
  * rules are there, the caller must call vmmob_bridge_start().  Returns true if
- * the agent has to tell and hear everything again. */
+ * the agent must tell and hear everything again. */
 bool
 vmmob_bridge_configure(struct vmmob_bridge *b, const struct smap *other_config,
                        struct eth_addr mac)
@@ -233,7 +234,7 @@ vmmob_bridge_configure(struct vmmob_bridge *b, const struct smap *other_config,
         vmmob_handover_touch(b->handover, b->ofs);
     }
     vmmob_vm_ports_find(b, &b->ofs->settings, now);
-    /* After that: its number may have been that of a VM port. */
+    /* Only now, as its number may have been that of a VM port. */
     vmmob_rules_update_forged(b->rules, b->uplink, true);
     /* What this OFS wrote in an earlier life is to be told. */
     return enable;
@@ -255,8 +256,8 @@ vmmob_bridge_start(struct vmmob_bridge *b)
     }
 }
 
-/* Stops VM mobility on 'b', which was without uplink for so long, if that is
- * due at 'now'.  Returns true if it was.  Main thread only. */
+/* Stops VM mobility on 'b' if it has been without uplink for too long at
+ * 'now'.  Returns true if so.  Main thread only. */
 bool
 vmmob_bridge_end_hold(struct vmmob_bridge *b, long long int now)
 {
@@ -290,8 +291,8 @@ vmmob_bridge_update_ofs(struct vmmob_bridge *b, long long int now)
     vmmob_ofs_destroy(&record);
 }
 
-/* After the agent told what is known: has those VMNs of an earlier life be
- * asked that are at no port which is said to be theirs. */
+/* Plans to ask the VMNs of an earlier life that are at no port which is said
+ * to be theirs.  Does nothing until the agent has told what is known. */
 void
 vmmob_bridge_find_lost(struct vmmob_bridge *b, long long int now)
 {
@@ -332,7 +333,8 @@ report_forged(struct vmmob_bridge *b)
     }
 }
 
-/* Logs how many packets VMs at 'b' have sent by way of what is not there. */
+/* Logs how many packets VMs at 'b' have sent to a next hop that is not
+ * there. */
 static void
 report_stray(struct vmmob_bridge *b)
     OVS_REQUIRES(vmmob_mutex)
@@ -350,7 +352,7 @@ report_stray(struct vmmob_bridge *b)
 }
 
 /* Returns how many packets of 'kind' were ignored at 'b' because there were
- * too many of them.  For VM ports that is just those that could not wait. */
+ * too many.  For VM ports, counts only those that could not wait. */
 unsigned long long int
 vmmob_bridge_count_ignored(const struct vmmob_bridge *b, enum punt_kind kind)
 {
@@ -477,8 +479,8 @@ bridge_disable(struct vmmob_bridge *b, bool withdraw, bool delete_flows)
     b->enabled = false;
 }
 
-/* Keeps published what was published for the datapath id 'id' until 'b' can be
- * that OFS; stops that if 'id' is 0. */
+/* Keeps what was published for the datapath id 'id' until 'b' can be that OFS.
+ * With 'id' 0, keeps nothing. */
 static void
 bridge_reserve(struct vmmob_bridge *b, uint64_t id)
     OVS_REQUIRES(vmmob_mutex)
@@ -494,8 +496,8 @@ bridge_reserve(struct vmmob_bridge *b, uint64_t id)
     }
 }
 
-/* Reports 'error', which is freed unless it is news, about 'b'.  NULL means
- * that everything is all right. */
+/* Reports 'error' about 'b', which now owns it.  NULL means that all is
+ * well. */
 static void
 bridge_set_error(struct vmmob_bridge *b, char *error)
 {
@@ -511,11 +513,11 @@ bridge_set_error(struct vmmob_bridge *b, char *error)
     b->error = error;
 }
 
-/* Stores in '*settings', which the caller must destroy, those that are to be
- * in force at 'b': what 'other_config' says or, if that is wrong, those before
- * if 'b' is enabled.  Stores the port number of their uplink in '*uplink', or
- * VMMOB_NO_UPLINK if it is not there.  Returns NULL, or what is wrong, which
- * the caller must free. */
+/* Stores in '*settings', which the caller must destroy, the settings that are
+ * to be in force at 'b'.  These are what 'other_config' says or, if that is
+ * wrong and 'b' is enabled, those before.  Stores the port number of their
+ * uplink in '*uplink', or VMMOB_NO_UPLINK if it is not there.  Returns NULL,
+ * or what is wrong, which the caller must free. */
 static char *
 bridge_choose_settings(struct vmmob_bridge *b, const struct smap *other_config,
                        struct vmmob_settings *settings, ofp_port_t *uplink)
@@ -584,8 +586,8 @@ bridge_check_tables(const struct vmmob_bridge *b)
     return NULL;
 }
 
-/* Stops the copies for VMNs at 'b' that get too many packets: each copy costs
- * the network a packet and the other switch a look. */
+/* Stops sending copies for VMNs at 'b' that get too many packets: each copy
+ * costs the network a packet, and the other switch the time to look at it. */
 static void
 bridge_limit_copies(struct vmmob_bridge *b)
     OVS_REQUIRES(vmmob_mutex)

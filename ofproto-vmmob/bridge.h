@@ -34,12 +34,12 @@ extern struct ovs_mutex vmmob_mutex;
 /* How long an OFS goes on without its uplink before it is withdrawn, in ms. */
 #define VMMOB_HOLD_MS (60 * 1000)
 
-/* In place of the port number of an uplink that is not there.  No port has
- * it, so no rule that has it takes another port for the uplink, as the number
- * that the uplink had may be given to any.  What is sent there is dropped. */
+/* Stands for the port number of an uplink that is not there.  No port has this
+ * number, so no rule takes another port for the uplink, which could happen
+ * with the old number.  What is sent there is dropped. */
 #define VMMOB_NO_UPLINK OFPP_MAX
 
-/* A bridge that is configured for VM mobility, rightly or not. */
+/* A bridge that is configured for VM mobility, even if wrongly. */
 struct vmmob_bridge {
     struct hmap_node node;      /* In 'bridges', by 'name'. */
     char *name;
@@ -52,8 +52,8 @@ struct vmmob_bridge {
                                  * all goes on without it; otherwise
                                  * LLONG_MAX. */
 
-    uint64_t reserved;          /* While not enabled: the datapath id for which
-                                 * what was published is to stay, or 0. */
+    uint64_t reserved;          /* While not enabled: the datapath id whose
+                                 * published rows stay, or 0. */
 
     struct handover *handover;
     const struct vmmob_table *table;    /* That of 'handover'. */
@@ -65,7 +65,7 @@ struct vmmob_bridge {
     struct hmap vm_ports;       /* Contains "struct vmmob_vm_port"s. */
     struct rules *rules;
 
-    struct token_bucket asks;   /* For what may_ask() in packet.c limits. */
+    struct token_bucket asks;   /* Limits what may_ask() in packet.c allows. */
 
     /* VMNs that are to be asked where they are. */
     struct vmmob_key *lost;
@@ -76,20 +76,21 @@ struct vmmob_bridge {
     long long int next_sweep;   /* When to look for idle rules, in ms. */
     long long int next_report;  /* When to log forged frames, in ms. */
     long long int next_count;   /* When to look for floods, in ms. */
-    long long int next_revalidation;    /* When to have all datapath flows be
-                                         * looked at, in ms, or LLONG_MAX. */
+    long long int next_revalidation;    /* When to make the revalidators look
+                                         * at all datapath flows, in ms, or
+                                         * LLONG_MAX. */
 
     /* Statistics, since the bridge was enabled. */
     unsigned long long int n_punted;    /* Packets looked at. */
     unsigned long long int n_answered;  /* ARP requests answered. */
-    unsigned long long int n_bad;       /* Frames that say nothing or lie. */
+    unsigned long long int n_bad;       /* Malformed or forged frames. */
     unsigned long long int n_unresolved;    /* Packets for nobody known. */
     unsigned long long int n_not_held[PUNT_N_KINDS];    /* Those of them for
                                                          * which there was no
                                                          * room to wait. */
     unsigned long long int n_ignored_reported[PUNT_N_KINDS];
-                                /* How many that were ignored because there
-                                 * were too many have been logged. */
+                                /* How many ignored packets have been
+                                 * logged. */
 
     /* Statistics of ports that are gone, since then. */
     unsigned long long int past_forged, past_blocked, past_refused;
@@ -98,8 +99,8 @@ struct vmmob_bridge {
     unsigned long long int n_forged_reported;   /* How many frames from the
                                                  * uplink were logged as
                                                  * forged... */
-    unsigned long long int n_stray_reported;    /* ...and from VMs, as for a
-                                                 * next hop that is not
+    unsigned long long int n_stray_reported;    /* ...and how many from VMs,
+                                                 * for a next hop that is not
                                                  * here. */
 };
 

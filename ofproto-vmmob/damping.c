@@ -72,7 +72,8 @@ vmmob_damping_configure(struct damping *d, size_t max_moves,
     }
 }
 
-/* The VMN 'key' moved.  Returns true if it is frozen from now on. */
+/* Counts a move of the VMN 'key'.  Returns true if it is frozen from now
+ * on. */
 bool
 vmmob_damping_note_move(struct damping *d, const struct vmmob_key *key,
                         long long int now)
@@ -116,8 +117,8 @@ vmmob_damping_note_move(struct damping *d, const struct vmmob_key *key,
     return true;
 }
 
-/* The move of the VMN 'key' at the time 'when' does not count, as it turns
- * out. */
+/* Takes back the move of the VMN 'key' at the time 'when', which turned out to
+ * be none that counts. */
 void
 vmmob_damping_forgive(struct damping *d, const struct vmmob_key *key,
                       long long int when)

@@ -7,15 +7,15 @@
  * ====================
  *
  * Two VMs with the same MAC address would make it move to and fro for ever.
- * So an OFS counts the moves of each VMN, as in RFC 7432 section 15.1: after
- * so many of them within a certain time, it is frozen, that is, the OFS does
- * not claim it any more.  It may move again as soon as it has not moved for
- * that time, or when the operator says so.
+ * So an OFS counts the moves of each VMN, as in RFC 7432 section 15.1.  After
+ * so many within a certain time, the VMN is frozen: the OFS does not claim it
+ * any more.  It may move again once it has not moved for that time, or when
+ * the operator says so.
  *
- * Moves that a hypervisor announced are none of these: one to a port that was
- * added for the VMN, or one from a port that is removed afterwards.  As a port
- * counts as added for it only until it was heard there, two VMs with one MAC
- * address are damped although both have such a port.
+ * Moves that a hypervisor announced do not count: a move to a port that was
+ * added for the VMN, or from a port that is removed afterwards.  A port counts
+ * as added for a VMN only until the VMN was heard there.  So two VMs with one
+ * MAC address are damped although both have such a port.
  *
  * Only VMNs that moved in that time take memory.
  *

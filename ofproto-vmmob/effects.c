@@ -21,12 +21,11 @@
 #include "vmmob-msg.h"
 #include "vmmob-table.h"
 
-/* When all affected datapath flows have been refreshed at once, there is no
- * need for the revalidators to look at all the others, and with many flows
- * that takes them seconds, and they throw away what they take for hardly used.
- * They do so only this much later, in ms, once for all that changed until
- * then, for flows that were being installed for longer than anybody would
- * think. */
+/* When all affected datapath flows have been refreshed at once, the
+ * revalidators need not look at all the others.  With many flows that would
+ * take them seconds, and they would throw away flows that seem hardly used.
+ * So they look only this much later, in ms, once for all that changed until
+ * then, in case a flow took that long to be installed. */
 #define REVALIDATE_MS (60 * 1000)
 
 /* See vmmob_is_quiet(). */
@@ -37,14 +36,13 @@ static void commit_rules(struct vmmob *, bool refresh)
 static void wake_resolver(struct vmmob *, const struct handover_effects *)
     OVS_REQUIRES(vmmob_mutex);
 
-/* Does what is to be done because of what was decided.  If 'refresh' is true,
- * then the caller has the datapath follow at once; see
- * vmmob_effects_apply_and_refresh(). */
+/* Carries out what was decided.  If 'refresh' is true, then the caller makes
+ * the datapath follow at once; see vmmob_effects_apply_and_refresh(). */
 void
 vmmob_effects_apply(struct vmmob *vmmob, bool refresh)
 {
     if (vmmob_handover_has_moves(vmmob->handover)) {
-        /* What an operator had done. */
+        /* An operator's command caused them. */
         vmmob_watch_note_moves(vmmob, NULL, time_usec(), -1);
     }
     if (!vmmob_handover_has_effects(vmmob->handover)) {
@@ -74,8 +72,8 @@ vmmob_effects_apply(struct vmmob *vmmob, bool refresh)
         }
         vmmob_rules_update_vmns(b->rules, &ctx, effects.vmns, effects.n_vmns);
     }
-    /* What the others do because of the news takes a moment, so the rules are
-     * there in time. */
+    /* The others need a moment to act on the news, so the rules are there in
+     * time. */
     commit_rules(vmmob, refresh);
     vmmob_watch_note_phase(vmmob, VMMOB_MOVE_RULES);
     if (vmmob_agent_send(vmmob->agent, &msg)) {
@@ -102,8 +100,8 @@ vmmob_effects_apply(struct vmmob *vmmob, bool refresh)
     vmmob_handover_effects_uninit(&effects);
 }
 
-/* Does what is to be done because of what was decided, and has the datapath
- * follow at once.  The module's thread only. */
+/* Carries out what was decided, and makes the datapath follow at once.  The
+ * module's thread only. */
 void
 vmmob_effects_apply_and_refresh(struct vmmob *vmmob, long long int now)
 {
@@ -125,15 +123,15 @@ vmmob_effects_apply_and_refresh(struct vmmob *vmmob, long long int now)
     }
 }
 
-/* Returns true if the change of the flow tables that this thread is making
- * does not ask for all datapath flows to be looked at. */
+/* Returns true if this thread is changing flow tables in a way that does not
+ * need the revalidators to look at all datapath flows. */
 bool
 vmmob_is_quiet(void)
 {
     return *quiet_get();
 }
 
-/* Makes the changes to the flow tables that have been found necessary. */
+/* Makes the changes to the flow tables that are necessary. */
 static void
 commit_rules(struct vmmob *vmmob, bool refresh)
     OVS_REQUIRES(vmmob_mutex)

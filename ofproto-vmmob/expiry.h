@@ -6,8 +6,8 @@
 /* What expires, in a list that is ordered by when
  * ===============================================
  *
- * An element goes to the end of the list in nearly all cases, as it takes
- * equally long for all.
+ * All elements of a list usually live equally long, so a new one nearly always
+ * goes to the end.
  *
  * Pure; not thread-safe.  Times are in ms. */
 
@@ -44,9 +44,8 @@ vmmob_expiry_next(const struct ovs_list *list)
                            node)->at);
 }
 
-/* For each element of LIST that has expired at NOW: has VAR point to the
- * structure whose member MEMBER it is.  The statement must take it out of
- * LIST. */
+/* Makes VAR point to the structure whose member MEMBER it is, for each element
+ * of LIST that has expired at NOW.  The statement must take it out of LIST. */
 #define VMMOB_EXPIRY_FOR_EACH_DUE(VAR, MEMBER, LIST, NOW)               \
     while (!ovs_list_is_empty(LIST) && vmmob_expiry_next(LIST) <= (NOW) \
            && ((VAR) = OBJECT_CONTAINING(ovs_list_front(LIST), VAR,     \

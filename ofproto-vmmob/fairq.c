@@ -107,7 +107,7 @@ vmmob_fairq_mark(struct fairq *q, const struct uuid *bridge)
 }
 
 /* Removes the ports of 'bridge' that have a mark.  What is in their queues
- * gets into that of the ports that are not configured. */
+ * goes to the queue of the ports that are not configured. */
 void
 vmmob_fairq_sweep(struct fairq *q, const struct uuid *bridge)
 {
@@ -136,8 +136,8 @@ vmmob_fairq_get_stats(const struct fairq *q, const struct fairq_key *key,
     *stats = p ? p->stats : (struct fairq_stats) { .n_admitted = 0 };
 }
 
-/* Returns true if 'key' may push an item now.  To be asked just once for
- * each. */
+/* Returns true if 'key' may push an item now.  Call this just once for each
+ * item. */
 bool
 vmmob_fairq_admit(struct fairq *q, const struct fairq_key *key)
 {

@@ -6,13 +6,13 @@
 /* A bounded queue that ports share fairly
  * =======================================
  *
- * What ports hand to the module's thread.  Each port has a queue of its own,
- * an uplink one for each kind of what comes from there; they are served in
- * turn, so that the backlog of one queue does not delay another one.  Those of
- * uplinks get every second turn: what comes from there is for many.  If the
- * whole is full, then the longest queue loses.
+ * Holds what ports hand to the module's thread.  Each port has a queue of its
+ * own; an uplink has one for each kind of packet.  They are served in turn, so
+ * that the backlog of one queue does not delay another one.  Those of uplinks
+ * get every second turn: what comes from there is for many.  If the whole is
+ * full, then the longest queue loses.
  *
- * Each queue also has a token bucket, which says no before anything is
+ * Each queue also has a token bucket, which refuses packets before they are
  * copied.
  *
  * Pure but for time_msec(); not thread-safe. */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* A flow is filed under each of its two IP addresses, of which its mask leaves
- * a prefix, and under its Ethernet destination if its mask leaves all of that.
- * So to find the flows of an address is to look it up once for each prefix
- * length that there is. */
+/* A flow is filed under its two IP addresses, each of which its mask makes a
+ * prefix, and under its Ethernet destination if the mask has all of that.  To
+ * find the flows of an address, it is looked up once for each prefix length
+ * that there is. */
 
 #include <config.h>
 
@@ -67,8 +67,8 @@ vmmob_flow_index_enable(bool enable)
     atomic_store_relaxed(&enabled, enable);
 }
 
-/* Returns what flows for the Ethernet address 'mac' are found by: an address
- * that no packet has, of the discard prefix (RFC 6666). */
+/* Returns the address by which flows for the Ethernet address 'mac' are found:
+ * one of the discard prefix (RFC 6666), which no packet has. */
 struct in6_addr
 vmmob_flow_index_mac(const struct eth_addr mac)
 {
@@ -80,8 +80,8 @@ vmmob_flow_index_mac(const struct eth_addr mac)
 
 /* Adds the flow 'ufid' and 'pmd_id' of the datapath 'owner', with the key
  * 'flow' and the mask 'wc' (NULL for an exact match).  Returns an entry that
- * the caller must eventually pass to vmmob_flow_index_remove(), or NULL if
- * there is nothing to be found by. */
+ * the caller must eventually pass to vmmob_flow_index_remove(), or NULL if the
+ * flow has no address to be found by. */
 struct flow_index_entry *
 vmmob_flow_index_add(const void *owner, const ovs_u128 *ufid,
                      unsigned int pmd_id, const struct flow *flow,
@@ -144,10 +144,10 @@ vmmob_flow_index_remove(struct flow_index_entry *entry)
     }
 }
 
-/* Stores in 'ids' flows of the datapath 'owner' that have to do with 'addr',
- * at most 'max' of them, the latest first, perhaps one of them twice: first
- * those that have to do with no other address, then at most 'max_vague' of
- * those that do not look at all bits of it.  Returns how many it stored, and
+/* Stores in 'ids' at most 'max' flows of the datapath 'owner' that have to do
+ * with 'addr', perhaps one of them twice.  First come those that have to do
+ * with no other address, then at most 'max_vague' of those that do not look at
+ * all bits of it; of each, the latest first.  Returns how many it stored, and
  * stores in '*complete' whether these are all. */
 size_t
 vmmob_flow_index_find(const void *owner, const struct in6_addr *addr,
@@ -264,8 +264,8 @@ prefix_hash(const struct in6_addr *addr, uint8_t plen)
     return vmmob_hash_bytes(addr, sizeof *addr, plen);
 }
 
-/* The number of leading bits that 'mask' has, as for an IPv4-mapped address; 0
- * if there are none. */
+/* Returns the number of leading bits that 'mask' has, as for an IPv4-mapped
+ * address; 0 if there are none. */
 static uint8_t
 ipv4_plen(ovs_be32 mask)
 {

@@ -7,16 +7,16 @@
  * ================================================
  *
  * After a move, a cached datapath flow (megaflow) that was translated by the
- * old OpenFlow rules stays in use until the revalidators come round to it,
- * which takes the longer the more flows there are.  This index tells which
- * flows those are, whatever the number of others, so that just they can be
- * translated anew at once.
+ * old OpenFlow rules stays in use until the revalidators come round to it.
+ * The more flows there are, the longer that takes.  This index tells at once
+ * which flows those are, however many others there are, so that just they are
+ * translated anew.
  *
  * A flow is found by any IP address that its key and mask match, if its mask
- * says something of the source or the destination address at all.  So what is
- * found may be a flow that the address does not change, but none is missed
- * that was translated by a rule for the address.  A flow of IP packets for one
- * Ethernet address is found by that, too: see vmmob_flow_index_mac().
+ * has a bit of the source or the destination address at all.  So a flow may be
+ * found that a rule for the address does not change, but none is missed that
+ * such a rule has translated.  A flow of IP packets for one Ethernet address
+ * is found by that, too: see vmmob_flow_index_mac().
  *
  * Empty, and without cost, until vmmob_flow_index_enable() is called.
  * Thread-safe; any thread. */

@@ -189,9 +189,10 @@ vmmob_frame_get_embedded(const struct dp_packet *packet,
     return inner != NULL;
 }
 
-/* Sets those addresses.  The checksums of the packet inside, of IP and, as far
- * as they are quoted, of TCP and UDP, become what they are with these
- * addresses, and ICMP's stays right.  (In IPv6 they need not change.) */
+/* Sets those addresses.  The checksums of the packet inside become those of a
+ * packet with these addresses: that of IP, and that of TCP or UDP as far as it
+ * is quoted.  ICMP's own checksum stays right.  (In IPv6 they need not
+ * change.) */
 void
 vmmob_frame_set_embedded(struct dp_packet *packet,
                          const struct in6_addr *ip_src,
@@ -425,9 +426,9 @@ find_embedded(const struct dp_packet *packet)
     return IP_VER(inner->ip_ihl_ver) == 4 ? inner : NULL;
 }
 
-/* Returns the checksum in 'inner', inside 'packet', that the addresses of
- * 'inner' are part of and the datapath updates when it changes one.  (It does
- * not update those of UDP-Lite and DCCP.)  Returns NULL if there is none: the
+/* Returns the checksum in 'inner', inside 'packet', that covers the addresses
+ * of 'inner' and that the datapath updates when it changes one.  (It does not
+ * update those of UDP-Lite and DCCP.)  Returns NULL if there is none: the
  * packet is a later fragment, that part is not quoted, or it is UDP without a
  * checksum. */
 static ovs_be16 *

@@ -45,7 +45,7 @@ enum frame_type {
     FRAME_MLD,                  /* Query, report, or done. */
     FRAME_IP,                   /* None of those above and below. */
     FRAME_ICMP_ERROR,           /* FRAME_IP, too. */
-    FRAME_BAD,                  /* None of these, or one that lies. */
+    FRAME_BAD,                  /* None of these, or malformed. */
 };
 
 struct frame {

@@ -36,12 +36,12 @@ static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 20);
 #define CONFIRM_RATE 10
 #define CONFIRM_MS 100
 
-/* Two hosts answer for the gateway as long as they did so in the last so many
- * ms. */
+/* For so long, in ms, after two hosts answered for the gateway, that is held
+ * to be so. */
 #define RIVAL_MS (60 * 1000)
 
-/* Puts 'settings' in force at 'b', whose settings are still those before, if
- * it has any. */
+/* Puts 'settings' in force at 'b', which still has its settings before, if
+ * any. */
 void
 vmmob_gateway_configure(struct vmmob_bridge *b,
                         const struct vmmob_settings *settings,
@@ -66,8 +66,9 @@ vmmob_gateway_configure(struct vmmob_bridge *b,
     }
 }
 
-/* 'b' has another uplink, or has its uplink again: has its gateway be asked
- * for as soon as possible, which also shows the network where 'b' is. */
+/* Plans to ask for the gateway of 'b', which has another uplink, or has its
+ * uplink again, as soon as possible.  That also shows the network where 'b'
+ * is. */
 void
 vmmob_gateway_ask(struct vmmob_bridge *b, long long int now)
 {
@@ -81,7 +82,7 @@ vmmob_gateway_ask(struct vmmob_bridge *b, long long int now)
     }
 }
 
-/* 'mac' is the MAC address of the gateway of 'b' from now on. */
+/* Makes 'mac' the MAC address of the gateway of 'b'. */
 static void
 use(struct vmmob_bridge *b, const struct eth_addr mac, long long int now)
     OVS_REQUIRES(vmmob_mutex)
@@ -96,7 +97,8 @@ use(struct vmmob_bridge *b, const struct eth_addr mac, long long int now)
     gw->next_probe = now + PROBE_KNOWN_MS;
 }
 
-/* 'rival' answers for the gateway of 'b', as the one does that is in use. */
+/* Notes that 'rival' answers for the gateway of 'b', as does the one that is
+ * in use. */
 static void
 note_rival(struct vmmob_bridge *b, const struct eth_addr rival,
            long long int now)
@@ -115,10 +117,10 @@ note_rival(struct vmmob_bridge *b, const struct eth_addr rival,
     gw->rival_seen = now;
 }
 
-/* An ARP with the gateway's address as sender, at 'mac', came in by the uplink
- * of 'b'.  It is a reply, to us, if 'reply' is true.  Returns true if the
- * gateway's MAC address is another one because of that, which the caller must
- * tell. */
+/* Takes into account an ARP that came in by the uplink of 'b' and says that
+ * the gateway is at 'mac'.  It is a reply, to us, if 'reply' is true.  Returns
+ * true if that changed the gateway's MAC address: then the caller must tell
+ * others. */
 bool
 vmmob_gateway_hear(struct vmmob_bridge *b, const struct eth_addr mac,
                    bool reply, long long int now)
@@ -130,8 +132,7 @@ vmmob_gateway_hear(struct vmmob_bridge *b, const struct eth_addr mac,
         return false;
     }
     if (!reply || now > gw->asked + ANSWER_MS) {
-        /* We did not ask, so we do now, unless that is about to be
-         * answered. */
+        /* We did not ask, so we do now, unless an answer is about to come. */
         if (!eth_addr_equals(mac, gw->mac)
             && (gw->answered || now > gw->asked + ANSWER_MS)) {
             COVERAGE_INC(vmmob_gateway_confirm);
@@ -181,7 +182,7 @@ vmmob_gateway_has_rival(const struct vmmob_gateway *gw, long long int now)
 }
 
 /* Asks for the gateway, if that is due at 'now'.  Returns true if the
- * gateway's MAC address is another one, which the caller must tell. */
+ * gateway's MAC address changed: then the caller must tell others. */
 bool
 vmmob_gateway_run(struct vmmob_bridge *b, long long int now)
 {

@@ -3,13 +3,13 @@
 #ifndef VMMOB_GATEWAY_H
 #define VMMOB_GATEWAY_H 1
 
-/* The gateway of the uplink's network: its MAC address is asked for, and again
- * every now and then, unless it is configured.
+/* The gateway of the uplink's network.  Unless its MAC address is configured,
+ * we ask for it, and again every now and then.
  *
  * Only an answer to such a question is believed.  What says something else
- * unasked, such as the announcement of a router that takes over, is the reason
- * for another question.  Of two that answer the same question the one stays
- * that was in use, as long as it answers.
+ * unasked, such as the announcement of a router that takes over, makes us ask
+ * again.  If two answer the same question, the one that was in use stays, as
+ * long as it answers.
  *
  * Guarded by vmmob_mutex.  Times are in ms. */
 

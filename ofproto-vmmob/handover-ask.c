@@ -11,8 +11,8 @@
 
 COVERAGE_DEFINE(vmmob_seat_asked);
 
-/* Returns true if a VMN other than 'key' was heard at 'port' of 'ofs', as far
- * as the port is for that one. */
+/* Returns true if another VMN than 'key' that the port is for was heard at
+ * 'port' of 'ofs'. */
 static bool
 is_another_heard(const struct handover_ofs *ofs, const struct vmmob_key *key,
                  ofp_port_t number)
@@ -33,8 +33,8 @@ is_another_heard(const struct handover_ofs *ofs, const struct vmmob_key *key,
     return false;
 }
 
-/* Returns the row with the addresses for which the VMN of 'seat', at 'ofs', is
- * to be asked there, or NULL. */
+/* Returns the row whose addresses the VMN of 'seat', at 'ofs', is to be asked
+ * for there, or NULL. */
 static const struct vmmob_vmn *
 find_row_to_ask(const struct handover *h, const struct handover_ofs *ofs,
                 const struct handover_seat *seat)
@@ -51,7 +51,7 @@ find_row_to_ask(const struct handover *h, const struct handover_ofs *ofs,
             ? binding : NULL);
 }
 
-/* Plans to ask the VMN of 'seat' as soon as that can be. */
+/* Plans to ask the VMN of 'seat' as soon as possible. */
 static void
 ask_soon(struct handover_ofs *ofs, struct handover_seat *seat,
          long long int now)
@@ -62,8 +62,8 @@ ask_soon(struct handover_ofs *ofs, struct handover_seat *seat,
                         MAX(now, seat->asked + HANDOVER_ASK_FIRST_MS));
 }
 
-/* Something changed of the VMN 'key', or of its seats at 'ofs': plans to ask
- * it there if it may have come. */
+/* Plans to ask the VMN 'key' at its seats at 'ofs', if it may have come there.
+ * Called when something changed of the VMN or of its seats. */
 void
 vmmob_handover_ask_seats(struct handover *h, struct handover_ofs *ofs,
                          const struct vmmob_key *key, long long int now)
@@ -82,8 +82,8 @@ vmmob_handover_ask_seats(struct handover *h, struct handover_ofs *ofs,
     }
 }
 
-/* The VMN 'key' was heard at 'port' of 'ofs': those that the port is for as
- * well may have come, too. */
+/* Plans to ask the other VMNs that 'port' of 'ofs' is for, which may have come
+ * with the VMN 'key', which was heard there. */
 void
 vmmob_handover_ask_others(struct handover *h, const struct handover_ofs *ofs,
                           const struct vmmob_key *key, ofp_port_t number)
@@ -100,7 +100,7 @@ vmmob_handover_ask_others(struct handover *h, const struct handover_ofs *ofs,
     }
 }
 
-/* Asks those at 'ofs' whose turn it is. */
+/* Asks the VMNs at 'ofs' whose time has come. */
 void
 vmmob_handover_run_asks(struct handover *h, struct handover_ofs *ofs,
                         long long int now)

@@ -6,22 +6,22 @@
 /* Asking VMNs that may have come
  * ==============================
  *
- * A VMN may say nothing after it has moved.  So, as long as it is elsewhere as
- * far as anybody knows, it is asked at a seat
+ * A VMN may say nothing after it has moved.  So, as long as it seems to be
+ * elsewhere, it is asked at a seat
  *
  *   - if it is prepared for there: as often as HANDOVER_ASK_* say, until it
  *     answers or is expected no more;
  *
- *   - if another VMN has been heard at that port, as those that one VM has
- *     move together: a few times.
+ *   - if another VMN has been heard at that port, a few times: all VMNs of a
+ *     VM move together.
  *
- * What is asked while the VM is not there yet, its port keeps for it, or
- * drops.  Nobody else hears it.  An answer is a packet from the VMN like any
+ * While the VM is not there yet, its port keeps a question for it, or drops
+ * it.  Nobody else hears it.  An answer is a packet from the VMN like any
  * other. */
 
 #include "handover-seat.h"
 
-/* In ms: from one question to the next it takes twice as long. */
+/* In ms: the time to the next question doubles each time. */
 #define HANDOVER_ASK_FIRST_MS 1000
 #define HANDOVER_ASK_MOST_MS 10000
 

@@ -28,14 +28,14 @@ static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(20, 20);
 /* How long a claim waits for the owner's OFS, in ms. */
 #define CLAIM_MS 5000
 
-/* How soon after a claim was made that was refused a VMN can make it again, in
- * ms, if it announces that it has the address, and otherwise. */
+/* How long after a refused claim, in ms, a VMN can claim the address again: if
+ * it announces that it has the address, and otherwise. */
 #define CLAIM_AGAIN_SOON_MS 5000
 #define CLAIM_AGAIN_MS (60 * 1000)
 
-/* An owner that answered is not asked again for so long, in ms, whoever else
- * claims the address, and is asked again after so long as long as another
- * author's row lists it. */
+/* For how long, in ms, an owner that answered is not asked again, whoever else
+ * claims the address, and after how long it is asked again while another
+ * author's row lists the address. */
 #define PROBE_REST_MS 1000
 #define PROBE_AGAIN_MS (60 * 1000)
 
@@ -44,14 +44,14 @@ static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(20, 20);
 #define MAX_PROBES 4096
 #define MAX_CLAIMS 256
 
-/* A VMN of this OFS is asked whether it has a home address. */
+/* A question to a VMN of this OFS, whether it has a home address. */
 struct probe {
     struct hmap_node node;      /* In 'probes' of its handover_ofs. */
     struct in6_addr hoa;
     struct vmmob_key key;
     int n_sent;                 /* How often it was asked. */
     struct vmmob_expiry due;    /* In 'probes_due' or 'probes_resting' of its
-                                 * handover_ofs, until it goes on. */
+                                 * handover_ofs, until the next step. */
     bool rests;                 /* It has answered. */
     long long int heard;        /* If so: when. */
 };
@@ -117,8 +117,8 @@ vmmob_handover_claims_destroy(struct handover_ofs *ofs)
     }
 }
 
-/* The VMN 'key', seen at 'port' of 'ofs', says that it has 'hoa', as 'how'
- * says. */
+/* Returns what becomes of the claim of the VMN 'key', seen at 'port' of 'ofs',
+ * to have 'hoa'.  'how' is how it claims that. */
 enum claim_result
 vmmob_handover_claim(struct handover *h, struct handover_ofs *ofs,
                      const struct vmmob_key *key, ofp_port_t port,
@@ -189,8 +189,8 @@ vmmob_handover_claim(struct handover *h, struct handover_ofs *ofs,
     return CLAIM_ASKED;
 }
 
-/* 'vmn' of 'ofs' has had 'hoa' without MoA in an earlier life: whether it had
- * just claimed it follows from what the others say. */
+/* Finds out whether 'vmn' of 'ofs', which had 'hoa' without MoA in an earlier
+ * life, only claimed it: that follows from what the others say. */
 void
 vmmob_handover_claim_again(struct handover_ofs *ofs, struct handover_vmn *vmn,
                            const struct in6_addr *hoa, long long int now)
@@ -200,8 +200,8 @@ vmmob_handover_claim_again(struct handover_ofs *ofs, struct handover_vmn *vmn,
     }
 }
 
-/* Begins to ask those who have what others claim, goes on with it, and takes
- * it from those who do not answer. */
+/* Asks those who have what others claim, and takes it from those who do not
+ * answer. */
 void
 vmmob_handover_run_probes(struct handover *h, long long int now)
 {
@@ -247,10 +247,10 @@ vmmob_handover_run_probes(struct handover *h, long long int now)
     }
 }
 
-/* Takes the next of the claims of 'ofs' that nobody contests any more, if it
- * is of a home address that the VMN has not in its row, and returns it.  The
- * caller must have the VMN be seen with it, and free the claim.  Returns NULL
- * if there is none; then all claims were looked at. */
+/* Takes and returns the next claim at 'ofs' that nobody contests any more, if
+ * the VMN's row does not have the home address.  The caller must report the
+ * VMN as seen with it, and free the claim.  Returns NULL if there is none;
+ * then all claims were looked at. */
 struct handover_claim *
 vmmob_handover_run_claims(struct handover *h, struct handover_ofs *ofs,
                           long long int now)
@@ -369,7 +369,7 @@ destroy_probe(struct handover_ofs *ofs, struct probe *probe)
     free(probe);
 }
 
-/* Does what is due about 'probe', of 'ofs'. */
+/* Takes the next step of 'probe', of 'ofs'. */
 static void
 run_probe(struct handover *h, struct handover_ofs *ofs, struct probe *probe,
           long long int now)
@@ -385,7 +385,7 @@ run_probe(struct handover *h, struct handover_ofs *ofs, struct probe *probe,
             && vmn->state != HANDOVER_DETACHED)
         || (!find_local_claim(h, &probe->key, &probe->hoa)
             && !vmmob_table_find_rival(h->table, &probe->key, &probe->hoa))) {
-        /* Who has claimed it does so no more. */
+        /* Nobody else claims it any more. */
         destroy_probe(ofs, probe);
         return;
     }
@@ -420,7 +420,7 @@ run_probe(struct handover *h, struct handover_ofs *ofs, struct probe *probe,
     hand_over(h, ofs, vmn, &hoa, now);
 }
 
-/* The VMN 'key', which is at 'ofs', has 'hoa', as it has just said. */
+/* Notes that the VMN 'key', at 'ofs', has just said that it has 'hoa'. */
 static void
 heard(struct handover_ofs *ofs, const struct vmmob_key *key,
       const struct in6_addr *hoa, long long int now)
@@ -433,7 +433,7 @@ heard(struct handover_ofs *ofs, const struct vmmob_key *key,
         probe->rests = true;
         probe->heard = now;
         plan_probe(&ofs->probes_resting, probe, now + PROBE_AGAIN_MS);
-        /* Who claims it at this switch need not wait any longer. */
+        /* Claims to it at this switch need not wait any longer. */
         for (size_t i = 0; i < ofs->n_conflicts; i++) {
             struct handover_claim *claim
                 = find_claim(ofs, &ofs->conflicts[i].claimant, hoa);
@@ -445,7 +445,7 @@ heard(struct handover_ofs *ofs, const struct vmmob_key *key,
     }
 }
 
-/* Takes 'hoa' from 'vmn' of 'ofs', as another VMN claims it. */
+/* Takes 'hoa' from 'vmn' of 'ofs', for another VMN that claims it. */
 static void
 hand_over(struct handover *h, struct handover_ofs *ofs,
           struct handover_vmn *vmn, const struct in6_addr *hoa,
@@ -517,8 +517,8 @@ add_claim(struct handover_ofs *ofs, const struct vmmob_key *key,
     return claim;
 }
 
-/* Frees 'claim', of 'ofs'.  If the VMN has just claimed the address so far,
- * then it does so no more. */
+/* Frees 'claim', of 'ofs'.  If the VMN has the address only as claimed, takes
+ * it away. */
 static void
 drop_claim(struct handover *h, struct handover_ofs *ofs,
            struct handover_claim *claim, long long int now)
@@ -535,7 +535,7 @@ drop_claim(struct handover *h, struct handover_ofs *ofs,
     free(claim);
 }
 
-/* 'pair' of 'vmn', at 'ofs', is not just claimed any more. */
+/* Makes 'pair' of 'vmn', at 'ofs', more than a claim. */
 static void
 grant(struct handover *h, struct handover_ofs *ofs, struct handover_vmn *vmn,
       struct vmmob_pair *pair)

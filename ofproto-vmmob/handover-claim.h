@@ -7,13 +7,13 @@
  * ================================
  *
  * A VMN may begin to use a home address that another VMN has: a service
- * address fails over, a VM is made anew, or somebody has made a mistake or
- * lies.  Who has it is asked before anybody believes it (RFC 5227):
+ * address fails over, a VM is made anew, or somebody made a mistake or lies.
+ * Before anybody believes it, the owner is asked (RFC 5227):
  *
- *   - Only the OFS where the owner is asks it, HANDOVER_PROBES times, and only
- *     if its answer matters: a VMN of the same switch claims the address, or
- *     another author's row lists it.  So does that author, as its VMN may not
- *     use the address any more.
+ *   - Only the OFS where the owner is asks it, HANDOVER_PROBES times.  It asks
+ *     only if the answer matters: a VMN of the same switch claims the address,
+ *     or another author's row lists it.  That author asks its VMN as well,
+ *     which may have stopped using the address.
  *
  *   - If the owner answers, it keeps the address, and is asked again every now
  *     and then, as long as another author's row lists it.  If it does not, the
@@ -27,24 +27,24 @@
  *
  *   - If the owner is at another switch, the claimant's OFS lists the address
  *     in its row, without mobile address, which is how the owner's OFS hears
- *     of it.  In its own table that counts for less than any other claim; it
- *     becomes a home address like any other when nobody else has it, and is
+ *     of it.  In its own table that counts for less than any other claim.  It
+ *     becomes a home address like any other once nobody else has it, and is
  *     taken back if that takes too long.
  *
  * So everything follows from which rows there are and who answers, not from
  * the order of news.  An OFS of an older version gives nothing back, so claims
  * to what its VMNs have are refused.
  *
- * All that a probe needs is kept by address and key: VMNs may come and go. */
+ * A probe refers to VMNs only by address and key, as they may come and go. */
 
 #include "handover-state.h"
 
-/* An owner is asked this often, and has so long to answer after each, in
+/* How often an owner is asked, and how long it has to answer each time, in
  * ms. */
 #define HANDOVER_PROBES 3
 #define HANDOVER_PROBE_MS 333
 
-/* What becomes of it when a VMN is seen with a home address. */
+/* What becomes of a claim to a home address. */
 enum claim_result {
     CLAIM_HAS,                  /* It has it, or may have it. */
     CLAIM_NOTHING,              /* That says nothing. */

@@ -33,17 +33,17 @@ static uint64_t find_copy_target(const struct handover *,
 static const char *get_site(const struct handover *, uint64_t ofs);
 static struct handover_vmn *first_copy(const struct ovs_list *);
 
-/* Returns how long at most, in ms, the packets for a VMN at 'ofs' are copied
- * to where it is expected.  After that there is a pause that takes as long. */
+/* Returns for how long, in ms, packets for a VMN at 'ofs' are copied to where
+ * it is expected.  After that there is a pause of the same length. */
 long long int
 vmmob_handover_get_copy_ms(const struct handover_ofs *ofs)
 {
-    /* It may be that it prepares for none itself. */
+    /* This OFS may not prepare for any VMN itself. */
     return (ofs->settings.prepare_ms ? ofs->settings.prepare_ms
             : VMMOB_DEFAULT_PREPARE_MS);
 }
 
-/* There are no copies of what is for 'vmn', and there may be again. */
+/* Ends the copies of what is for 'vmn', and the pause after them. */
 void
 vmmob_handover_vmn_end_copies(struct handover_ofs *ofs,
                               struct handover_vmn *vmn)
@@ -55,10 +55,10 @@ vmmob_handover_vmn_end_copies(struct handover_ofs *ofs,
 }
 
 /* Decides whether copies of what is for 'vmn', at 'ofs', are sent to where it
- * is expected, which others say, whoever they are and as often as they like.
- * So there are copies for a limited time from when they first say so, and then
- * none until a pause is over and nobody says so; and they are made for a
- * limited number of VMNs. */
+ * is expected.  Others say where that is, whoever they are and as often as
+ * they like.  So copies are limited: they are sent for some time after others
+ * first say so, and then not again before a pause is over and nobody says so
+ * any more.  They are sent for a limited number of VMNs at a time. */
 void
 vmmob_handover_vmn_copy(struct handover *h, struct handover_ofs *ofs,
                         struct handover_vmn *vmn, long long int now)
@@ -109,8 +109,8 @@ vmmob_handover_vmn_copy(struct handover *h, struct handover_ofs *ofs,
     vmn_set_copy(h, ofs, vmn, to);
 }
 
-/* Ends the copies, and the pauses after them, that have taken their time, and
- * begins those for which there is room only now. */
+/* Ends the copies, and the pauses after them, whose time is over, and begins
+ * those for which there was no room before. */
 void
 vmmob_handover_ofs_run_copies(struct handover *h, struct handover_ofs *ofs,
                               long long int now)
@@ -169,7 +169,8 @@ find_copy_count(const struct handover_ofs *ofs, uint64_t to)
     return NULL;
 }
 
-/* Starts sending copies of what is for 'vmn' to the OFS 'to'; stops if 0. */
+/* Starts to send copies of what is for 'vmn' to the OFS 'to', or stops if 'to'
+ * is 0. */
 static void
 vmn_count_copy(struct handover_ofs *ofs, struct handover_vmn *vmn,
                uint64_t to)
@@ -207,8 +208,9 @@ vmn_set_copy(struct handover *h, struct handover_ofs *ofs,
     }
 }
 
-/* Returns the OFS to which what is for 'vmn', at 'ofs', is to be copied if
- * there is time for it, or 0: of several, the one that gets copies already. */
+/* Returns the OFS that should get copies of what is for 'vmn', at 'ofs', if
+ * the time for that is not over, or 0.  Of several, returns the one that gets
+ * copies already. */
 static uint64_t
 find_copy_target(const struct handover *h, const struct handover_ofs *ofs,
                  const struct handover_vmn *vmn)

@@ -3,7 +3,8 @@
 #ifndef VMMOB_HANDOVER_COPY_H
 #define VMMOB_HANDOVER_COPY_H 1
 
-/* Copies of what is for a VMN, to where it is expected. */
+/* Copies of packets for a VMN, sent to where it is expected: to which OFS, how
+ * long, and for how many VMNs. */
 
 #include "handover-state.h"
 

@@ -19,13 +19,14 @@ struct handover {
                                  * something changed. */
     bool synced;                /* The agent told what is known. */
     bool receiving;             /* Between "begin" and "end". */
-    struct hmap contests;       /* "struct hoa_node"s: home addresses, at an
-                                 * OFS of ours, that others may claim, for
-                                 * handover-claim.c to look at. */
+    struct hmap contests;       /* "struct hoa_node"s: home addresses at an OFS
+                                 * of ours that others may claim.
+                                 * handover-claim.c looks at them. */
     struct hmap reserved;       /* Ids of bridges that will be OFSs. */
-    bool partial;               /* If so, what is not told is not gone. */
-    bool complete;              /* The agent has once told all of all
-                                 * sites. */
+    bool partial;               /* The agent does not tell all that is known:
+                                 * what it leaves out is not gone. */
+    bool complete;              /* The agent has told all of all sites at least
+                                 * once. */
     bool has_peers;             /* There are other sites. */
 
     /* Effects not taken yet. */

@@ -22,7 +22,7 @@ static void add_announcement(struct handover *,
                              const struct handover_announcement *);
 
 /* Notes that the rules of 'ofs', one of the OFSs of 'h', may have to change
- * although nothing did that 'h' knows of. */
+ * for a reason that 'h' does not know. */
 void
 vmmob_handover_touch(struct handover *h, const struct handover_ofs *ofs)
 {
@@ -45,9 +45,9 @@ vmmob_handover_has_effects(const struct handover *h)
             || h->n_gone || h->n_announcements);
 }
 
-/* Takes from 'h' what is to be done, into '*effects', which the caller must
- * eventually pass to vmmob_handover_effects_uninit(), and into 'update', an
- * initialized VMMOB_MSG_UPDATE for the agent. */
+/* Moves from 'h' what is to be done into '*effects', which the caller must
+ * eventually pass to vmmob_handover_effects_uninit(), and adds to 'update', an
+ * initialized VMMOB_MSG_UPDATE, what the agent is to be told. */
 void
 vmmob_handover_take_effects(struct handover *h,
                             struct handover_effects *effects,
@@ -132,8 +132,8 @@ vmmob_handover_effects_uninit(struct handover_effects *effects)
     free(effects->announcements);
 }
 
-/* Adds to 'update', an initialized VMMOB_MSG_UPDATE, every row of which this
- * switch is the author. */
+/* Adds to 'update', an initialized VMMOB_MSG_UPDATE, every row that this
+ * switch has written. */
 void
 vmmob_handover_get_authored(const struct handover *h, struct vmmob_msg *update)
 {
@@ -220,7 +220,7 @@ vmmob_handover_remove_row(struct handover *h, const struct vmmob_key *key,
 }
 
 /* Notes that the rules may have to change for the VMNs that are, were or are
- * expected at the OFS 'id': the way there is another one. */
+ * expected at the OFS 'id', because the way there has changed. */
 void
 vmmob_handover_touch_vmns_of(struct handover *h, uint64_t id)
 {
@@ -245,7 +245,8 @@ vmmob_handover_announce(struct handover *h, const struct handover_ofs *ofs,
     add_announcement(h, &a);
 }
 
-/* Others have to learn anew where the MoAs of 'ofs' are. */
+/* Plans to announce all MoAs of 'ofs': others must learn anew where they
+ * are. */
 void
 vmmob_handover_announce_all(struct handover *h, const struct handover_ofs *ofs)
 {
@@ -262,7 +263,7 @@ vmmob_handover_announce_all(struct handover *h, const struct handover_ofs *ofs)
     }
 }
 
-/* 'vmn' of 'ofs', which is attached or detached, is to be asked whether it has
+/* Plans to ask 'vmn' of 'ofs', which is attached or detached, whether it has
  * 'hoa'. */
 void
 vmmob_handover_ask(struct handover *h, const struct handover_ofs *ofs,
@@ -272,7 +273,7 @@ vmmob_handover_ask(struct handover *h, const struct handover_ofs *ofs,
     vmmob_handover_ask_at(h, ofs, &vmn->row.key, vmn->port, hoa);
 }
 
-/* The VMN 'key' is to be asked at 'port' of 'ofs' whether it has 'hoa'. */
+/* Plans to ask the VMN 'key' at 'port' of 'ofs' whether it has 'hoa'. */
 void
 vmmob_handover_ask_at(struct handover *h, const struct handover_ofs *ofs,
                       const struct vmmob_key *key, ofp_port_t port,
@@ -286,7 +287,7 @@ vmmob_handover_ask_at(struct handover *h, const struct handover_ofs *ofs,
     add_announcement(h, &a);
 }
 
-/* 'vmn' is about to leave the port of 'ofs' where it is. */
+/* Plans to announce that 'vmn' leaves the port of 'ofs' where it is. */
 void
 vmmob_handover_announce_leave(struct handover *h,
                               const struct handover_ofs *ofs,
@@ -306,8 +307,8 @@ vmmob_handover_announce_leave(struct handover *h,
     }
 }
 
-/* Notes for the user what happened to the VMN 'key', and returns that, for the
- * caller to add to. */
+/* Notes for the user what happened to the VMN 'key'.  Returns the note, for
+ * the caller to complete. */
 struct handover_move *
 vmmob_handover_tell_move(struct handover *h, enum handover_move_kind kind,
                          const struct vmmob_key *key, uint64_t ofs,
@@ -376,8 +377,9 @@ touch_owners(struct handover *h, const struct vmmob_vmn *row)
     }
 }
 
-/* A row for the VMN 'key' is about to change, after which any of its rows may
- * be the one in force. */
+/* Notes that the rules may have to change for VMNs that have home addresses of
+ * the VMN 'key', of which a row is about to change: after that, any of its
+ * rows may be in force. */
 static void
 touch_rivals(struct handover *h, const struct vmmob_key *key)
 {

@@ -3,9 +3,9 @@
 #ifndef VMMOB_HANDOVER_JOURNAL_H
 #define VMMOB_HANDOVER_JOURNAL_H 1
 
-/* What has to be done because of what was decided, and what is to be told:
- * changes to the table are made here, so that none is forgotten.  The caller
- * of handover.h takes it with vmmob_handover_take_effects(). */
+/* Collects what is to be done and told because of decisions, until the caller
+ * of handover.h takes it with vmmob_handover_take_effects().  All changes to
+ * the table are made here, so that none is forgotten. */
 
 #include "handover-state.h"
 

@@ -28,9 +28,8 @@ static void ofs_reconsider(struct handover *, struct handover_ofs *,
 static void ofs_adopt(struct handover *, struct handover_ofs *,
                       long long int now);
 
-/* Makes 'record' one of the OFSs of 'h', or updates it.  'settings' are its
- * settings; both are copied, but for the name of the site, which comes from
- * the agent. */
+/* Adds the OFS 'record', with 'settings', to 'h', or updates it.  Copies both,
+ * except for the name of the site, which comes from the agent. */
 void
 vmmob_handover_configure(struct handover *h, const struct vmmob_ofs *record,
                          const struct vmmob_settings *settings,
@@ -105,9 +104,9 @@ vmmob_handover_configure(struct handover *h, const struct vmmob_ofs *record,
     }
 }
 
-/* Removes the OFS with the given 'id' from 'h'.  If 'withdraw' is true, then
- * nobody is to know of it any more; otherwise it is to be found again when the
- * switch is restarted. */
+/* Removes the OFS with the given 'id' from 'h'.  If 'withdraw' is true,
+ * withdraws its rows; otherwise they stay, to be found again after a
+ * restart. */
 void
 vmmob_handover_remove(struct handover *h, uint64_t id, bool withdraw,
                       long long int now)
@@ -156,10 +155,10 @@ vmmob_handover_remove(struct handover *h, uint64_t id, bool withdraw,
     free(ofs);
 }
 
-/* The OFS 'id' of 'h' has the id 'new_id' from now on, which must not be that
- * of another OFS of 'h'.  Its VMNs keep their HoAs, MoAs, ports and states.
- * For others they move from one OFS to another one: the new rows are in force
- * while the old ones are still there. */
+/* Changes the id of the OFS 'id' of 'h' to 'new_id', which must not be that of
+ * another OFS of 'h'.  Its VMNs keep their HoAs, MoAs, ports and states.  To
+ * others they move from one OFS to another: the new rows are in force while
+ * the old ones are still there. */
 void
 vmmob_handover_rename(struct handover *h, uint64_t id, uint64_t new_id,
                       long long int now)
@@ -189,7 +188,7 @@ vmmob_handover_rename(struct handover *h, uint64_t id, uint64_t new_id,
             || vmn->state == HANDOVER_DETACHED) {
             vmn->row.seqno = MIN(seqno, VMMOB_MAX_SEQNO - 1) + 1;
         } else if (vmn->state == HANDOVER_LEFT && vmn->row.seqno == seqno) {
-            /* With another id it would perhaps not lose any more. */
+            /* With another id it might win. */
             lost_tie = seqno == 1;
             vmn->row.seqno -= !lost_tie;
         }
@@ -215,9 +214,9 @@ vmmob_handover_rename(struct handover *h, uint64_t id, uint64_t new_id,
     }
 }
 
-/* Notes whether 'id' is that of a bridge which is to be an OFS of 'h', but
- * cannot be one yet.  What it wrote in an earlier life is to stay published,
- * so that its VMNs keep their MoAs. */
+/* Notes whether 'id' is that of a bridge that is to be an OFS of 'h' but
+ * cannot be one yet.  What it published in an earlier life stays, so that its
+ * VMNs keep their MoAs. */
 void
 vmmob_handover_reserve(struct handover *h, uint64_t id, bool reserve)
 {
@@ -262,7 +261,8 @@ vmmob_handover_ofs_fill(struct handover *h, struct handover_ofs *ofs)
     }
 }
 
-/* The agent told 'ofs' what is known, or it took too long for that. */
+/* Lets 'ofs' hand out MoAs: the agent has told it what is known, or took too
+ * long. */
 void
 vmmob_handover_ofs_stop_waiting(struct handover *h, struct handover_ofs *ofs,
                                 long long int now)
@@ -275,7 +275,8 @@ vmmob_handover_ofs_stop_waiting(struct handover *h, struct handover_ofs *ofs,
     ofs->wait_until = LLONG_MIN;
     vmmob_handover_reconsider_seats(h, ofs);
 
-    /* Who was seen here meanwhile is here, whatever was known before. */
+    /* VMNs that were seen here meanwhile are here, whatever was known
+     * before. */
     HMAP_FOR_EACH (vmn, node, &ofs->vmns) {
         if (vmn->early) {
             vmn->early = false;
@@ -288,7 +289,8 @@ vmmob_handover_ofs_stop_waiting(struct handover *h, struct handover_ofs *ofs,
     vmmob_handover_ofs_fill(h, ofs);
 }
 
-/* The agent told all that is known, or it took too long for that. */
+/* Takes unknown senders at 'ofs' for what they are from now on: the agent has
+ * told all that is known, or took too long. */
 void
 vmmob_handover_ofs_stop_being_blind(struct handover *h,
                                     struct handover_ofs *ofs)
@@ -299,7 +301,7 @@ vmmob_handover_ofs_stop_being_blind(struct handover *h,
     }
 }
 
-/* Takes 'row' of an earlier life of 'ofs' up again. */
+/* Restores 'row' of an earlier life of 'ofs'. */
 void
 vmmob_handover_ofs_restore(struct handover *h, struct handover_ofs *ofs,
                            const struct vmmob_vmn *row, long long int now)
@@ -325,7 +327,8 @@ vmmob_handover_ofs_restore(struct handover *h, struct handover_ofs *ofs,
         }
 
         if (!vmmob_vmn_set_pair(&vmn->row, &pair->hoa, &in6addr_any)) {
-            /* It has been seen here with as many others meanwhile. */
+            /* Meanwhile, the VMN was seen here with as many others as it can
+             * have. */
             continue;
         }
         if (ipv6_addr_is_set(&pair->moa)
@@ -344,7 +347,7 @@ vmmob_handover_ofs_restore(struct handover *h, struct handover_ofs *ofs,
         }
     }
     if (!vmn->row.n_pairs) {
-        /* Not a VMN with the settings of today. */
+        /* With today's settings this is no VMN any more. */
         vmmob_handover_vmn_forget(h, ofs, vmn, now);
         return;
     }
@@ -352,8 +355,8 @@ vmmob_handover_ofs_restore(struct handover *h, struct handover_ofs *ofs,
     vmmob_handover_vmn_settle(h, &row->key, now);
 }
 
-/* The settings of 'ofs' changed: takes from its VMNs the addresses that are
- * none any more, and gives them others. */
+/* Takes from the VMNs of 'ofs' the addresses that are not allowed by its new
+ * settings, and gives them others. */
 static void
 ofs_reconsider(struct handover *h, struct handover_ofs *ofs,
                long long int now)
@@ -400,7 +403,7 @@ ofs_reconsider(struct handover *h, struct handover_ofs *ofs,
     vmmob_handover_reconsider_seats(h, ofs);
 }
 
-/* Takes up the rows of an earlier life of 'ofs' that the agent sent before
+/* Restores the rows of an earlier life of 'ofs' that the agent sent before
  * 'ofs' was configured. */
 static void
 ofs_adopt(struct handover *h, struct handover_ofs *ofs, long long int now)

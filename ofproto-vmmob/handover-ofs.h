@@ -3,7 +3,8 @@
 #ifndef VMMOB_HANDOVER_OFS_H
 #define VMMOB_HANDOVER_OFS_H 1
 
-/* The OFSs of a switch: their settings, their start, their pools. */
+/* The OFSs of a switch: how they are configured, started, renamed and removed,
+ * and how their VMNs get addresses of their pools. */
 
 #include "handover-state.h"
 

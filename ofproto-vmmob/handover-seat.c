@@ -55,8 +55,8 @@ vmmob_handover_port_add(struct handover_ofs *ofs, ofp_port_t number,
     return true;
 }
 
-/* Notes that the VM port 'number' of 'ofs' is gone, and adds the VMNs for
- * which it was to 'keys'. */
+/* Notes that the VM port 'number' of 'ofs' is gone, and adds to 'keys' the
+ * VMNs that it was for. */
 void
 vmmob_handover_port_remove(struct handover_ofs *ofs, ofp_port_t number,
                            struct hmap *keys)
@@ -108,8 +108,8 @@ vmmob_handover_seats_update(struct handover *h, struct handover_ofs *ofs,
     }
 }
 
-/* The seats of the VMN 'key' at 'port' of 'ofs', or at all ports if that is
- * OFPP_NONE, are used up. */
+/* Marks as used the seats of the VMN 'key' at 'port' of 'ofs', or at all its
+ * ports if 'port' is OFPP_NONE. */
 void
 vmmob_handover_seats_use(struct handover_ofs *ofs, const struct vmmob_key *key,
                          ofp_port_t port)
@@ -125,7 +125,7 @@ vmmob_handover_seats_use(struct handover_ofs *ofs, const struct vmmob_key *key,
     }
 }
 
-/* Notes that what follows from all seats of 'ofs' must be decided anew. */
+/* Notes that it must be decided anew what follows from all seats of 'ofs'. */
 void
 vmmob_handover_reconsider_seats(struct handover *h,
                                 const struct handover_ofs *ofs)
@@ -152,8 +152,8 @@ vmmob_handover_has_seat(const struct handover_ofs *ofs,
     return false;
 }
 
-/* Returns true if 'port' of 'ofs' was added for the VMN 'key', which was not
- * heard there yet. */
+/* Returns true if 'port' of 'ofs' was added for the VMN 'key' and the VMN was
+ * not heard there yet. */
 bool
 vmmob_handover_has_fresh_seat(const struct handover_ofs *ofs,
                               const struct vmmob_key *key, ofp_port_t port)
@@ -170,8 +170,8 @@ vmmob_handover_has_fresh_seat(const struct handover_ofs *ofs,
     return false;
 }
 
-/* Returns the only port of 'ofs' where the VMN 'key' is, if it is here, or
- * OFPP_NONE if there is none, or more than one: then only the VMN itself can
+/* Returns the only port of 'ofs' where the VMN 'key' can be, if it is here, or
+ * OFPP_NONE if there is none, or several: then only the VMN itself can
  * tell. */
 ofp_port_t
 vmmob_handover_find_only_seat(const struct handover_ofs *ofs,
@@ -192,8 +192,8 @@ vmmob_handover_find_only_seat(const struct handover_ofs *ofs,
     return found;
 }
 
-/* Returns the seat where the VMN 'key' is expected at 'ofs', or NULL: of
- * several, that with the lowest port number. */
+/* Returns the seat where the VMN 'key' is expected at 'ofs', or NULL.  Of
+ * several, returns that with the lowest port number. */
 struct handover_seat *
 vmmob_handover_find_seat(const struct handover_ofs *ofs,
                          const struct vmmob_key *key)
@@ -242,7 +242,7 @@ seats_update(struct handover *h, struct handover_ofs *ofs,
     }
 }
 
-/* 'port' of 'ofs' is for the VMN with the given 'mac'. */
+/* Notes that 'port' of 'ofs' is for the VMN with the given 'mac'. */
 static void
 put_seat(struct handover_ofs *ofs, struct handover_port *port,
          const struct eth_addr mac, bool expects, bool has, struct hmap *keys)

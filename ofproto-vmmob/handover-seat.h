@@ -6,15 +6,15 @@
 /* Seats
  * =====
  *
- * A seat is a VM port of an OFS that the agent says to be for a VMN, whether
+ * A seat is a VM port of an OFS that, as the agent says, is for a VMN, whether
  * the VMN is there, elsewhere or nowhere.  That an OFS has a seat for a VMN is
- * a fact that stays: what follows from it is decided whenever anything changes
- * that it depends on, by vmmob_handover_vmn_reconsider(), so that it does not
- * matter what is known first.
+ * a fact that stays.  What follows from it is decided anew whenever anything
+ * changes that matters to it, by vmmob_handover_vmn_reconsider().  So it does
+ * not matter what is known first.
  *
- * A seat is used up once the VMN was heard there, or did not come in time:
- * then the VMN is not expected there any more, until the port is another one
- * or is said to be for it once more. */
+ * A seat is used up once the VMN was heard there, or did not come in time.
+ * Then the VMN is not expected there any more, until another port takes its
+ * place or the agent says anew that it is for the VMN. */
 
 #include "handover-state.h"
 

@@ -119,9 +119,8 @@ vmmob_handover_count_port(const struct handover_ofs *ofs, ofp_port_t port)
     return pc ? pc->n : 0;
 }
 
-/* Returns true if there may be VMNs and OFSs at other sites of which 'h' does
- * not know yet, so that a packet from an unknown sender is perhaps not to be
- * delivered as it is. */
+/* Returns true if there may be VMNs and OFSs at other sites that 'h' does not
+ * know yet.  Then a packet from an unknown sender may be a VMN's. */
 bool
 vmmob_handover_is_blind(const struct handover *h,
                         const struct handover_ofs *ofs)

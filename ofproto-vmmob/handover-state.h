@@ -22,11 +22,11 @@ struct pool;
 struct vmmob_msg;
 
 /* How long an OFS that was just configured waits for the agent to tell what is
- * known already, before it hands out its first MoA. */
+ * known, before it hands out its first MoA. */
 #define HANDOVER_WAIT_MS 1000
 
-/* How long an OFS that was just configured holds that an unknown sender can be
- * a VMN at another site, until the agent told all that is known. */
+/* How long an OFS that was just configured takes unknown senders for possible
+ * VMNs of other sites, if the agent does not tell all that is known before. */
 #define HANDOVER_BLIND_MS (30 * 1000)
 
 /* The state of a VMN at an OFS.  See handover-vmn.c for the state table. */
@@ -58,7 +58,7 @@ struct handover_vmn {
     enum handover_state state;
     long long int since;        /* When 'state' was entered. */
     ofp_port_t port;            /* Where it is, was before it left, or is
-                                 * expected; OFPP_NONE while
+                                 * expected.  OFPP_NONE while
                                  * HANDOVER_DETACHED, once the port that it
                                  * left is gone, and until it is known where it
                                  * is expected. */
@@ -69,7 +69,7 @@ struct handover_vmn {
                                  * where it is expected.  For the user. */
     uint64_t copy_to;           /* The OFS where it is expected and that gets a
                                  * copy of each packet for it, 0 if none. */
-    long long int copy_since;   /* When copies were first to be made, in ms;
+    long long int copy_since;   /* When copies were first to be sent, in ms;
                                  * LLONG_MIN if not, or if that is over. */
     struct ovs_list copying;    /* In 'copying' or 'copied' of its
                                  * handover_ofs, or empty. */
@@ -188,9 +188,9 @@ struct handover_ofs {
     struct damping damping;     /* Moves of VMNs, as seen from here. */
     long long int wait_until;   /* No MoA before that, or LLONG_MIN. */
     bool restored;              /* The agent told what is known. */
-    bool seek;                  /* It has just done so: whether the VMNs that
-                                 * are detached are here is to be found out.
-                                 * The user resets it. */
+    bool seek;                  /* It has just done so: find out whether the
+                                 * detached VMNs are here.  The user resets
+                                 * it. */
     long long int blind_until;  /* Not all is known before that, or
                                  * LLONG_MIN. */
 

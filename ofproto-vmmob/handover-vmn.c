@@ -67,16 +67,14 @@ COVERAGE_DEFINE(vmmob_prepare_undone);
  *               | says so   |           |           |           |
  *
  * The rows "said to be at a port", "expected at a port" and "not expected" are
- * not about news but about what is so, whatever else happens: see
- * handover-seat.h.
+ * not about news but about facts that stay: see handover-seat.h.
  *
  * "seqno + 1" is one more than the highest that is known of the VMN, as with
  * MAC mobility in RFC 7432 section 7.7.  The row of a VMN is published in all
  * columns but the first, and withdrawn with the VMN.  While PREPARED, its row
- * says so: then it is not in force while there is another that does not, and
- * it says where the VMN will be, not that it is there.  So nothing but a
- * packet from the VMN itself moves it, and it moves just as well if nobody
- * expected it.
+ * says so: where the VMN will be, not that it is there.  Such a row is not in
+ * force while there is one that is not PREPARED.  So nothing but a packet from
+ * the VMN itself moves it, and it moves just as well if nobody expected it.
  *
  * (*) Nothing if it was elsewhere and is frozen; see damping.h. */
 
@@ -167,7 +165,7 @@ vmmob_handover_vmn_forget(struct handover *h, struct handover_ofs *ofs,
     vmmob_handover_vmn_settle(h, &key, now);
 }
 
-/* Forgets 'vmn', which was expected and is not any more. */
+/* Forgets 'vmn', which is not expected any more. */
 void
 vmmob_handover_vmn_undo_prepare(struct handover *h, struct handover_ofs *ofs,
                                 struct handover_vmn *vmn, long long int now)
@@ -204,7 +202,7 @@ vmmob_handover_vmn_set_state(struct handover_ofs *ofs,
     }
 }
 
-/* 'vmn' is not at the port where it is or is expected. */
+/* Notes that 'vmn' is not at the port where it was or was expected. */
 void
 vmmob_handover_vmn_not_at_port(struct handover *h, struct handover_ofs *ofs,
                                struct handover_vmn *vmn, long long int now)
@@ -221,7 +219,7 @@ vmmob_handover_vmn_not_at_port(struct handover *h, struct handover_ofs *ofs,
     }
 }
 
-/* Redirection to 'vmn', or preparation for it, has taken its time. */
+/* Ends redirection to 'vmn', or preparation for it, whose time is over. */
 void
 vmmob_handover_vmn_expire(struct handover *h, struct handover_ofs *ofs,
                           struct handover_vmn *vmn, long long int now)
@@ -299,10 +297,11 @@ vmmob_handover_vmn_take_moas(struct handover *h, struct handover_ofs *ofs,
     vmmob_handover_watch_uses(ofs, vmn);
 }
 
-/* The VMN 'key' is now at 'port' of 'ofs', where it was not before.  'vmn' is
- * what 'ofs' knows of it from an earlier stay, or NULL; 'hoa' is a home
- * address that it says it has, or NULL, and if 'claimed' is true, another VMN
- * has it.  Returns false if it has no home address that is one at 'ofs'. */
+/* Makes the VMN 'key' attached to 'port' of 'ofs', where it was not before.
+ * 'vmn' is what 'ofs' knows of it from an earlier stay, or NULL.  'hoa' is a
+ * home address that it says it has, or NULL; if 'claimed' is true, another VMN
+ * has it.  Returns false if the VMN has no home address that is one at
+ * 'ofs'. */
 bool
 vmmob_handover_vmn_arrive(struct handover *h, struct handover_ofs *ofs,
                           struct handover_vmn *vmn,
@@ -327,7 +326,7 @@ vmmob_handover_vmn_arrive(struct handover *h, struct handover_ofs *ofs,
         struct vmmob_pair *pair = vmmob_vmn_find_hoa(&vmn->row, hoa);
 
         if (pair) {
-            /* Not as in an earlier stay. */
+            /* An earlier stay does not matter. */
             vmmob_pool_give_back(ofs->pool, &pair->moa,
                                  now + ofs->settings.quarantine_ms);
             pair->moa = in6addr_any;
@@ -398,8 +397,8 @@ vmmob_handover_vmn_is_move(const struct handover *h,
     return binding && binding->ofs != ofs->id;
 }
 
-/* The VMN 'key' moved from one OFS to another one, 'to', where it was expected
- * if 'expected' is true. */
+/* Notes that the VMN 'key' moved from one OFS to another one, 'to', where it
+ * was expected if 'expected' is true. */
 void
 vmmob_handover_vmn_note_move(struct handover *h, const struct vmmob_key *key,
                              uint64_t to, bool expected, long long int now)
@@ -413,16 +412,16 @@ vmmob_handover_vmn_note_move(struct handover *h, const struct vmmob_key *key,
         bool leaves = (vmn && vmn->state == HANDOVER_ATTACHED
                        && ofs->id != to);
 
-        /* While it waits, what it sees need not be the order of events. */
+        /* While it waits, it may not see events in their order. */
         if (!vmmob_handover_is_waiting(ofs) && (!expected || leaves)) {
             vmmob_damping_note_move(&ofs->damping, key, now);
         }
     }
 }
 
-/* The rows for the VMN 'key' changed: if its binding is not at an OFS of ours
- * where it was, it has left that one; if it is at one that it had left, then
- * whoever claimed it does so no more. */
+/* Decides what follows from changed rows of the VMN 'key'.  If its binding is
+ * no longer at the OFS of ours where it was, then it has left.  If its binding
+ * is at an OFS that it had left, then whoever claimed it does so no more. */
 void
 vmmob_handover_vmn_settle(struct handover *h, const struct vmmob_key *key,
                           long long int now)
@@ -447,7 +446,7 @@ vmmob_handover_vmn_settle(struct handover *h, const struct vmmob_key *key,
                                      binding->ofs, binding->seqno);
             vmmob_handover_announce_leave(h, ofs, vmn);
             vmmob_handover_vmn_set_state(ofs, vmn, HANDOVER_LEFT, now);
-            /* Whom it talked to here will most likely go on. */
+            /* Those that it talked to here will most likely go on. */
             vmmob_key_set_add(&ofs->active, key);
         } else if (action == DETACH) {
             /* Perhaps it was here all the time. */
@@ -466,8 +465,8 @@ vmmob_handover_vmn_settle(struct handover *h, const struct vmmob_key *key,
     }
 }
 
-/* Decides what follows from the seats that the VMN 'key' has at 'ofs', or has
- * no more. */
+/* Decides what follows from the seats that the VMN 'key' has at 'ofs', or does
+ * not have any more. */
 void
 vmmob_handover_vmn_reconsider(struct handover *h, struct handover_ofs *ofs,
                               const struct vmmob_key *key, long long int now)
@@ -494,7 +493,7 @@ vmmob_handover_vmn_reconsider(struct handover *h, struct handover_ofs *ofs,
     vmmob_handover_ask_seats(h, ofs, key, now);
 }
 
-/* 'vmn' is here, and at 'port' as somebody says who must know. */
+/* Attaches 'vmn' to 'port', on the word of somebody who must know. */
 void
 vmmob_handover_vmn_attach(struct handover *h, struct handover_ofs *ofs,
                           struct handover_vmn *vmn, ofp_port_t port,
@@ -507,7 +506,7 @@ vmmob_handover_vmn_attach(struct handover *h, struct handover_ofs *ofs,
     vmmob_handover_vmn_copy(h, ofs, vmn, now);
 }
 
-/* 'vmn' was heard at its port. */
+/* Notes that 'vmn' was heard at its port. */
 void
 vmmob_handover_vmn_hear(struct handover *h, struct handover_ofs *ofs,
                         struct handover_vmn *vmn)
@@ -519,8 +518,8 @@ vmmob_handover_vmn_hear(struct handover *h, struct handover_ofs *ofs,
     }
 }
 
-/* Something changed of the VMN 'key': if an OFS of ours has seats for it, then
- * it is to be decided what follows. */
+/* Notes that something changed of the VMN 'key': if an OFS of ours has seats
+ * for it, then decide() must find out what follows. */
 static void
 note_undecided(struct handover *h, const struct vmmob_key *key)
 {
@@ -564,9 +563,9 @@ vmn_count(struct handover_ofs *ofs, struct handover_vmn *vmn)
     vmn->counted_port = port;
 }
 
-/* 'vmn' is here.  If its sequence number is so high that others would not
- * believe it, because somebody who has no row any more drove it up, begins
- * again. */
+/* Lowers the sequence number of 'vmn', which is here, if it is so high that
+ * others would not believe it: somebody who has no row any more drove it
+ * up. */
 static void
 vmn_renumber(struct handover *h, struct handover_vmn *vmn)
 {
@@ -586,7 +585,7 @@ vmn_renumber(struct handover *h, struct handover_vmn *vmn)
     }
 }
 
-/* Takes 'hoa' from 'vmn', which is forgotten with its last one. */
+/* Takes 'hoa' from 'vmn'.  With its last home address, forgets 'vmn'. */
 void
 vmmob_handover_vmn_give_back_hoa(struct handover *h, struct handover_ofs *ofs,
                                  struct handover_vmn *vmn,
@@ -605,9 +604,9 @@ vmmob_handover_vmn_give_back_hoa(struct handover *h, struct handover_ofs *ofs,
     }
 }
 
-/* The home addresses in 'row' go with the VMN to 'ofs', but for those that
- * another VMN has here, or that it has just claimed: that it can do here.
- * Returns false if another VMN has any of these. */
+/* Copies the home addresses in 'row' to the VMN at 'ofs'.  Leaves out those
+ * that another VMN has here, and those that the VMN only claimed: it can claim
+ * them here.  Returns false if another VMN has any of them. */
 static bool
 vmn_copy_hoas(const struct handover *h, const struct handover_ofs *ofs,
               struct handover_vmn *vmn, const struct vmmob_vmn *row)
@@ -634,8 +633,8 @@ vmn_copy_hoas(const struct handover *h, const struct handover_ofs *ofs,
     return all;
 }
 
-/* Returns the row of the VMN 'key' from which it is to be known what 'ofs'
- * prepares for, or NULL if it is not elsewhere. */
+/* Returns the row of the VMN 'key' that says what 'ofs' prepares for, or NULL
+ * if the VMN is not elsewhere. */
 static const struct vmmob_vmn *
 find_elsewhere(const struct handover *h, const struct handover_ofs *ofs,
                const struct vmmob_key *key)
@@ -719,8 +718,8 @@ vmn_prepare(struct handover *h, struct handover_ofs *ofs,
     return true;
 }
 
-/* 'vmn' is expected at 'seat', and is prepared for: keeps up with what changed
- * since. */
+/* Takes over what changed of 'vmn', which is expected at 'seat', since it was
+ * prepared for. */
 static void
 vmn_follow(struct handover *h, struct handover_ofs *ofs,
            struct handover_vmn *vmn, struct handover_seat *seat,

@@ -3,7 +3,8 @@
 #ifndef VMMOB_HANDOVER_VMN_H
 #define VMMOB_HANDOVER_VMN_H 1
 
-/* The state table of a VMN at an OFS, and what its actions do. */
+/* The state table of a VMN at an OFS, and what each of its actions does.
+ * handover-vmn.c begins with the table. */
 
 #include "handover-state.h"
 

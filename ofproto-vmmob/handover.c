@@ -95,10 +95,10 @@ vmmob_handover_destroy(struct handover *h)
     }
 }
 
-/* A packet from the VMN 'key' came in by 'port' of 'ofs'.  'hoa' is the home
- * address that it says it has, or NULL if the packet says nothing of that (as
- * a RARP does) or if the address is not for a VMN (see
- * vmmob_handover_is_home()); 'how' is how it says so.
+/* Takes into account a packet from the VMN 'key' that came in by 'port' of
+ * 'ofs'.  'hoa' is the home address that it says it has.  NULL means that it
+ * says nothing of that, as a RARP, or that the address is not for a VMN (see
+ * vmmob_handover_is_home()).  'how' is how it says so.
  *
  * This is the only event that makes a VMN move here, whatever the packet. */
 enum handover_sighting
@@ -173,8 +173,8 @@ vmmob_handover_sight(struct handover *h, struct handover_ofs *ofs,
     return claimed ? SIGHTED_CONFLICT : SIGHTED_HERE;
 }
 
-/* The VMN 'key' is not at the port of 'ofs' where it was.  It may be at
- * another one that is for it. */
+/* Takes into account that the VMN 'key' is not at the port of 'ofs' where it
+ * was.  It may be at another one that is for it. */
 void
 vmmob_handover_detach(struct handover *h, struct handover_ofs *ofs,
                       const struct vmmob_key *key, long long int now)
@@ -187,8 +187,8 @@ vmmob_handover_detach(struct handover *h, struct handover_ofs *ofs,
     }
 }
 
-/* 'ofs' has the VM port 'port' with the given 'name', if that is not known
- * yet.  For which VMNs it is, the agent says by that name, sooner or later. */
+/* Notes that 'ofs' has the VM port 'port' with the given 'name'.  By that name
+ * the agent says, sooner or later, which VMNs the port is for. */
 void
 vmmob_handover_port_there(struct handover *h, struct handover_ofs *ofs,
                           ofp_port_t port, const char *name,
@@ -200,7 +200,8 @@ vmmob_handover_port_there(struct handover *h, struct handover_ofs *ofs,
     }
 }
 
-/* The VMN 'key' of 'ofs' must not have 'hoa' any more. */
+/* Takes 'hoa', which it must not have any more, from the VMN 'key' of
+ * 'ofs'. */
 void
 vmmob_handover_disclaim(struct handover *h, struct handover_ofs *ofs,
                         const struct vmmob_key *key,
@@ -213,9 +214,10 @@ vmmob_handover_disclaim(struct handover *h, struct handover_ofs *ofs,
     }
 }
 
-/* 'port' of 'ofs' is gone, or is another one from now on.  If it is OFPP_NONE,
- * then all ports of 'ofs' and what they are for are known: a VMN that was
- * expected in an earlier life and has no port now is not expected any more. */
+/* Takes into account that 'port' of 'ofs' is gone, or is another one from now
+ * on.  OFPP_NONE says that all ports of 'ofs' and what they are for are known:
+ * a VMN that was expected in an earlier life and has no port now is not
+ * expected any more. */
 void
 vmmob_handover_port_gone(struct handover *h, struct handover_ofs *ofs,
                          ofp_port_t port, long long int now)
@@ -240,9 +242,9 @@ vmmob_handover_port_gone(struct handover *h, struct handover_ofs *ofs,
     decide(h, now);
 }
 
-/* A VMN at 'ofs' and the VMN 'remote' have packets for each other.  Returns
- * true if 'remote' is not at 'ofs' and its rules are to be installed because
- * of that. */
+/* Takes into account that a VMN at 'ofs' and the VMN 'remote' have packets for
+ * each other.  Returns true if 'remote' is not at 'ofs' and its rules must be
+ * installed. */
 bool
 vmmob_handover_talk(struct handover *h, struct handover_ofs *ofs,
                     const struct vmmob_key *remote)
@@ -264,8 +266,8 @@ vmmob_handover_talk(struct handover *h, struct handover_ofs *ofs,
     return true;
 }
 
-/* The VMN 'key', which is at 'ofs', gets more packets than those where it is
- * expected should have a copy of. */
+/* Stops copies for the VMN 'key' at 'ofs', which gets more packets than others
+ * should get copies of. */
 void
 vmmob_handover_stop_copies(struct handover *h, struct handover_ofs *ofs,
                            const struct vmmob_key *key)
@@ -278,7 +280,8 @@ vmmob_handover_stop_copies(struct handover *h, struct handover_ofs *ofs,
     }
 }
 
-/* No packets go between VMNs at 'ofs' and the VMN 'remote' any more. */
+/* Takes into account that VMNs at 'ofs' and the VMN 'remote' do not talk any
+ * more. */
 void
 vmmob_handover_quiet(struct handover *h, struct handover_ofs *ofs,
                      const struct vmmob_key *remote)
@@ -292,8 +295,8 @@ vmmob_handover_quiet(struct handover *h, struct handover_ofs *ofs,
     }
 }
 
-/* Moves into 'names', which is not initialized yet, the names of the ports of
- * which the agent says something new.  Returns false if there are none. */
+/* Initializes 'names' and moves into it the names of the ports of which the
+ * agent said something new.  Returns false if there are none. */
 bool
 vmmob_handover_take_ports(struct handover *h, struct sset *names)
 {
@@ -325,7 +328,7 @@ vmmob_handover_release(struct handover *h, const struct vmmob_key *key,
     return n;
 }
 
-/* Takes 'msg' from the agent into account. */
+/* Takes into account 'msg', which came from the agent. */
 void
 vmmob_handover_receive(struct handover *h, const struct vmmob_msg *msg,
                        long long int now)
@@ -333,7 +336,7 @@ vmmob_handover_receive(struct handover *h, const struct vmmob_msg *msg,
     struct handover_ofs *ofs;
 
     if (!h->receiving) {
-        /* Nobody can tell the order of what is told all at once. */
+        /* What is told all at once has no order. */
         vmmob_table_tick(h->table);
     }
     switch (msg->type) {
@@ -392,8 +395,8 @@ vmmob_handover_receive(struct handover *h, const struct vmmob_msg *msg,
         h->synced = true;
         h->complete |= !h->partial;
 
-        /* Remove what the others do not say any more.  But keep what is known
-         * of an OFS, and from it, while its site's database was not read. */
+        /* Remove what the others do not say any more.  But keep an OFS, and
+         * its rows, while its site's database has not been read. */
         struct vmmob_msg gone;
         const struct vmmob_ofs_entry *oe;
         const struct vmmob_entry *entry;
@@ -443,7 +446,7 @@ vmmob_handover_receive(struct handover *h, const struct vmmob_msg *msg,
     decide(h, now);
 }
 
-/* Does what is due at 'now'. */
+/* Does what has become due at 'now'. */
 void
 vmmob_handover_run(struct handover *h, long long int now)
 {
@@ -470,8 +473,8 @@ vmmob_handover_run(struct handover *h, long long int now)
             vmmob_handover_ofs_fill(h, ofs);
         }
 
-        /* Whoever has home addresses of those that are expected may have given
-         * them back. */
+        /* Another VMN may have given back a home address of one that is
+         * expected. */
         struct handover_seat *seat;
         LIST_FOR_EACH_POP (seat, short_node, &ofs->short_seats) {
             ovs_list_init(&seat->short_node);
@@ -521,14 +524,14 @@ vmmob_handover_next_event(const struct handover *h)
     return next;
 }
 
-/* Decides anew about the VMNs of which something changed. */
+/* Decides anew about the VMNs in 'undecided', of which something changed. */
 static void
 decide(struct handover *h, long long int now)
 {
     struct hmap keys = HMAP_INITIALIZER(&keys);
     struct key_node *kn;
 
-    /* What is decided changes something, too, but is decided already. */
+    /* Deciding changes things, too, but those are decided already. */
     for (int i = 0; i < 2 && !hmap_is_empty(&h->undecided); i++) {
         hmap_swap(&keys, &h->undecided);
         HMAP_FOR_EACH_POP (kn, node, &keys) {
@@ -543,7 +546,7 @@ decide(struct handover *h, long long int now)
     hmap_destroy(&keys);
 }
 
-/* 'msg' changed what is known of ports. */
+/* Takes into account what 'msg' says of ports. */
 static void
 update_seats(struct handover *h, const struct vmmob_msg *msg)
 {
@@ -577,8 +580,8 @@ is_ofs_marked(const struct handover *h, uint64_t id)
     return true;
 }
 
-/* Returns true if a VMN whose row was 'old' and is 'row' has stayed where it is:
- * a MoA belongs to one place, which has another id now. */
+/* Returns true if a VMN whose row was 'old' and is 'row' has stayed where it
+ * is: a MoA belongs to one place, which has another id now. */
 static bool
 is_renamed(const struct vmmob_vmn *old, const struct vmmob_vmn *row)
 {
@@ -594,7 +597,7 @@ is_renamed(const struct vmmob_vmn *old, const struct vmmob_vmn *row)
     return false;
 }
 
-/* The agent sent 'row' of an OFS that is not ours. */
+/* Takes into account 'row', which an OFS that is not ours has written. */
 static void
 receive_vmn(struct handover *h, const struct vmmob_vmn *row,
             long long int now)
@@ -643,9 +646,9 @@ receive_vmn(struct handover *h, const struct vmmob_vmn *row,
     }
 }
 
-/* The agent sent 'row' for an OFS that is not ours.  Of what is in it, only
- * its pools matter to the rules for it, and only what
- * vmmob_pipeline_get_next_hop() looks at to those for its VMNs. */
+/* Takes into account 'row' of an OFS that is not ours.  Only its pools matter
+ * to the rules for it, and only what vmmob_pipeline_get_next_hop() looks at to
+ * the rules for its VMNs. */
 static void
 receive_ofs(struct handover *h, const struct vmmob_ofs *row)
 {
@@ -663,8 +666,8 @@ receive_ofs(struct handover *h, const struct vmmob_ofs *row)
     }
 }
 
-/* The agent, which knows the name of the site, sent 'row' for an OFS of ours:
- * all else in it we know better. */
+/* Takes from 'row', of an OFS of ours, the name of the site, which the agent
+ * knows.  All else in it we know better. */
 static void
 receive_site(struct handover *h, const struct vmmob_ofs *row)
 {

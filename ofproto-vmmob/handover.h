@@ -4,16 +4,18 @@
 #define VMMOB_HANDOVER_H 1
 
 /* Handover
- * = *
+ * ========
+ *
  * What a switch decides when a VMN appears, moves or leaves: detection and
  * migration in the paper "Wide-area live migration with IP mobility by
  * OpenFlow".  Documentation/design.rst has what the paper leaves open.
  *
  * This is the core of the module.  It knows neither packets nor OpenFlow nor
- * sockets nor the clock: it is told what was seen, what other authors say and
- * what time it is, and it collects what has to be done about it, which the
- * caller takes with vmmob_handover_take_effects().  So the very same code runs
- * in ovs-vswitchd and in tests, any number of switches in one process.
+ * sockets nor the clock.  The caller tells it what was seen, what other
+ * authors say and what time it is.  It collects what has to be done about
+ * that, for the caller to take with vmmob_handover_take_effects().  So the
+ * very same code runs in ovs-vswitchd and in tests, with any number of
+ * switches in one process.
  *
  * A switch has any number of OFSs (bridges); they share one merged VMN table.
  *

@@ -22,8 +22,7 @@ vmmob_get(void)
     return module;
 }
 
-/* Creates the module's state, with which it is as if nothing was known, and
- * returns it. */
+/* Creates and returns the module's state, with nothing known yet. */
 struct vmmob *
 vmmob_create(void)
 {

@@ -33,12 +33,11 @@ vmmob_moves_destroy(struct moves *m)
     }
 }
 
-/* Notes that 'what' was decided because of what was 'seen', a static string,
+/* Notes that 'what' was decided.  'seen', a static string, is what showed it,
  * or NULL if others said so.  That came in at 'start', in us.
  *
- * Returns the new move, for the caller to say more of it until
- * vmmob_moves_end(). It may be elsewhere after the next call of this
- * function. */
+ * Returns the new move, which the caller may complete until vmmob_moves_end().
+ * The next call of this function invalidates the pointer. */
 struct move *
 vmmob_moves_begin(struct moves *m, const struct handover_move *what,
                   const char *seen, long long int start)
@@ -64,8 +63,8 @@ move_direction(const struct move *move)
             : VMMOB_HERE);
 }
 
-/* All is done about the moves that have begun.  They are counted, and are to
- * be logged. */
+/* Counts the moves that have begun, about which all is done now, and plans to
+ * log them. */
 void
 vmmob_moves_end(struct moves *m, long long int now)
 {
@@ -86,7 +85,7 @@ vmmob_moves_end(struct moves *m, long long int now)
         }
         if (kind == HANDOVER_PASSED && !move->what.active
             && !VLOG_IS_DBG_ENABLED()) {
-            /* Nobody here has to do with it. */
+            /* It does not concern anybody here. */
             continue;
         }
         if (m->n_done >= MOVES_LOG_BURST
@@ -172,7 +171,7 @@ log_move(const struct move *move)
     ds_destroy(&s);
 }
 
-/* Logs what is to be logged at 'now', in ms. */
+/* Logs the moves that are due at 'now', in ms. */
 void
 vmmob_moves_log(struct moves *m, long long int now)
 {

@@ -6,10 +6,10 @@
 /* What moves took, for those who watch
  * ====================================
  *
- * A line in the log for each move, with its phases, the same in histograms,
- * and the number of moves.  All that costs a few looks at the clock while
- * there is a move; the lines are written when nothing else is to be done.  Of
- * very many moves at once, most are just counted in a line for all.
+ * Logs a line for each move, with its phases, keeps the same in histograms,
+ * and counts moves.  While there is a move, that costs a few looks at the
+ * clock; the lines are written when nothing else is to be done.  Of very many
+ * moves at once, most are just counted, in one line for all.
  *
  * Pure but for the log and its rate limit; not thread-safe. */
 
@@ -24,8 +24,8 @@
 #define MOVES_LOG_BURST 500
 #define MOVES_LOG_RATE 50
 
-/* How long after the first move without a line of its own there is the line
- * for all these, in ms. */
+/* How long after the first move without a line of its own the line for all of
+ * these is written, in ms. */
 #define MOVES_SUMMARY_MS 5000
 
 /* A move. */
@@ -52,10 +52,10 @@ struct moves {
     unsigned long long int n_redirected;
     struct vmmob_histogram phases[VMMOB_N_DIRECTIONS][VMMOB_N_MOVE_PHASES];
 
-    /* Those that get no line of their own. */
+    /* Moves that get no line of their own. */
     struct token_bucket bucket;
     unsigned long long int n_unlogged[HANDOVER_N_MOVE_KINDS];
-    long long int slowest;      /* How long it took until one of these had its
+    long long int slowest;      /* Longest time until one of these had its
                                  * rules, in us. */
     long long int next_summary; /* In ms, or LLONG_MAX. */
 };

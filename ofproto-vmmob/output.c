@@ -24,8 +24,8 @@ COVERAGE_DEFINE(vmmob_ask);
 COVERAGE_DEFINE(vmmob_resume);
 COVERAGE_DEFINE(vmmob_resume_limited);
 
-/* Lost VMNs are asked at most this many frames, but at least one of the VMNs,
- * every so many ms. */
+/* Every so many ms, lost VMNs are asked with at most this many frames, but at
+ * least one VMN is asked. */
 #define ASK_FRAMES 200
 #define ASK_MS 100
 
@@ -69,10 +69,9 @@ vmmob_output(struct vmmob_bridge *b, struct dp_packet *packet,
     ofpbuf_uninit(&ofpacts);
 }
 
-/* Announces on the uplink that 'moa' is at 'b': to all that have an entry for
- * it in their ARP cache, and if 'fresh' is true, to the gateway although it
- * has none, as that one takes it from a request for its own address (RFC
- * 826). */
+/* Announces on the uplink that 'moa' is at 'b', to all that have an entry for
+ * it in their ARP cache.  If 'fresh' is true, tells the gateway although it
+ * has no entry: it makes one from a request for its own address (RFC 826). */
 void
 vmmob_announce(struct vmmob_bridge *b, const struct in6_addr *moa, bool fresh)
 {
@@ -90,8 +89,8 @@ vmmob_announce(struct vmmob_bridge *b, const struct in6_addr *moa, bool fresh)
 
 /* If another switch may be behind 'port' of 'b', tells it that the VMN 'mac',
  * which was there and has the home address 'hoa', is now to be found at 'b'.
- * Otherwise it would keep from 'b' what is for the VMN, for as long as it
- * remembers. */
+ * Otherwise that switch would not let packets for the VMN come to 'b', for as
+ * long as it remembers. */
 void
 vmmob_announce_leave(struct vmmob_bridge *b, const struct in6_addr *hoa,
                      const struct eth_addr mac, ofp_port_t port)
@@ -106,9 +105,9 @@ vmmob_announce_leave(struct vmmob_bridge *b, const struct in6_addr *hoa,
     }
 }
 
-/* Asks at the VM ports of 'b', but for 'except', who has 'hoa'.  A VMN that
- * did not say anything yet is found that way, on behalf of the VMN 'sha' and
- * 'spa', and so is one whose port is not known. */
+/* Asks at the VM ports of 'b', except at 'except', who has 'hoa', on behalf of
+ * the VMN 'sha' and 'spa'.  That finds a VMN that did not say anything yet,
+ * and one whose port is not known. */
 void
 vmmob_ask(struct vmmob_bridge *b, const struct in6_addr *hoa,
           const struct eth_addr sha, const struct in6_addr *spa,
@@ -183,10 +182,10 @@ vmmob_ask_lost(struct vmmob_bridge *b, long long int now)
     b->next_ask = b->n_lost ? now + ASK_MS : LLONG_MAX;
 }
 
-/* Adds 'punted' to what vmmob_output_resumed() sends on its way again, from
- * 'table_id' on, when there are rules for it.  'port' is where it
- * goes if the table is VMMOB_TABLE_SOURCE.  Returns true if 'resumed' has
- * 'punted' now. */
+/* Adds 'punted' to 'resumed', for vmmob_output_resumed() to send it on its way
+ * again, from 'table_id' on, once there are rules for it.  If that is
+ * VMMOB_TABLE_SOURCE, the packet goes to 'port'.  Returns false if 'punted'
+ * still is the caller's. */
 bool
 vmmob_resume(struct ovs_list *resumed, struct vmmob_bridge *b,
              struct punted *punted, uint8_t table_id, ofp_port_t port)
@@ -203,8 +202,8 @@ vmmob_resume(struct ovs_list *resumed, struct vmmob_bridge *b,
     return true;
 }
 
-/* Sends the packets of 'resumed'.  The rules for them must be there, which are
- * so made once for all of them, and not for each. */
+/* Sends the packets of 'resumed'.  The rules for them must be there: so rules
+ * are committed once for all packets, and not for each. */
 void
 vmmob_output_resumed(struct ovs_list *resumed)
 {

@@ -111,8 +111,8 @@ vmmob_packet_expire(struct vmmob *vmmob, long long int now)
     vmmob_punted_destroy_all(&gone);
 }
 
-/* Keeps 'punted' until there are news about 'addr' or 'other', which may be
- * unspecified, if there is room.  Returns true if it was taken. */
+/* Keeps 'punted', if there is room, until there are news about 'addr' or
+ * 'other', which may be unspecified.  Returns true if it was taken. */
 static bool
 hold(struct vmmob *vmmob, struct vmmob_bridge *b, struct punted *punted,
      const struct in6_addr *addr, const struct in6_addr *other,
@@ -170,15 +170,15 @@ hold_copy(struct vmmob *vmmob, struct vmmob_bridge *b, struct punted *punted,
     vmmob_punted_destroy_all(&gone);
     if (sender && sender->ofs != b->id
         && !vmmob_handover_is_active(b->ofs, &sender->key)) {
-        /* It will have an answer. */
+        /* The VMN will answer it. */
         const struct vmmob_key sender_key = sender->key;
 
         vmmob_handover_talk(b->handover, b->ofs, &sender_key);
     }
 }
 
-/* Adds what was kept for the VMN 'key', which has arrived at 'b', to what is
- * delivered when all moves of this round are applied. */
+/* Adds what was kept for the VMN 'key', which has arrived at 'b', to the
+ * packets that are delivered when all moves of this turn are applied. */
 static void
 deliver_copies(struct vmmob *vmmob, const struct vmmob_bridge *b,
                const struct vmmob_key *key, long long int now)
@@ -223,8 +223,8 @@ find_local_port(const struct vmmob_bridge *b, const struct in6_addr *hoa)
     return (vmn && vmn->state == HANDOVER_ATTACHED ? vmn->port : OFPP_NONE);
 }
 
-/* An ICMP error for one of our VMNs: what it says of the packet that it is
- * about must be what the VMN knows of it. */
+/* Delivers an ICMP error to one of our VMNs.  What it quotes gets the
+ * addresses with which the VMN sent it. */
 static void
 deliver_icmp_error(struct vmmob_bridge *b, struct punted *punted,
                    const struct frame *frame)
@@ -249,8 +249,8 @@ deliver_icmp_error(struct vmmob_bridge *b, struct punted *punted,
     const struct vmmob_vmn *target
         = embedded ? vmmob_table_find_by_moa(table, &addrs[3]) : NULL;
     if (target && target->state == VMMOB_PREPARED) {
-        /* About a copy, which the VMN that sent the packet knows nothing of:
-         * that goes where the one that it is for is. */
+        /* About a copy, of which the sender knows nothing: its packet goes to
+         * where the VMN is that it is for. */
         COVERAGE_INC(vmmob_copy_error);
         return;
     }
@@ -278,9 +278,9 @@ deliver_icmp_error(struct vmmob_bridge *b, struct punted *punted,
     vmmob_output(b, packet, &vmn->port, 1);
 }
 
-/* Returns true if the VM ports of 'b' are to be asked because of a packet from
- * the uplink for 'moa': always for the first one that waits for it, and not as
- * often as somebody outside likes for the others. */
+/* Returns true if a packet from the uplink for 'moa' makes us ask the VM ports
+ * of 'b'.  The first packet that waits for it does so always, the others only
+ * at a limited rate, as anybody outside can send them. */
 static bool
 may_ask(struct vmmob *vmmob, struct vmmob_bridge *b,
         const struct in6_addr *moa)
@@ -290,7 +290,8 @@ may_ask(struct vmmob *vmmob, struct vmmob_bridge *b,
             || token_bucket_withdraw(&b->asks, 1000));
 }
 
-/* A packet that came in by the uplink.  Returns true if 'punted' was taken. */
+/* Processes a packet that came in by the uplink.  Returns true if 'punted' was
+ * taken. */
 static bool
 process_uplink(struct vmmob *vmmob, struct vmmob_bridge *b,
                struct punted *punted, const struct frame *frame,
@@ -395,8 +396,8 @@ process_uplink(struct vmmob *vmmob, struct vmmob_bridge *b,
     }
 }
 
-/* A VMN at the port of 'punted', whose frame is 'frame', asks by ARP.  Returns
- * true if 'punted' was taken. */
+/* Processes 'frame', of 'punted', an ARP request from a VMN.  Returns true if
+ * 'punted' was taken. */
 static bool
 process_arp_request(struct vmmob *vmmob, struct vmmob_bridge *b,
                     struct punted *punted, const struct frame *frame,
@@ -419,7 +420,7 @@ process_arp_request(struct vmmob *vmmob, struct vmmob_bridge *b,
             b->table, 0, &frame->ip_dst);
 
         if (!owner) {
-            /* Perhaps a VMN here that did not say anything yet, or one
+            /* This may be a VMN here that did not say anything yet, or one
              * elsewhere of which we will hear in a moment. */
             if (!punted->expires) {
                 vmmob_ask(b, &frame->ip_dst, frame->src, &frame->ip_src,
@@ -432,8 +433,8 @@ process_arp_request(struct vmmob *vmmob, struct vmmob_bridge *b,
             /* It probes for its own address. */
             return false;
         } else if (find_local_port(b, &frame->ip_dst) == punted->in_port) {
-            /* Behind the same port, that is, of another switch, where it hears
-             * this itself.  That switch must not learn from an answer that it
+            /* Behind the same port, on another switch, where it hears this
+             * itself.  From an answer of ours, that switch would learn that it
              * is here. */
             return false;
         }
@@ -460,7 +461,7 @@ frame_to_string(const struct frame *frame)
             : "IP");
 }
 
-/* Returns how 'frame' says that its sender has its source address. */
+/* Returns in which way 'frame' says that its sender has its source address. */
 static enum handover_evidence
 get_evidence(const struct frame *frame)
 {
@@ -472,10 +473,10 @@ get_evidence(const struct frame *frame)
             : HANDOVER_USED);
 }
 
-/* A packet from a VMN at 'port' for a mobile address, or one that may come to
- * be one: tells the VMN that there is no way.  A mobile address is what others
- * see of a VMN whose home address they do not know; a VMN would get answers
- * from another address than it has sent to. */
+/* Tells the VMN at 'port' that sent 'punted' that there is no way to its
+ * destination, which is a mobile address or may become one.  Only those
+ * outside use mobile addresses; a VMN would get answers from another address
+ * than it has sent to. */
 static void
 prohibit(struct vmmob_bridge *b, struct vmmob_vm_port *port,
          const struct punted *punted)
@@ -493,7 +494,8 @@ prohibit(struct vmmob_bridge *b, struct vmmob_vm_port *port,
     }
 }
 
-/* A packet that came in by a VM port.  Returns true if 'punted' was taken. */
+/* Processes a packet that came in by a VM port.  Returns true if 'punted' was
+ * taken. */
 static bool
 process_vm(struct vmmob *vmmob, struct vmmob_bridge *b,
            struct punted *punted, const struct frame *frame,
@@ -507,12 +509,12 @@ process_vm(struct vmmob *vmmob, struct vmmob_bridge *b,
     struct vmmob_vm_port *port = vmmob_vm_port_find(b, punted->in_port);
 
     if (!port) {
-        /* Gone, or so new that its rules are not there yet: who may be there
-         * is not known. */
+        /* Gone, or so new that its rules are not there yet, so it is not known
+         * who may be there. */
         COVERAGE_INC(vmmob_unknown_port);
         return false;
     } else if (!vmmob_vm_port_may_have(b, port, frame->src)) {
-        /* It was on its way when the rules came. */
+        /* The frame was on its way when the rules came. */
         COVERAGE_INC(vmmob_forged);
         port->n_strange++;
         return false;
@@ -523,8 +525,8 @@ process_vm(struct vmmob *vmmob, struct vmmob_bridge *b,
         return false;
     }
 
-    /* What it sent just before it left, and is heard only now, does not make
-     * it come back. */
+    /* What it sent just before it left and is heard only now does not bring it
+     * back. */
     const struct handover_vmn *vmn = vmmob_handover_find_vmn(ofs, &key);
     if (vmn && vmn->state == HANDOVER_LEFT
         && punted->received / 1000 <= vmn->since) {

@@ -3,9 +3,9 @@
 #ifndef VMMOB_PACKET_H
 #define VMMOB_PACKET_H 1
 
-/* What becomes of a packet that was punted: what it says of VMNs is told to
- * handover.h, and it is answered, sent on its way again, kept until more is
- * known, or dropped.
+/* What becomes of a packet that was punted.  What it says of VMNs goes to
+ * handover.h, and the packet is answered, sent on its way again, kept until
+ * more is known, or dropped.
  *
  * Guarded by vmmob_mutex. */
 

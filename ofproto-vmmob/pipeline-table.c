@@ -81,7 +81,7 @@ const struct pipeline_row vmmob_pipeline_rows[] = {
         VMMOB_TABLE_ENTRY, 161,
         "  anything else\tdrop"
     },
-    /* Says nothing of the port: what the uplink sends meets others before. */
+    /* Matches no port: what the uplink sends meets other rules before. */
     [RULE_FORGED] = {
         VMMOB_TABLE_ENTRY, 160,
         "IP, ARP from the uplink's network or from\n"
@@ -175,7 +175,8 @@ const struct pipeline_row vmmob_pipeline_rows[] = {
         VMMOB_TABLE_DESTINATION, 50,
         "other address in the home subnet\tpunt"
     },
-    /* Below all that is home, whatever another OFS says is its pool. */
+    /* Below all rules for the home subnet, whatever another OFS says is its
+     * pool. */
     [RULE_TO_POOL] = {
         VMMOB_TABLE_DESTINATION, 40,
         "address of a pool\tpunt"

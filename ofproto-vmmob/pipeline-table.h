@@ -66,7 +66,7 @@ struct pipeline_row {
     uint8_t table_id;
     int priority;
     const char *text;           /* For people: what it matches, a tab, and what
-                                 * becomes of that; more of both in further
+                                 * becomes of that.  More of both in further
                                  * lines. */
 };
 

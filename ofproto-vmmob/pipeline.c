@@ -17,14 +17,15 @@
 #include "vmmob-binding.h"
 #include "vmmob-table.h"
 
-/* No port.  Packets from a guest that uses its own MAC address look their next
- * rule up as if they came from there, and so pass by rules 163 and 161. */
+/* No port.  Packets from a guest that uses its own MAC address look up their
+ * next rule as if they came from there, and so pass by rules 163 and 161. */
 #define PASS_PORT OFPP_NONE
 
 /* Set in every multicast Ethernet address, the broadcast address included. */
 static const struct eth_addr multicast_bit = ETH_ADDR_C(01,00,00,00,00,00);
 
-/* Whether 'spec' is about packets for a MoA that came in by the uplink. */
+/* Returns true if 'spec' is about packets for a MoA that came in by the
+ * uplink. */
 bool
 vmmob_pipeline_is_arrival(const struct rule_spec *spec)
 {
@@ -32,7 +33,7 @@ vmmob_pipeline_is_arrival(const struct rule_spec *spec)
             && spec->priority == vmmob_pipeline_rows[RULE_MOA].priority);
 }
 
-/* Whether 'spec' is about packets that a VMN here sends from a home
+/* Returns true if 'spec' is about packets that a VMN here sends from a home
  * address. */
 bool
 vmmob_pipeline_is_departure(const struct rule_spec *spec)
@@ -44,7 +45,7 @@ vmmob_pipeline_is_departure(const struct rule_spec *spec)
                 || spec->priority == rows[RULE_VMN_MULTICAST].priority));
 }
 
-/* Whether 'spec' is what drops packets whose next hop is not here. */
+/* Returns true if 'spec' drops packets whose next hop is not here. */
 bool
 vmmob_pipeline_is_stray(const struct rule_spec *spec)
 {
@@ -52,9 +53,9 @@ vmmob_pipeline_is_stray(const struct rule_spec *spec)
             && spec->priority == vmmob_pipeline_rows[RULE_STRAY].priority);
 }
 
-/* Stores in '*mac' where packets to 'moa', at the OFS 'id', go next: to that
- * OFS itself if it is on the same IP network, otherwise to the gateway.
- * Returns false if that is not known yet. */
+/* Stores in '*mac' the next hop of packets to 'moa', at the OFS 'id': that OFS
+ * itself if it is on the same IP network, otherwise the gateway.  Returns
+ * false if that is not known yet. */
 bool
 vmmob_pipeline_get_next_hop(const struct rules_context *ctx,
                             const struct in6_addr *moa, uint64_t id,
@@ -164,7 +165,7 @@ put_stray(struct ofpbuf *ofpacts)
     put_refused(ofpacts, REFUSED_STRAY);
 }
 
-/* Appends to 'ofpacts' what has a packet of a VMN go on as if it was for the
+/* Appends to 'ofpacts' what makes a packet of a VMN go on as if it was for the
  * MAC address of the home gateway, so that its IP address decides. */
 static void
 put_by_ip(struct ofpbuf *ofpacts)
@@ -206,9 +207,9 @@ put_punt(struct ofpbuf *ofpacts, enum punt_kind kind)
     ofpact_finish_CONTROLLER(ofpacts, &controller);
 }
 
-/* Appends to 'ofpacts' what takes one off the TTL and ends there if nothing is
- * left of it.  Nobody hears of that: it says nothing of where the packet
- * should go. */
+/* Appends to 'ofpacts' what takes one off the TTL, and drops the packet if
+ * nothing is left of it.  Nobody gets an error for that: it would not be about
+ * the way that the sender chose. */
 static void
 put_dec_ttl(struct ofpbuf *ofpacts)
 {
@@ -243,7 +244,8 @@ add(struct rule_list *list, enum pipeline_rule rule, const struct match *match)
     return &spec->ofpacts;
 }
 
-/* Nobody behind a VM port has an address in 'prefix'. */
+/* Adds to 'list' rules against packets from VM ports with a source in
+ * 'prefix', which nobody there can have. */
 void
 vmmob_pipeline_refuse(const struct vmmob_prefix *prefix,
                       struct rule_list *list)
@@ -259,9 +261,10 @@ vmmob_pipeline_refuse(const struct vmmob_prefix *prefix,
     }
 }
 
-/* Hosts may read what Open vSwitch does not: an ARP with another hardware
- * type, which the module counts, and what follows more VLAN tags than it looks
- * at.  'in' is a match for where it comes from. */
+/* Adds to 'list' rules against frames that hosts may read and Open vSwitch
+ * does not: ARP with another hardware type, which the module counts, and what
+ * follows more VLAN tags than it looks at.  'in' matches where they come
+ * from. */
 static void
 refuse_unread(const struct match *in, enum pipeline_rule rule,
               struct rule_list *list)
@@ -285,9 +288,9 @@ refuse_unread(const struct match *in, enum pipeline_rule rule,
     }
 }
 
-/* Nobody behind the uplink has a home address, and nobody there is to hear of
- * one.  'tag' is a match for what has a VLAN tag; that is no business of
- * ours. */
+/* Adds to 'list' rules against home addresses on the uplink: nobody there has
+ * one, and nobody there is to hear of one.  'tag' matches frames with a VLAN
+ * tag, which do not concern us. */
 static void
 uplink_rules(const struct vmmob_settings *s, ofp_port_t uplink,
              const struct match *tag, struct rule_list *list)
@@ -316,8 +319,9 @@ uplink_rules(const struct vmmob_settings *s, ofp_port_t uplink,
     put_resubmit(add(list, RULE_UPLINK_TAG, &m), 0);
 }
 
-/* Who is behind a VM port is not in the network of the uplink, and neither the
- * bridge 'self' nor the home gateway.  'tag' is as for uplink_rules(). */
+/* Adds to 'list' rules against packets from VM ports that pretend to be from
+ * the network of the uplink, from the bridge 'self', or from the home gateway.
+ * 'tag' is as for uplink_rules(). */
 static void
 vm_port_rules(const struct vmmob_settings *s, const struct vmmob_ofs *self,
               const struct match *tag, struct rule_list *list)
@@ -328,7 +332,7 @@ vm_port_rules(const struct vmmob_settings *s, const struct vmmob_ofs *self,
     /* Our pools and the gateway are in there. */
     vmmob_pipeline_refuse(&s->network, list);
 
-    /* A host that wants the address does not take it then (RFC 5227). */
+    /* Then a host that wants the address does not take it (RFC 5227). */
     match_type(&m, ETH_TYPE_ARP);
     match_set_nw_src(&m, 0);
     match_destination(&m, &s->network);
@@ -337,7 +341,7 @@ vm_port_rules(const struct vmmob_settings *s, const struct vmmob_ofs *self,
     match_init_catchall(&m);
     refuse_unread(&m, RULE_FORGED, list);
 
-    /* The switch would learn that what is for them goes there. */
+    /* Otherwise the switch would learn that packets for them go there. */
     for (size_t i = 0; i < ARRAY_SIZE(macs); i++) {
         match_init_catchall(&m);
         match_set_dl_src(&m, macs[i]);
@@ -347,9 +351,9 @@ vm_port_rules(const struct vmmob_settings *s, const struct vmmob_ofs *self,
     put_resubmit(add(list, RULE_TAG, tag), 0);
 }
 
-/* Appends to 'ofpacts' what makes a ping of the home gateway, or a fragment of
- * one, the answer and sends it back.  Only a first fragment has a type, and a
- * checksum that changes with it. */
+/* Appends to 'ofpacts' what turns a ping of the home gateway, or a fragment of
+ * one, into the answer and sends it back.  Only a first fragment has a type,
+ * and a checksum that changes with it. */
 static void
 put_echo_reply(const struct vmmob_settings *s, struct ofpbuf *ofpacts)
 {
@@ -364,7 +368,8 @@ put_echo_reply(const struct vmmob_settings *s, struct ofpbuf *ofpacts)
     put_output(ofpacts, OFPP_IN_PORT);
 }
 
-/* What no packet with the MAC address of one host is for (RFC 1812, 5.3.7). */
+/* Adds to 'list' rules against packets for addresses that no packet with the
+ * MAC address of one host is for (RFC 1812, 5.3.7). */
 static void
 not_unicast_rules(const struct vmmob_settings *s, struct rule_list *list)
 {
@@ -428,10 +433,9 @@ vmmob_pipeline_base(const struct rules_context *ctx, struct rule_list *list)
         static const uint8_t icmp_errors[] = {
             ICMP4_DST_UNREACH, ICMP4_TIME_EXCEEDED, ICMP4_PARAM_PROB,
         };
-        /* They quote packets, too.  A VMN's first hop is its home gateway and
-         * not a router of the uplink's network, so it must not believe that
-         * one's redirect (RFC 1122, 3.2.2.2), and nobody believes a source
-         * quench (RFC 6633). */
+        /* These quote packets, too.  A VMN's first hop is its home gateway, so
+         * it must not believe a redirect from a router of the uplink's network
+         * (RFC 1122, 3.2.2.2).  Nobody believes a source quench (RFC 6633). */
         static const uint8_t icmp_useless[] = {
             ICMP4_SOURCEQUENCH, ICMP4_REDIRECT,
         };
@@ -521,8 +525,8 @@ vmmob_pipeline_base(const struct rules_context *ctx, struct rule_list *list)
     match_set_icmp_type(&m, ICMP4_ECHO_REQUEST);
     put_echo_reply(s, add(list, RULE_GATEWAY_PING, &m));
 
-    /* No fragment matches a type.  They are of a ping: nothing else that is
-     * ICMP is so large. */
+    /* No fragment matches a type.  These are of a ping, as no other ICMP
+     * packet is so large. */
     match_type(&m, ETH_TYPE_IP);
     match_set_nw_proto(&m, IPPROTO_ICMP);
     match_destination(&m, &home_gateway);
@@ -571,7 +575,8 @@ vmmob_pipeline_base(const struct rules_context *ctx, struct rule_list *list)
     }
 }
 
-/* Rules for 'pool', one of those that all pools of other OFSs make. */
+/* Adds to 'list' the rules for 'pool', one of those that together are all
+ * pools of other OFSs. */
 void
 vmmob_pipeline_pool(const struct vmmob_prefix *pool, struct rule_list *list)
 {
@@ -605,7 +610,7 @@ struct copy_target {
     struct eth_addr next_hop;
 };
 
-/* Returns where a copy goes of what is for 'hoa' of 'vmn', which is here: to
+/* Returns where copies of packets for 'hoa' of 'vmn', which is here, go: to
  * the OFS where it is expected. */
 static struct copy_target
 find_copy_target(const struct rules_context *ctx,
@@ -655,7 +660,7 @@ put_copy(const struct rules_context *ctx, const struct copy_target *target,
     ofpact_finish_CLONE(ofpacts, &clone);
 }
 
-/* Rules for a VMN of this OFS. */
+/* Adds to 'list' the rules for 'vmn' of this OFS. */
 static void
 local_rules(const struct rules_context *ctx, const struct handover_vmn *vmn,
             struct rule_list *list)
@@ -765,7 +770,7 @@ local_rules(const struct rules_context *ctx, const struct handover_vmn *vmn,
     }
 }
 
-/* Rules for a VMN of another OFS. */
+/* Adds to 'list' the rules for the VMN 'entry', at another OFS. */
 static void
 remote_rules(const struct rules_context *ctx, const struct vmmob_entry *entry,
              struct rule_list *list)
@@ -792,7 +797,7 @@ remote_rules(const struct rules_context *ctx, const struct vmmob_entry *entry,
             put_by_ip(add(list, RULE_VIA_REMOTE, &m));
         }
 
-        /* Two VMNs may claim one HoA: two sites were not in touch. */
+        /* Two VMNs may claim one HoA, if two sites were not in touch. */
         if (is_ipv4_pair(pair) && has_ipv4_moa(pair)
             && vmmob_table_find_by_hoa(ctx->table, entry->key.tenant,
                                        &pair->hoa) == binding
@@ -810,9 +815,10 @@ remote_rules(const struct rules_context *ctx, const struct vmmob_entry *entry,
     }
 }
 
-/* Rules for what a VMN has sent by way of the uplink: from where it is, and
- * before it moved, from where it was.  A VMN here may have sent to one that
- * moved here meanwhile, so that the packet was redirected back. */
+/* Adds to 'list' the rules for packets that came in by the uplink from the VMN
+ * 'entry': from where it is and, before it moved, from where it was.  A packet
+ * from a VMN here may be redirected back here, if its destination moved here
+ * meanwhile. */
 static void
 source_rules(const struct rules_context *ctx, const struct vmmob_entry *entry,
              struct rule_list *list)
@@ -833,9 +839,9 @@ source_rules(const struct rules_context *ctx, const struct vmmob_entry *entry,
                 match_type(&m, ETH_TYPE_IP);
                 match_source(&m, &moa);
                 if (row->vmn.state == VMMOB_PREPARED) {
-                    /* Who is not there resets nothing: a firewall did, that
-                     * has seen a copy.  If it has just come there, it does so
-                     * once more.  Else, it may have sent that. */
+                    /* A VMN that is only expected there sends no reset: this
+                     * is from a firewall that has seen a copy.  If the VMN has
+                     * just arrived, it will send another one. */
                     struct match rst = m;
 
                     match_set_nw_proto(&rst, IPPROTO_TCP);
@@ -880,7 +886,8 @@ put_pass(struct ofpbuf *ofpacts)
     resubmit->table_id = VMMOB_TABLE_ENTRY;
 }
 
-/* Rules for 'port', whose guest may use just the MAC addresses of 'row'. */
+/* Adds to 'list' the rules for 'port', whose guest may use just the MAC
+ * addresses of 'row'. */
 void
 vmmob_pipeline_port(ofp_port_t port, const struct vmmob_port *row,
                     struct rule_list *list)

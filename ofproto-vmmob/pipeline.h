@@ -13,12 +13,12 @@
  * handover.h and without a switch, what rules are wanted for one thing at a
  * time.  They install nothing: see rules.h.
  *
- * Where a packet of a VMN goes, its MAC address says first, as in any L2
- * network: that of a VMN here means that VMN, whatever the IP address, as for
- * a router or a firewall that is a VM.  Only what is for the home gateway
- * leaves the home subnet.  The MAC address of a VMN elsewhere means that VMN,
- * so it goes with no IP address but that VMN's: another could not be told
- * there without a tunnel.
+ * As in any L2 network, a packet of a VMN goes first by its destination MAC
+ * address.  That of a VMN here means that VMN, whatever the IP address, as for
+ * a router or a firewall that is a VM.  That of the home gateway is the only
+ * one that leaves the home subnet.  That of a VMN elsewhere means that VMN,
+ * and goes only with an IP address of that VMN: no other could be told there
+ * without a tunnel.
  *
  * Not thread-safe. */
 
@@ -56,7 +56,7 @@ enum pipeline_reg {
 /* Why a packet goes nowhere. */
 enum pipeline_refused {
     REFUSED_FORGED = 1,         /* Nobody there has that address. */
-    REFUSED_STRAY               /* Where it should go next is not here. */
+    REFUSED_STRAY               /* Its next hop is not here. */
 };
 
 static inline enum mf_field_id

@@ -138,7 +138,7 @@ vmmob_pool_take(struct pool *pool, const struct vmmob_key *key,
     }
     start %= size;
 
-    /* Each address that is taken costs at most one more probe. */
+    /* Each address that is not free costs at most one more turn. */
     for (uint64_t i = 0; i < size; i++) {
         uint64_t n = (start + i) % size;
         size_t p = 0;

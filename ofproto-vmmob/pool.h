@@ -6,9 +6,9 @@
 /* The pool of mobile addresses of one OFS
  * =======================================
  *
- * Where an address comes from does not depend on history: the pool is probed
- * from a hash of the VMN and its home address, so that a VMN gets its old MoA
- * back even if everything that was known of it is lost.
+ * Which address a VMN gets does not depend on history: the search in the pool
+ * starts from a hash of the VMN and its home address.  So a VMN gets its old
+ * MoA back even if everything that was known of it is lost.
  *
  * A MoA is of the family of its HoA.  Those of IPv6 are such that no checksum
  * changes where one stands for the other (RFC 6296, section 3), also in what

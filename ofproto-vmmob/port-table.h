@@ -3,9 +3,8 @@
 #ifndef VMMOB_PORT_TABLE_H
 #define VMMOB_PORT_TABLE_H 1
 
-/* What the agent says of this switch's ports, by their names: see struct
- * vmmob_port.  Whether a port is there, and what number it has, is not known
- * here.
+/* Keeps what the agent says of this switch's ports, by their names: see struct
+ * vmmob_port.  It does not know whether a port is there, nor its number.
  *
  * Pure; not thread-safe. */
 

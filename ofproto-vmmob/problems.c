@@ -17,20 +17,19 @@
 #include "util.h"
 #include "vmmob-problems.h"
 
-/* A pool of which less than one in so many addresses is free is nearly
- * exhausted. */
+/* A pool is nearly exhausted if less than one in so many addresses is free. */
 #define POOL_LOW 10
 
 /* How long a claim to another's home address is a problem, in ms. */
 #define CONFLICT_MS (10 * 60 * 1000)
 
-/* For so long, in ms, a VMN that was refused makes its full port a problem. */
+/* How long a full port is a problem after it refused a VMN, in ms. */
 #define PORT_FULL_MS (10 * 60 * 1000)
 
 /* How long after its last answer the gateway is reported as silent, in ms. */
 #define GATEWAY_SILENT_MS (35 * 1000)
 
-/* Most home addresses claimed twice that are told. */
+/* Most home addresses claimed twice that are shown. */
 #define MAX_CONTESTS 64
 
 static void get_agent_problem(const struct vmmob *, struct vmmob_problems *);
@@ -93,7 +92,8 @@ vmmob_gateway_is_silent(const struct vmmob_bridge *b)
             && time_msec() - b->gateway.heard > GATEWAY_SILENT_MS);
 }
 
-/* Nobody needs the agent as long as there is no bridge. */
+/* Adds to 'p' what is wrong with the agent, which nobody needs as long as
+ * there is no bridge. */
 static void
 get_agent_problem(const struct vmmob *vmmob, struct vmmob_problems *p)
 {
@@ -158,7 +158,7 @@ get_stale_problem(const struct vmmob *vmmob, struct vmmob_problems *p)
     sset_destroy(&sites);
 }
 
-/* Home addresses that VMNs at several OFSs have. */
+/* Adds to 'p' the home addresses that VMNs at several OFSs have. */
 static void
 get_contest_problems(const struct vmmob *vmmob, struct vmmob_problems *p)
 {
@@ -341,8 +341,8 @@ bridge_get_vmn_problems(const struct vmmob *vmmob,
     }
 }
 
-/* Returns true if the VMN with the given 'mac' has not 'hoa' and can have no
- * other home address at 'b'. */
+/* Returns true if the VMN with the given 'mac' does not have 'hoa' and can
+ * have no other home address at 'b'. */
 static bool
 is_full(const struct vmmob_bridge *b, const struct eth_addr mac,
         const struct in6_addr *hoa)
@@ -354,8 +354,8 @@ is_full(const struct vmmob_bridge *b, const struct eth_addr mac,
             && !vmmob_vmn_find_hoa(&vmn->row, hoa));
 }
 
-/* Adds to 'p' which home addresses VMNs at 'port' of 'b' have claimed in vain.
- * 'row', which may be NULL, is what is known of the port. */
+/* Adds to 'p' the home addresses that VMNs at 'port' of 'b' have claimed in
+ * vain.  'row', which may be NULL, is what is known of the port. */
 static void
 port_get_hoa_problems(const struct vmmob_bridge *b,
                       const struct vmmob_vm_port *port,

@@ -3,8 +3,8 @@
 #ifndef VMMOB_SWITCH_PROBLEMS_H
 #define VMMOB_SWITCH_PROBLEMS_H 1
 
-/* What is wrong, as far as the switch can see, with what to do about it: for
- * "vmmob/show" and for the figures.  Guarded by vmmob_mutex. */
+/* Finds what is wrong, as far as the switch can see, and says what to do about
+ * it, for "vmmob/show" and for the metrics.  Guarded by vmmob_mutex. */
 
 #include <stdbool.h>
 

@@ -4,10 +4,10 @@
 
 #include "ofproto-vmmob/punt-kind.h"
 
-/* Some router asks for all MoAs at once when it is started, and correspondents
- * of all VMNs share what is for VMNs and what is from unknown addresses; all
- * these together are still bounded, by what a core can look at.  vmmob(7) has
- * this table, too. */
+/* The table of kinds.  vmmob(7) has it, too.  A router that was just started
+ * asks for all MoAs at once.  Correspondents of all VMNs share the limits for
+ * packets for VMNs and from unknown addresses.  All limits together are still
+ * what one core can look at. */
 const struct punt_kind_row vmmob_punt_kinds[PUNT_N_KINDS] = {
     [PUNT_VM] = { "vm", "packets from a VM port", 0, 0 },
     [PUNT_GATEWAY_ARP] = {

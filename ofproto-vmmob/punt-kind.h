@@ -6,9 +6,9 @@
 /* Kinds of packets that the rules punt
  * ====================================
  *
- * What VM ports send is of one kind: each such port has limits of its own.
- * What the uplink sends is from anybody, so there each kind has limits of its
- * own, and nobody who sends much of one kind takes the place of another.
+ * What VM ports send is of one kind, and each of them has limits of its own.
+ * What the uplink sends is from anybody.  So there, each kind has limits of
+ * its own, and who sends much of one kind does not take the place of another.
  *
  * Pure. */
 

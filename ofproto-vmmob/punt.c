@@ -25,12 +25,12 @@ COVERAGE_DEFINE(vmmob_punt_flushed);
 /* Most packets that wait for the module's thread. */
 #define MAX_QUEUED 2048
 
-/* Most packets to take at once before other things have their turn: so long a
- * packet waits that has just come from a port without backlog. */
+/* Most packets to take at once before other things have their turn.  A packet
+ * that has just come from a port without backlog waits for so many at most. */
 #define MAX_BATCH 64
 
-/* What the module looks at from all ports that were added a moment ago, in
- * packets a second and at once. */
+/* Packets a second, and at once, that the module looks at from all ports
+ * together that were just added. */
 #define STRANGE_RATE 200
 #define STRANGE_BURST 200
 
@@ -73,8 +73,8 @@ vmmob_punted_destroy_all(struct ovs_list *list)
     }
 }
 
-/* Returns register number 'reg' of those that 'md' keeps.  They are the array
- * 'regs' of a struct flow, although 'md' has them as wider integers. */
+/* Returns register number 'reg' of those that 'md' keeps: the array 'regs' of
+ * a struct flow, although 'md' has it as wider integers. */
 static uint32_t
 frozen_reg(const struct frozen_metadata *md, size_t reg)
 {
@@ -93,7 +93,7 @@ make_key(const struct uuid *ofproto, ofp_port_t port, enum punt_kind kind)
     };
 }
 
-/* Takes a copy of 'packet', which a rule of the bridge 'ofproto' punts as of
+/* Queues a copy of 'packet', which a rule of the bridge 'ofproto' punts as of
  * 'kind', if there is room.  'state' is the state of its translation. */
 void
 vmmob_punt_packet(const struct uuid *ofproto, const struct dp_packet *packet,
@@ -106,7 +106,7 @@ vmmob_punt_packet(const struct uuid *ofproto, const struct dp_packet *packet,
 
     COVERAGE_INC(vmmob_punt);
 
-    /* Before anything is copied: it must be cheap to be refused. */
+    /* Before anything is copied, as it must be cheap to refuse a packet. */
     ovs_mutex_lock(&mutex);
     bool admitted = vmmob_fairq_admit(&queue, &key);
     ovs_mutex_unlock(&mutex);
@@ -140,7 +140,7 @@ vmmob_punt_packet(const struct uuid *ofproto, const struct dp_packet *packet,
     seq_change(seq);
 }
 
-/* 'port' of the bridge 'ofproto' is gone. */
+/* Notes that 'port' of the bridge 'ofproto' is gone. */
 void
 vmmob_punt_port_gone(const struct uuid *ofproto, ofp_port_t port)
 {
@@ -161,10 +161,9 @@ vmmob_punt_port_gone(const struct uuid *ofproto, ofp_port_t port)
     seq_change(seq);
 }
 
-/* Moves the next few packets to 'packets', which gets "struct punted"s, and
- * all ports that are gone to 'gone', which gets "struct punt_port_gone"s and
- * is to be looked at first.  The caller must free them.  Returns true if there
- * are more. */
+/* Moves the next few packets to 'packets', as "struct punted"s, and all ports
+ * that are gone to 'gone', as "struct punt_port_gone"s.  The caller must look
+ * at 'gone' first, and free both.  Returns true if there are more. */
 bool
 vmmob_punt_take(struct ovs_list *packets, struct ovs_list *gone)
 {
@@ -209,8 +208,8 @@ vmmob_punt_flush(void)
 }
 
 /* Makes the 'n' 'ports' those of the bridge 'ofproto' from which packets are
- * expected.  Others, which are perhaps configured in a moment, share a small
- * part of the queue. */
+ * expected.  Others, which may be configured in a moment, share a small part
+ * of the queue. */
 void
 vmmob_punt_configure(const struct uuid *ofproto, const struct punt_port *ports,
                      size_t n)
@@ -241,7 +240,7 @@ vmmob_punt_get_stats(const struct uuid *ofproto, ofp_port_t port,
     ovs_mutex_unlock(&mutex);
 }
 
-/* Returns whom 'punted' is from. */
+/* Returns the source of 'punted'. */
 struct fairq_key
 vmmob_punted_key(const struct punted *punted)
 {

@@ -53,7 +53,7 @@ struct punted {
 void vmmob_punted_destroy(struct punted *);
 void vmmob_punted_destroy_all(struct ovs_list *);
 
-/* 'in_port' is not the port any more that it was. */
+/* The news that a port is gone, or is another one with its number. */
 struct punt_port_gone {
     struct ovs_list node;       /* In a list of these. */
     struct uuid ofproto_uuid;

@@ -18,19 +18,19 @@ COVERAGE_DEFINE(vmmob_refresh);
 COVERAGE_DEFINE(vmmob_refresh_late);
 COVERAGE_DEFINE(vmmob_refresh_overflow);
 
-/* Most datapath flows that are translated anew at once, and of these, for one
- * address, those that have to do with other addresses, too; the revalidators
+/* Most datapath flows that are translated anew at once, and for one address,
+ * most of those that have to do with other addresses, too.  The revalidators
  * see to the rest. */
 #define MAX_REFRESH 4096
 #define MAX_REFRESH_VAGUE 64
 
-/* This is done again so many ms after each other, for flows that were just
- * being installed, even if the thread that did had to wait. */
+/* The pauses, in ms, before this is done again, for flows that were just being
+ * installed, even if the thread that did that had to wait. */
 static const int refresh_again_ms[REFRESH_N_AGAIN] = { 2, 100, 2000 };
 
-/* With more addresses the first of these is left out, as it would come in the
- * middle of the moves of many VMNs.  What is out of date for a moment longer
- * is redirected. */
+/* With more addresses the first of these is left out: it would come in the
+ * middle of the moves of many VMNs.  Packets of flows that are out of date for
+ * a moment longer are redirected. */
 #define MAX_REFRESH_SOON 32
 
 /* If there were too many to refresh, the revalidators look at all of them so
@@ -87,9 +87,9 @@ compare_flow_ids(const void *a_, const void *b_)
             : 0);
 }
 
-/* Translates anew the datapath flows at 'b' that involve 'addrs', and adds the
- * number of those that changed to '*n_changed'.  Returns false if there are
- * too many: then the revalidators soon look at all. */
+/* Translates anew the datapath flows at 'b' that involve 'addrs', and adds to
+ * '*n_changed' how many changed.  Returns false if there are too many: then
+ * the revalidators soon look at all. */
 static bool
 refresh_flows(struct vmmob_bridge *b, const struct in6_addr *addrs,
               size_t n_addrs, size_t *n_changed)
@@ -121,7 +121,7 @@ refresh_flows(struct vmmob_bridge *b, const struct in6_addr *addrs,
             *n_changed += udpif_refresh_flow(udpif, &ids[i].ufid,
                                              ids[i].pmd_id);
         }
-        /* Whoever changes a flow table or a port waits for us. */
+        /* Others that change a flow table or a port wait for us. */
         if (i % 32 == 31) {
             ovsrcu_quiesce();
         }
@@ -162,9 +162,9 @@ vmmob_refresh_bridge(struct refreshes *refreshes, struct vmmob_bridge *b,
     return true;
 }
 
-/* Does what is due in list number 'i' of 'vmmob'.  Afterwards, what was done
- * goes to the next list, if there is one.  Returns when to call this again, in
- * ms, or LLONG_MAX. */
+/* Refreshes what is due in list number 'i' of 'vmmob', and moves it to the
+ * next list, if there is one.  Returns when to call this again, in ms, or
+ * LLONG_MAX. */
 static long long int
 run_refreshes(struct vmmob *vmmob, size_t i, long long int now)
     OVS_REQUIRES(vmmob_mutex)

@@ -132,9 +132,8 @@ make_ready(struct resolver *resolver, struct resolver_wait *wait)
     ovs_list_push_back(&resolver->ready, &wait->expiry.node);
 }
 
-/* Adds 'wait', which is from 'key', to those that wait in 'resolver' for news
- * about 'addr' or 'other', which may be unspecified, but no longer than until
- * 'expires'.
+/* Makes 'wait', which is from 'key', wait in 'resolver' for news about 'addr'
+ * or 'other', which may be unspecified, until 'expires' at the latest.
  * Returns NULL or, if there was no room, one that does not wait any more,
  * perhaps 'wait' itself. */
 struct resolver_wait *
@@ -205,7 +204,7 @@ vmmob_resolver_is_awaited(const struct resolver *resolver,
     return find_wait(resolver, addr) != NULL;
 }
 
-/* There are news about 'addr'. */
+/* Wakes up those that wait for news about 'addr'. */
 void
 vmmob_resolver_wake(struct resolver *resolver, const struct in6_addr *addr)
 {
@@ -216,7 +215,7 @@ vmmob_resolver_wake(struct resolver *resolver, const struct in6_addr *addr)
     }
 }
 
-/* There are news that may be about any address. */
+/* Wakes up all, because of news that may be about any address. */
 void
 vmmob_resolver_wake_all(struct resolver *resolver)
 {
@@ -227,8 +226,8 @@ vmmob_resolver_wake_all(struct resolver *resolver)
     }
 }
 
-/* Appends to 'list' the "struct resolver_wait"s that are to be tried again,
- * which do not wait in 'resolver' any more. */
+/* Moves to the end of 'list' the "struct resolver_wait"s that are to be tried
+ * again. */
 void
 vmmob_resolver_take_ready(struct resolver *resolver, struct ovs_list *list)
 {
@@ -236,8 +235,8 @@ vmmob_resolver_take_ready(struct resolver *resolver, struct ovs_list *list)
     ovs_list_push_back_all(list, &resolver->ready);
 }
 
-/* Appends to 'list' the "struct resolver_wait"s that have waited until 'now'
- * in vain, which do not wait in 'resolver' any more. */
+/* Moves to the end of 'list' the "struct resolver_wait"s that have waited in
+ * vain until 'now'. */
 void
 vmmob_resolver_expire(struct resolver *resolver, long long int now,
                       struct ovs_list *list)

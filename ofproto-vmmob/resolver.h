@@ -10,10 +10,10 @@
  * they are, and how to get there.  It is tried again when there are such news,
  * and only then; or it expires.
  *
- * There is room for so many, and for so many of each source; a source is what
- * has a queue of its own in fairq.h, a port or a kind of what an uplink sends.
- * If the whole is full, then the source loses that has the most, so that
- * nobody can take the place of another.
+ * The number of packets is bounded, in all and from each source.  A source is
+ * what has a queue of its own in fairq.h: a VM port, or a kind of packet from
+ * an uplink.  If the whole is full, the source that has the most loses, so
+ * that nobody can take the place of another.
  *
  * Not thread-safe; times are in ms. */
 
@@ -31,7 +31,7 @@
 #define RESOLVER_MAX 1024
 #define RESOLVER_MAX_OF_SOURCE 256
 
-/* Whom packets that wait are from. */
+/* A source of packets that wait. */
 struct resolver_source {
     struct hmap_node node;      /* In 'sources' of the resolver. */
     struct fairq_key key;

@@ -69,8 +69,8 @@ struct ofs_pools {
 enum { SOURCE, DESTINATION, MAC, N_ADDRESSES };
 
 /* A place for a rule in the bridge.  Several owners may want a rule with the
- * same match: then that of the first owner by owner_compare() is in force, and
- * when it goes, that of the next, whatever the order of events. */
+ * same match.  Then that of the first owner by owner_compare() is in force,
+ * and when it goes, that of the next, whatever the order of events. */
 struct rule_slot {
     struct hmap_node node;      /* In 'slots' of its struct rules. */
     uint8_t table_id;
@@ -79,14 +79,14 @@ struct rule_slot {
     struct ovs_list specs;      /* Contains "struct rule_spec"s, in order of
                                  * their owners. */
     struct ovs_list touched;    /* In 'touched' of its struct rules while
-                                 * 'specs' may not be what is installed;
+                                 * 'specs' may differ from what is installed;
                                  * otherwise empty. */
     bool installed;
     struct ofpbuf ofpacts;      /* Of the rule, if 'installed'. */
 };
 
-/* Most changes to make at once: others that change flow tables wait for
- * that. */
+/* Most changes to make at once, as others that change flow tables must
+ * wait. */
 #define MAX_FLOW_MODS 512
 
 struct rules {
@@ -106,9 +106,9 @@ struct rules {
     bool broad;                 /* One of these is about more than the
                                  * addresses in 'changed'. */
 
-    /* How many rules there are for just one address of each kind, in each
-     * table.  As long as there is none, datapath flows do not look at that
-     * address at all. */
+    /* How many rules in each table are for just one address of each kind.  As
+     * long as there is none, datapath flows do not look at that address at
+     * all. */
     size_t n_exact[3][N_ADDRESSES];
 
     /* Addresses that rules which changed are about. */
@@ -197,7 +197,7 @@ vmmob_rules_destroy(struct rules *rules, bool delete_flows)
 }
 
 /* Returns true if the changes that vmmob_rules_commit() is about to make
- * concern just packets from or to the addresses that
+ * concern only packets from or to the addresses that
  * vmmob_rules_take_changed() gives. */
 bool
 vmmob_rules_are_narrow(const struct rules *rules)
@@ -205,7 +205,7 @@ vmmob_rules_are_narrow(const struct rules *rules)
     return !rules->broad;
 }
 
-/* Finds out what is to be done so that the rule in 'slot' is the one that is
+/* Plans the change, if any, that makes the rule in 'slot' the one that is
  * wanted. */
 static void
 settle(struct rules *rules, struct rule_slot *slot)
@@ -228,8 +228,8 @@ settle(struct rules *rules, struct rule_slot *slot)
     }
 }
 
-/* Makes the changes that the functions below have found to be necessary.
- * Returns true if there were any. */
+/* Makes the changes that the functions below have planned.  Returns true if
+ * there were any. */
 bool
 vmmob_rules_commit(struct rules *rules)
 {
@@ -333,8 +333,8 @@ vmmob_rules_update_ofs(struct rules *rules, const struct rules_context *ctx,
             new->pools[new->n++] = *pool;
             vmmob_prefix_set_add(&rules->pools, pool);
 
-            /* Whatever others say, they do not cut our VMNs off.  There are
-             * rules for the network of the uplink anyway. */
+            /* Others must not cut our VMNs off, whatever they say.  The
+             * network of the uplink has rules anyway. */
             if (!vmmob_prefix_overlaps(pool, &settings->home)
                 && !(pool->plen >= settings->network.plen
                      && vmmob_prefix_contains(&settings->network,
@@ -472,7 +472,7 @@ vmmob_rules_update_block(struct rules *rules, ofp_port_t port, bool block)
     update(rules, &owner, &wanted);
 }
 
-/* Returns the number of packets that were dropped for that. */
+/* Returns the number of packets dropped by that. */
 unsigned long long int
 vmmob_rules_count_blocked(const struct rules *rules, ofp_port_t port)
 {
@@ -508,8 +508,8 @@ count_packets(const struct rules *rules, const struct owner *owner,
     return n;
 }
 
-/* Stores in '*idle' the '*n_idle' remote VMNs with rules in 'rules' none of
- * which had a packet since 'since', in ms.  The caller must free '*idle'. */
+/* Stores in '*idle' the '*n_idle' remote VMNs none of whose rules in 'rules'
+ * had a packet since 'since', in ms.  The caller must free '*idle'. */
 void
 vmmob_rules_collect_idle(struct rules *rules, const struct rules_context *ctx,
                          long long int since, struct vmmob_key **idle,
@@ -540,9 +540,8 @@ vmmob_rules_collect_idle(struct rules *rules, const struct rules_context *ctx,
     }
 }
 
-/* Stores in '*busy' the '*n_busy' VMNs that had more than 'max_packets'
- * packets of which copies were sent, since this was last called.  The caller
- * must free '*busy'. */
+/* Stores in '*busy' the '*n_busy' VMNs for which more than 'max_packets'
+ * packets were copied since the last call.  The caller must free '*busy'. */
 void
 vmmob_rules_collect_busy(struct rules *rules,
                          unsigned long long int max_packets,
@@ -648,9 +647,10 @@ compare_addrs(const void *a, const void *b)
     return memcmp(a, b, sizeof(struct in6_addr));
 }
 
-/* Stores in '*addrs' the home and mobile addresses whose rules changed since
- * the last call, MAC addresses as vmmob_flow_index_mac() has them, and returns
- * how many there are.  The caller must free '*addrs'. */
+/* Stores in '*addrs' the addresses whose rules changed since the last call:
+ * home and mobile addresses, and MAC addresses as vmmob_flow_index_mac()
+ * returns them.  Returns how many there are.  The caller must free
+ * '*addrs'. */
 size_t
 vmmob_rules_take_changed(struct rules *rules, struct in6_addr **addrs)
 {
@@ -706,9 +706,9 @@ owner_equals(const struct owner *a, const struct owner *b)
             && vmmob_key_equals(&a->vmn, &b->vmn));
 }
 
-/* Returns a negative value if 'a' comes before 'b', so that of two rules with
- * the same match, that of 'a' is in force.  Of two VMNs with one home address,
- * that is the one by vmmob_table_find_by_hoa(). */
+/* Returns a negative value if 'a' comes before 'b': then of two rules with the
+ * same match, that of 'a' is in force.  Of two VMNs with one home address, the
+ * one that vmmob_table_find_by_hoa() returns comes first. */
 static int
 owner_compare(const struct owner *a, const struct owner *b)
 {
@@ -755,7 +755,7 @@ find_spec(const struct rule_list *list, const struct rule_spec *spec)
     return NULL;
 }
 
-/* Makes 'spec' one of those that are wanted. */
+/* Makes 'spec' wanted. */
 static void
 slot_add(struct rules *rules, struct rule_spec *spec)
 {
@@ -796,7 +796,7 @@ slot_add(struct rules *rules, struct rule_spec *spec)
     spec->slot = found;
 }
 
-/* 'spec' is not wanted any more. */
+/* Makes 'spec' not wanted any more. */
 static void
 slot_remove(struct rules *rules, struct rule_spec *spec)
 {
@@ -877,9 +877,8 @@ get_dl_dst(const struct miniflow *flow)
 }
 
 /* Returns true if 'spec' is for just one address of the kind 'which', and
- * stores that, as note_changed() wants it, in '*addr'.  The Ethernet
- * destination counts only where it is not the home gateway's, that is, where
- * it says more than the IP addresses. */
+ * stores it, as note_changed() wants it, in '*addr'.  The home gateway's
+ * Ethernet address does not count: it says no more than the IP addresses. */
 static bool
 is_exact(const struct rule_spec *spec, int which, struct in6_addr *addr)
 {

@@ -6,12 +6,11 @@
 /* The OpenFlow rules of one OFS
  * =============================
  *
- * What is wanted is computed from the state of lib/vmmob-table.h and
- * ofproto-vmmob/handover.h for one owner at a time (the OFS itself, pools of
- * other OFSs, or a VMN), compared with what that owner has, and just the
- * difference is installed, by vmmob_rules_commit().  There are O(local +
- * active remote) rules, and as many as it takes to name the pools of other
- * OFSs; never one for each pair of VMNs.
+ * pipeline.h says what is wanted, for one owner at a time: the OFS itself,
+ * pools of other OFSs, a port, or a VMN.  The functions here compare that with
+ * what the owner has, and vmmob_rules_commit() installs just the difference.
+ * There are O(local + active remote) rules, and as many as it takes to name
+ * the pools of other OFSs; never one for each pair of VMNs.
  *
  * Several owners may want the same rule.  It stays until none does, and the
  * actions are always those of the same one of them.

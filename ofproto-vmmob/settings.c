@@ -44,8 +44,8 @@ struct setting {
 
     bool required;              /* Must be set, and not be empty. */
 
-    /* If it is a number: where that is in struct vmmob_settings, what it is if
-     * the key is not set, and what it is at most. */
+    /* If it is a number: where it is in struct vmmob_settings, its value if
+     * the key is not set, and its greatest value. */
     size_t offset;
     long long int default_;
     long long int max;
@@ -80,8 +80,9 @@ static const struct setting settings[] = {
     /* RFC 7432 section 15.1. */
     COUNT("vmmob-max-moves", max_moves, 5, DAMPING_MAX_MOVES),
     TIME("vmmob-move-window", move_window_ms, 180 * 1000, DAY_MS),
-    /* Per port.  More than a VM needs: it announces a move by five RARPs and a
-     * few ARPs, and asks for each correspondent once in a while. */
+    /* Per port.  The rate is more than a VM needs: it announces a move by five
+     * RARPs and a few ARPs, and asks for each correspondent once in a
+     * while. */
     COUNT("vmmob-max-vmns", max_vmns, 64, 1000000),
     COUNT("vmmob-punt-rate", punt_rate, 200, 1000000),
     COUNT("vmmob-punt-burst", punt_burst, 200, 1000000),
@@ -102,9 +103,9 @@ vmmob_settings_wanted(const struct smap *other_config)
     return false;
 }
 
-/* Parses 'other_config' into '*s'.  Returns NULL and the caller must
- * eventually call vmmob_settings_destroy(), or an error message that the
- * caller must free and '*s' is empty. */
+/* Parses 'other_config' into '*s'.  Returns NULL if successful; then the
+ * caller must eventually call vmmob_settings_destroy().  Otherwise returns an
+ * error message that the caller must free; then '*s' is empty. */
 char *
 vmmob_settings_parse(const struct smap *other_config,
                      struct vmmob_settings *s)
@@ -361,7 +362,8 @@ check(const struct vmmob_settings *s)
         return xstrdup("vmmob-home and the network of vmmob-gateway must "
                        "have a prefix length from 8 to 30");
     }
-    /* Nobody would accept what this OFS then says of itself and its VMNs. */
+    /* Otherwise nobody would accept what this OFS says of itself and its
+     * VMNs. */
     if (!vmmob_prefix_is_unicast(&s->home)
         || !vmmob_prefix_is_unicast(&s->network)) {
         return xstrdup("vmmob-home and the network of vmmob-gateway must "

@@ -3,8 +3,8 @@
 #ifndef VMMOB_SETTINGS_H
 #define VMMOB_SETTINGS_H 1
 
-/* The settings of one OFS, from other_config of its Bridge; vmmob(7) says what
- * each is for.  Pure; not thread-safe. */
+/* The settings of one OFS, from other_config of its Bridge.  vmmob(7) says
+ * what each is for.  Pure; not thread-safe. */
 
 #include "openvswitch/ofp-port.h"
 #include "smap.h"

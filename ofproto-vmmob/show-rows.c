@@ -28,8 +28,8 @@
 #include "vmmob-reply.h"
 
 /* How many rows are copied before the module's thread is let in, and for how
- * long that is, in ns.  A mutex alone is not fair: who unlocks it and locks it
- * again at once mostly gets it. */
+ * long it is, in ns.  A mutex alone is not fair: a thread that unlocks it and
+ * locks it again at once mostly gets it. */
 #define SLICE 200
 #define PAUSE (100 * 1000)
 
@@ -77,8 +77,8 @@ struct job {
     char *reply;                /* Set by the thread. */
 };
 
-/* All for the main thread, which hands a job to the thread when it starts it,
- * and gets it back when that has ended. */
+/* All of this belongs to the main thread.  It hands a job to the thread that
+ * it starts, and gets it back when that thread has ended. */
 static struct ovs_list waiting = OVS_LIST_INITIALIZER(&waiting);
 static struct job *running;     /* NULL if there is no thread. */
 static pthread_t thread;
@@ -295,12 +295,12 @@ write_vmns(const struct job *job)
 }
 
 /* Appends to '*rows' the rows of some more VMNs that are to be shown: the
- * bindings, where VMNs are expected, and what has left us.  Returns false if
- * that were the last ones.
+ * bindings, where VMNs are expected, and those that have left us.  Returns
+ * false if these were the last ones.
  *
- * '*pos' is where to go on, at first all zeros.  Meanwhile VMNs may come and
- * go, so the VMNs of one bucket of the table's hash map, which '*mask' is of,
- * are copied in one go.  If that was made larger, then all begins anew. */
+ * '*pos' is where to go on, at first all zeros.  VMNs may come and go between
+ * two calls, so all VMNs of one bucket of the table's hash map are copied in
+ * one go.  '*mask' is the hash map's: if that has changed, all begins anew. */
 static bool
 copy_some_vmns(const struct job *job, struct hmap_position *pos, size_t *mask,
                struct vmn_row **rows, size_t *n, size_t *allocated)
@@ -403,7 +403,7 @@ destroy_vmns(struct vmn_row *rows, size_t n)
     }
 }
 
-/* Says how the VMN of 'row' stands at the OFS that wrote it, as far as this
+/* Returns how the VMN of 'row' stands at the OFS that wrote it, as far as this
  * switch knows, and stores in '*port' its port, or OFPP_NONE. */
 static const char *
 row_status(const struct vmmob *vmmob, const struct vmmob_vmn *row,
@@ -459,7 +459,7 @@ compare_vmn_rows(const void *a_, const void *b_)
     return cmp ? cmp : a->order < b->order ? -1 : a->order > b->order;
 }
 
-/* A VMN takes one line for each HoA. */
+/* Appends a VMN to 's', in one line for each HoA. */
 static void
 vmn_to_text(const struct vmn_row *row, struct ds *s)
 {

@@ -8,12 +8,12 @@
  *
  * There can be 100,000 rows, and packets must not wait until they are written.
  * So a thread of its own copies the rows with 'vmmob_mutex', a few at a time,
- * and lets the module's thread in after each time; it sorts them and writes
- * them as text or JSON without the mutex, and the main thread answers with
+ * and lets the module's thread in after each time.  Without the mutex, it
+ * sorts them and writes them as text or JSON, and the main thread answers with
  * that.  There is one such thread at a time: who asks meanwhile waits.
  *
- * What is shown need not have been so at one and the same moment, but each VMN
- * that was known all the time is there, just once.
+ * The rows shown need not be from one moment, but each VMN that was known all
+ * the time is there, just once.
  *
  * All functions are for the main thread. */
 

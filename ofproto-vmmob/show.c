@@ -37,7 +37,7 @@ struct port_shot {
     bool blocked;
 };
 
-/* A VMN that is not let move. */
+/* A frozen VMN. */
 struct frozen_shot {
     struct eth_addr mac;
     size_t n_moves;
@@ -58,7 +58,7 @@ struct bridge_shot {
     unsigned long long int n_uplink_forged;    /* Dropped by flows. */
     struct eth_addr gateway_mac;    /* All zeros if not known. */
     const char *gateway_status;
-    bool waiting;               /* For ovs-vmmobd to tell what is known. */
+    bool waiting;               /* Until ovs-vmmobd has told what is known. */
     size_t pool_size, n_taken, n_quarantined;
     struct vmmob_vmn_counts vmns;
     size_t n_active;

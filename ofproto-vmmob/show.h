@@ -3,7 +3,8 @@
 #ifndef VMMOB_SHOW_H
 #define VMMOB_SHOW_H 1
 
-/* ovs-appctl vmmob/...; main thread only. */
+/* The commands of ovs-appctl, vmmob/..., except those of show-rows.h.  Main
+ * thread only. */
 void vmmob_show_init(void);
 
 #endif /* ofproto-vmmob/show.h */

@@ -3,7 +3,7 @@
 #ifndef VMMOB_SWITCH_STATS_H
 #define VMMOB_SWITCH_STATS_H 1
 
-/* What the switch counts, as lib/vmmob-stats.h names it. */
+/* Gathers what the switch counts, as lib/vmmob-stats.h names it. */
 
 #include <stddef.h>
 

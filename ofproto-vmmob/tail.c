@@ -112,8 +112,8 @@ vmmob_tail_take(struct tail *tail, uint64_t ofs, const struct vmmob_key *key,
 void
 vmmob_tail_run(struct tail *tail, long long int now, struct ovs_list *gone)
 {
-    /* It is about the same time for all, so they expire in order, or are only
-     * a little late. */
+    /* All live about equally long, so they expire in order, or only a little
+     * late. */
     while (tail->n_packets && first_of_all(tail)->expires <= now) {
         remove_packet(tail, first_of_all(tail), gone);
     }

@@ -3,13 +3,13 @@
 #ifndef VMMOB_TAIL_H
 #define VMMOB_TAIL_H 1
 
-/* The latest packets for each of a number of VMNs that are expected, to be
- * delivered when they arrive: what was sent to a paused VM is to be late
- * instead of lost ("A move" in Documentation/design.rst).
+/* Keeps the latest packets for VMNs that are expected, and delivers them when
+ * the VMNs arrive.  So what was sent to a paused VM is late instead of lost
+ * ("A move" in Documentation/design.rst).
  *
- * Bounded: a packet goes when it is too old, when there are newer ones enough
- * for its VMN, or when it is the oldest of all and there is no room.  The
- * packets are the user's; what goes is handed back to the user.
+ * It is bounded: a packet goes when it is too old, when its VMN has enough
+ * newer ones, or when it is the oldest of all and there is no room.  The
+ * packets are the user's; those that go are handed back to the user.
  *
  * Pure; not thread-safe.  Times are in ms. */
 

@@ -97,8 +97,8 @@ vmmob_vm_port_may_claim(const struct vmmob_bridge *b,
     return !row || vmmob_port_may_claim(row, hoa);
 }
 
-/* The VM 'mac', at 'port' of 'b', says that it has 'hoa', which it must not
- * have. */
+/* Counts and notes that the VM 'mac', at 'port' of 'b', says that it has
+ * 'hoa', which it must not have. */
 void
 vmmob_vm_port_refuse_hoa(struct vmmob_bridge *b, struct vmmob_vm_port *port,
                          const struct eth_addr mac, const struct in6_addr *hoa,
@@ -141,8 +141,8 @@ vmmob_vm_port_police_hoas(struct vmmob_bridge *b,
     }
 }
 
-/* Puts in force what is known of the VM ports of 'b' whose names are in
- * 'names': who may be there. */
+/* Puts in force what is known of who may be at the VM ports of 'b' whose names
+ * are in 'names'. */
 void
 vmmob_vm_ports_police(struct vmmob_bridge *b, const struct sset *names,
                       long long int now)
@@ -190,8 +190,9 @@ vmmob_vm_ports_police(struct vmmob_bridge *b, const struct sset *names,
     }
 }
 
-/* 'number' is not the port of 'b' that it was.  The VMNs that were there may
- * have been attached to what is there now already, or to another port. */
+/* Takes into account that 'number' is not the port of 'b' any more that it
+ * was.  The VMNs that were there may already be attached to the port that now
+ * has the number, or to another one. */
 void
 vmmob_vm_ports_note_gone(struct vmmob_bridge *b, ofp_port_t number,
                          long long int now)
@@ -282,7 +283,7 @@ vmmob_vm_ports_find(struct vmmob_bridge *b, const struct vmmob_settings *s,
     sset_destroy(&new);
 }
 
-/* 'b' has no VM ports any more. */
+/* Forgets all VM ports of 'b'. */
 void
 vmmob_vm_ports_forget(struct vmmob_bridge *b)
 {
@@ -356,11 +357,11 @@ vmmob_vm_ports_report_forged(struct vmmob_bridge *b)
     }
 }
 
-/* Blocks those VM ports of 'b' that send so much which is too much that it
- * costs others, and lets those through again that have stopped.
+/* Blocks those VM ports of 'b' that send so much more than they may that it
+ * costs others, and unblocks those that have stopped.
  *
- * What is too much is refused at little cost, but on the userspace datapath it
- * takes the time of the thread that forwards for all: above all because each
+ * To refuse what is too much costs little.  But on the userspace datapath it
+ * takes the time of the thread that forwards for all, above all because each
  * new sender needs a datapath flow of its own. */
 void
 vmmob_vm_ports_block_floods(struct vmmob_bridge *b, long long int now)

@@ -61,8 +61,8 @@ struct vmmob_vm_port {
         struct in6_addr hoa;
         long long int when;     /* In ms; 0 if never. */
     } bad_hoa,                  /* The last of these... */
-      full_hoa;                 /* ...and of those that a VMN could not have as
-                                 * it has too many. */
+      full_hoa;                 /* ...and of those that a VMN could not have
+                                 * because it has too many. */
     unsigned long long int n_blocked;   /* Dropped while it was blocked
                                          * before. */
 };

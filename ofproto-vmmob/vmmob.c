@@ -64,9 +64,9 @@ vmmob_init(void)
     vmmob_show_init();
 }
 
-/* Stops the module.  What was published stays published, and what is in the
- * flow tables stays there until they are destroyed, so that a switch which is
- * restarted finds everything as it was. */
+/* Stops the module.  What was published stays published, and the flows stay
+ * until their tables are destroyed, so that a restarted switch finds
+ * everything as it was. */
 void
 vmmob_exit(void)
 {
@@ -97,10 +97,10 @@ vmmob_exit(void)
     vmmob_punt_flush();
 }
 
-/* Configures the bridge named 'bridge', whose MAC address is 'mac', with what
- * its 'other_config' and the 'external_ids' of the whole switch say.  To be
- * called whenever these, a port of the bridge, its MAC address or its datapath
- * id may have changed. */
+/* Configures the bridge named 'bridge', whose MAC address is 'mac', with its
+ * 'other_config' and the 'external_ids' of the whole switch.  Must be called
+ * whenever these, a port of the bridge, its MAC address or its datapath id may
+ * have changed. */
 void
 vmmob_configure(const char *bridge, const struct smap *other_config,
                 const struct smap *external_ids, struct eth_addr mac)
@@ -148,8 +148,8 @@ vmmob_configure(const char *bridge, const struct smap *other_config,
     vmmob_punt_wake();
 }
 
-/* All bridges were configured.  Only now the agent may tell and hear: it takes
- * an OFS that it does not hear of for one that is gone. */
+/* Lets the agent connect, now that all bridges are configured: it takes an OFS
+ * that it does not hear of for one that is gone. */
 void
 vmmob_configured(void)
 {
@@ -161,7 +161,8 @@ vmmob_configured(void)
     }
 }
 
-/* To be called in each turn of the main loop. */
+/* Does what the main thread has to do.  Called in each turn of the main
+ * loop. */
 void
 vmmob_run(void)
 {
@@ -180,8 +181,8 @@ vmmob_wait(void)
     }
 }
 
-/* 'ofproto' is about to be destroyed; 'del' is true if it is deleted for
- * good. */
+/* Takes into account that 'ofproto' is about to be destroyed.  'del' is true
+ * if it is deleted for good. */
 void
 vmmob_ofproto_destruct(struct ofproto_dpif *ofproto, bool del)
 {
@@ -200,7 +201,7 @@ vmmob_ofproto_destruct(struct ofproto_dpif *ofproto, bool del)
     vmmob_punt_wake();
 }
 
-/* 'port' of 'ofproto' is about to be destroyed. */
+/* Takes into account that 'port' of 'ofproto' is about to be destroyed. */
 void
 vmmob_port_destruct(struct ofproto_dpif *ofproto, ofp_port_t port)
 {
@@ -226,10 +227,10 @@ vmmob_first_table(const struct ofproto_dpif *ofproto, ofp_port_t in_port)
 }
 
 /* Returns true if 'flow', a packet that came in as 'in', must not leave
- * 'ofproto' by 'out', whatever flows say: there is a home address in it, and
- * 'out' is the uplink of a bridge that is configured for VM mobility.  Above
- * all, this is about what table 0 floods.  What a guest has given a VLAN tag
- * is no business of ours.  Unwildcards in 'wc' what this depends on. */
+ * 'ofproto' by 'out', whatever flows say: it has a home address, and 'out' is
+ * the uplink of a bridge that is configured for VM mobility.  This is above
+ * all for packets that table 0 floods.  Frames to which a guest gave a VLAN
+ * tag do not concern us.  Unwildcards in 'wc' what this depends on. */
 bool
 vmmob_is_kept(const struct ofproto_dpif *ofproto, ofp_port_t out,
               const struct flow *flow, const struct flow *in,
@@ -295,8 +296,8 @@ start(void)
     running = true;
 }
 
-/* Withdraws the bridges that were without uplink for too long.  This is for
- * the main thread, to which the datapath belongs. */
+/* Withdraws the bridges that were without uplink for too long.  The main
+ * thread does that, as the datapath belongs to it. */
 static void
 end_holds(void)
 {
@@ -316,7 +317,7 @@ end_holds(void)
     vmmob_punt_wake();
 }
 
-/* The thread: each time around the loop is a turn. */
+/* Runs the module's thread.  Each time around the loop is a turn. */
 static void *
 vmmob_main(void *arg OVS_UNUSED)
 {
@@ -341,7 +342,7 @@ vmmob_main(void *arg OVS_UNUSED)
             }
             free(port);
         }
-        /* All that moved as one, before anything else. */
+        /* Move all VMNs together, before anything else. */
         run_packets(vmmob, &packets, turn);
         vmmob_effects_apply_and_refresh(vmmob, now);
 
@@ -408,7 +409,7 @@ run_packets(struct vmmob *vmmob, struct ovs_list *packets, long long int turn)
     }
 }
 
-/* Takes into account what the agent says, and what is due. */
+/* Takes into account what the agent says, and does what is due. */
 static void
 run_agent(struct vmmob *vmmob, long long int now)
 {
@@ -426,7 +427,7 @@ run_agent(struct vmmob *vmmob, long long int now)
                 vmmob_vm_ports_police(b, &ports, now);
             }
         }
-        /* Whoever waits may be somebody who must not be there. */
+        /* A packet that waits may be from somebody who must not be there. */
         vmmob_resolver_wake_all(&vmmob->resolver);
     }
     sset_destroy(&ports);

@@ -115,8 +115,8 @@ enum {
     VMMOB_TABLE_DESTINATION = 253,  /* The destination of one from a VM. */
 };
 
-/* "controller(id=...)" in a rule of those tables: to be punted, as the kind
- * (see punt-kind.h) that is added to this. */
+/* What "controller(id=...)" has in a rule of those tables that punts a packet:
+ * this plus the packet's kind (see punt-kind.h). */
 #define VMMOB_CONTROLLER_ID 0xff4d
 
 /* What any thread may know of a bridge. */

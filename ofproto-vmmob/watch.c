@@ -12,9 +12,9 @@
 #include "timeval.h"
 #include "util.h"
 
-/* Takes what has just happened to VMNs, because of what was 'seen' of them and
- * came in at 'start', in us, and was taken from the queue at 'queued'; if
- * 'seen' is NULL, then others said so. */
+/* Notes what has just happened to VMNs.  'seen' is what showed it, which came
+ * in at 'start', in us, and was taken from the queue at 'queued'.  If 'seen'
+ * is NULL, then others said so. */
 void
 vmmob_watch_note_moves(struct vmmob *vmmob, const char *seen,
                        long long int start, long long int queued)
@@ -54,7 +54,7 @@ vmmob_watch_note_moves(struct vmmob *vmmob, const char *seen,
     free(moves);
 }
 
-/* The moves that are under way have got to 'phase' now. */
+/* Notes that the moves that are under way have got to 'phase' now. */
 void
 vmmob_watch_note_phase(struct vmmob *vmmob, enum vmmob_move_phase phase)
 {
@@ -90,7 +90,7 @@ vmmob_watch_note_phase(struct vmmob *vmmob, enum vmmob_move_phase phase)
     }
 }
 
-/* All is done about the moves that were under way. */
+/* Ends the moves that were under way, about which all is done. */
 void
 vmmob_watch_end_moves(struct vmmob *vmmob, long long int now)
 {

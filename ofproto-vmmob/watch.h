@@ -3,7 +3,7 @@
 #ifndef VMMOB_WATCH_H
 #define VMMOB_WATCH_H 1
 
-/* Moves, for those who watch: hands to moves.h what was decided, and how many
+/* Hands to moves.h, for those who watch, which moves were decided and how many
  * packets the rules had. */
 
 #include "ovs-thread.h"
