@@ -45,8 +45,8 @@ vmmob_addr_from_string(const char *s, struct in6_addr *addr)
     return true;
 }
 
-/* Like vmmob_addr_from_string(), but takes an empty string for an address that
- * is unset. */
+/* Like vmmob_addr_from_string(), but takes an empty string for an unset
+ * address. */
 bool
 vmmob_addr_from_optional_string(const char *s, struct in6_addr *addr)
 {

@@ -6,10 +6,10 @@
 /* Addresses and prefixes
  * ======================
  *
- * An address is an IPv6 one; IPv4 addresses are IPv4-mapped.  One that is
- * unset is all zeros, "::" (see ipv6_addr_is_set()), which nobody has.  The
- * text forms are the same in messages, in the database and for people, but for
- * that of what is unset: "" for programs, "-" for people.
+ * An address is an IPv6 one; IPv4 addresses are IPv4-mapped.  An unset address
+ * is all zeros, "::" (see ipv6_addr_is_set()), which nobody has.  The text
+ * forms are the same in messages, in the database and for people, except for
+ * an unset address: that is "" for programs and "-" for people.
  *
  * Pure. */
 

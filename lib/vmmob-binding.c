@@ -29,8 +29,8 @@ static char *mac_validate(const char *what, struct eth_addr);
 static bool has_control_characters(const char *);
 static char *prefix_validate(const char *what, const struct vmmob_prefix *);
 
-/* Returns a hash of 'key' that starts from 'basis', another one in each
- * process: peers choose keys. */
+/* Returns a hash of 'key' that starts from 'basis'.  It is another one in each
+ * process, because peers choose keys. */
 uint32_t
 vmmob_key_hash(const struct vmmob_key *key, uint32_t basis)
 {
@@ -249,9 +249,9 @@ vmmob_vmn_validate(const struct vmmob_vmn *vmn)
     return pairs_validate(vmn);
 }
 
-/* Initializes 'ofs' as a record of the OFS whose datapath id is 'id', all else
- * unset.  (It is not valid before at least 'uplink' and 'mac' are set.)  The
- * caller must eventually destroy it with vmmob_ofs_destroy(). */
+/* Initializes 'ofs' as a record of the OFS whose datapath id is 'id', with all
+ * else unset.  (It is not valid until at least 'uplink' and 'mac' are set.)
+ * The caller must eventually destroy it with vmmob_ofs_destroy(). */
 void
 vmmob_ofs_init(struct vmmob_ofs *ofs, uint64_t id)
 {
@@ -348,7 +348,7 @@ vmmob_ofs_validate(const struct vmmob_ofs *ofs)
     return error;
 }
 
-/* Initializes 'port' as one of which nothing is known but its 'name'. */
+/* Initializes 'port' as one of which only the 'name' is known. */
 void
 vmmob_port_init(struct vmmob_port *port, const char *name)
 {
@@ -454,7 +454,7 @@ vmmob_port_may_claim(const struct vmmob_port *port,
     return !port->limited;
 }
 
-/* Limits home addresses at 'port' to those in 'prefix', and those that were
+/* Limits home addresses at 'port' to those in 'prefix' and in the prefixes
  * added before.  Returns false if there is no room. */
 bool
 vmmob_port_add_prefix(struct vmmob_port *port,
@@ -475,7 +475,7 @@ vmmob_port_add_prefix(struct vmmob_port *port,
     return true;
 }
 
-/* Checks what the comments in vmmob-binding.h promise of 'port'.  Returns NULL
+/* Checks that 'port' keeps to what "struct vmmob_port" promises.  Returns NULL
  * if all is well, otherwise an error message that the caller must free(). */
 char *
 vmmob_port_validate(const struct vmmob_port *port)
@@ -619,7 +619,8 @@ mac_validate(const char *what, struct eth_addr mac)
     return NULL;
 }
 
-/* Returns true if 's' has what must not get on terminals and into logs. */
+/* Returns true if 's' has characters that must not get on terminals and into
+ * logs. */
 static bool
 has_control_characters(const char *s)
 {

@@ -79,12 +79,12 @@ struct vmmob_vmn {
 /* OVSDB's and JSON's integers are signed and 64 bits wide. */
 #define VMMOB_MAX_SEQNO ((uint64_t) INT64_MAX)
 
-/* How far above zero, or above the next lower number that another author has
- * for the VMN, a sequence number can be.  With a move each second it takes a
- * VMN 136 years to get that far unseen.  A row with a higher number is not
- * believed, so that nobody can use up the numbers; and an author whose number
- * is higher, because somebody drove it up who is gone, begins again.  So which
- * rows are believed follows from which rows there are. */
+/* How far a sequence number can be above zero, or above the next lower number
+ * that another author has for the VMN.  With a move each second, a VMN needs
+ * 136 years to get that far unseen.  A row with a higher number is not
+ * believed, so that nobody can use up the numbers.  An author whose own number
+ * is too high, because somebody who is gone drove it up, begins again.  So
+ * which rows are believed follows from which rows there are. */
 #define VMMOB_MAX_SEQNO_GAP (UINT64_C(1) << 32)
 
 void vmmob_vmn_init(struct vmmob_vmn *, const struct vmmob_key *,
@@ -103,7 +103,7 @@ char *vmmob_vmn_validate(const struct vmmob_vmn *);
 /* Most pool prefixes that an OFS may have. */
 #define VMMOB_MAX_POOLS 16
 
-/* A row of the OFS table.  What the others need to know of an OFS. */
+/* A row of the OFS table: what the others need to know of an OFS. */
 struct vmmob_ofs {
     uint64_t id;                /* Datapath id. */
     char *site;                 /* Name of its site, owned; "" if unnamed. */
@@ -136,9 +136,9 @@ struct vmmob_port {
                                      * zeros if not known. */
     bool any;                   /* Every MAC address is all right there. */
     size_t n_macs;              /* At most VMMOB_MAX_PORT_MACS. */
-    struct eth_addr *macs;      /* Owned, in ascending order, none twice.
-                                 * The only ones that are all right there; if
-                                 * none, that is not known. */
+    struct eth_addr *macs;      /* Owned, in ascending order, none twice.  The
+                                 * only ones that are all right there.  If
+                                 * there are none, that is not known. */
     bool limited;               /* VMs there may have only home addresses in
                                  * 'prefixes'... */
     size_t n_prefixes;          /* ...at most VMMOB_MAX_PORT_PREFIXES, 0 unless

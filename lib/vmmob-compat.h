@@ -3,15 +3,16 @@
 #ifndef VMMOB_COMPAT_H
 #define VMMOB_COMPAT_H 1
 
-/* What our files use of later releases of Open vSwitch than the one that they
- * are built with.  build-aux/ovs-patch makes vmmob-release.h, which has its
- * number, times 100: 301 is Open vSwitch 3.1. */
+/* Functions of later releases of Open vSwitch that our files use, for building
+ * with an earlier one.  build-aux/ovs-patch makes vmmob-release.h, which has
+ * the number of the release, times 100: 301 is Open vSwitch 3.1. */
 
 #include "dp-packet.h"
 #include "openvswitch/json.h"
 #include "vmmob-release.h"
 
-/* Its arguments, for parameters that there are since that release. */
+/* Expands to its arguments, which are parameters that there are since that
+ * release. */
 #if VMMOB_OVS_RELEASE >= 302
 #define VMMOB_SINCE_3_2(...) __VA_ARGS__
 #else

@@ -43,7 +43,8 @@ find_in_ipv4(const struct dp_packet *packet, size_t ofs, struct segment *seg)
     return true;
 }
 
-/* Of the extension headers, those that change nothing about the checksum. */
+/* Finds the segment in the IPv6 packet at 'ofs', behind extension headers that
+ * do not change the checksum.  Returns false if there is none. */
 static bool
 find_in_ipv6(const struct dp_packet *packet, size_t ofs, struct segment *seg)
 {
@@ -89,9 +90,9 @@ find_segment(const struct dp_packet *packet, struct segment *seg)
             : false);
 }
 
-/* Completes the TCP or UDP checksum of Ethernet frame 'packet' if it is no
- * more than the sum of the pseudo-header.  Leaves alone what is anything else,
- * such as malformed, a fragment, or a tunnel with a partial checksum inside.
+/* Completes the TCP or UDP checksum of Ethernet frame 'packet' if it is just
+ * the sum of the pseudo-header.  Leaves anything else alone, such as a
+ * malformed packet, a fragment, or a tunnel with a partial checksum inside.
  * Returns true if it changed 'packet'. */
 bool
 vmmob_csum_complete(struct dp_packet *packet)

@@ -7,8 +7,8 @@
  * =================
  *
  * Whoever leaves a TCP or UDP checksum to the network device puts only the sum
- * of the pseudo-header in its place.  What changes the checksum later takes it
- * for whole, so it has to be completed first. */
+ * of the pseudo-header in its place.  Code that changes the checksum later
+ * takes it for whole, so it must be completed first. */
 
 #include <stdbool.h>
 

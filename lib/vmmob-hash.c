@@ -61,8 +61,8 @@ vmmob_hash_uint64(uint64_t x, uint32_t basis)
     return vmmob_hash_bytes(&x, sizeof x, basis);
 }
 
-/* Makes all hashes of this process depend on just 'key'.  To be called before
- * there is a table, or while all are empty. */
+/* Makes all hashes of this process depend on just 'key'.  Must be called
+ * before there is a table, or while all are empty. */
 void
 vmmob_hash_set_key(const struct vmmob_hash_key *key)
 {

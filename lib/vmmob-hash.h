@@ -18,10 +18,10 @@
  * INDOCRYPT 2012.
  *
  * Open vSwitch's own tables of names (shash, smap, sset, simap, members of
- * JSON objects) and UUIDs (the IDL, ovsdb-server) have them only in a program
- * that sets 'vmmob_hash_everywhere' before it makes any: the agent, which
- * reads what strangers wrote, and ovsdb-server if it is to limit messages.  In
- * others, the order of what they show is to stay.
+ * JSON objects) and UUIDs (the IDL, ovsdb-server) use them only in a program
+ * that sets 'vmmob_hash_everywhere' before it makes a table: the agent, which
+ * reads what strangers wrote, and ovsdb-server if it limits messages.  Other
+ * programs keep the order in which they show things.
  *
  * All functions may be called by any thread. */
 

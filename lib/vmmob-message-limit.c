@@ -23,8 +23,8 @@ DEFINE_STATIC_PER_THREAD_DATA(size_t, max_message, 0);
 /* The limit for clients of ovsdb-server. */
 static size_t server_max;
 
-/* Limits what this thread receives from now on to messages that take about
- * 'n' bytes of memory, or not at all if 'n' is 0, as at first.  A connection
+/* Limits what this thread receives from now on to messages that take about 'n'
+ * bytes of memory.  If 'n' is 0, as at first, there is no limit.  A connection
  * on which more comes breaks with error EMSGSIZE. */
 void
 vmmob_set_max_message(size_t n)
@@ -32,12 +32,12 @@ vmmob_set_max_message(size_t n)
     *max_message_get() = n;
 }
 
-/* Adds to '*taken' what the next 'n' bytes of a message, at 'p', take when
- * they are parsed.  Returns true, counts it and says it of the connection
- * 'name' if this is too much.
+/* Adds to '*taken' how much memory the next 'n' bytes of a message, at 'p',
+ * take when they are parsed.  If that is too much, counts and logs it, for the
+ * connection 'name', and returns true.
  *
- * A byte counts as four, because buffers grow by doubling and are then copied,
- * and what begins another value as 64 more. */
+ * A byte counts as four, because buffers grow by doubling and are then copied.
+ * A byte that begins another value counts as 64 more. */
 bool
 vmmob_message_is_too_large(const char *name, size_t *taken, const void *p_,
                            size_t n)
@@ -61,8 +61,8 @@ vmmob_message_is_too_large(const char *name, size_t *taken, const void *p_,
     return true;
 }
 
-/* Makes ovsdb-server limit messages, and take hashes that nobody can foresee,
- * if its environment says so.  To be called before there is a hash table. */
+/* Makes ovsdb-server limit messages, and use hashes that nobody can foresee,
+ * if its environment says so.  Must be called before there is a hash table. */
 void
 vmmob_message_limit_init(void)
 {
@@ -84,7 +84,7 @@ vmmob_message_limit_init(void)
 void
 vmmob_limit_remote(const char *remote)
 {
-    /* What the others of a cluster send is all of the database.  Who has
+    /* The other servers of a cluster send all of the database.  Whoever has
      * access to a local socket may restore one. */
     vmmob_set_max_message(!remote ? 16 * server_max
                           : !strncmp(remote, "punix:", 6) ? 0

@@ -6,12 +6,12 @@
 /* A limit on the memory that a message takes
  * ==========================================
  *
- * A JSON-RPC message may be as long as the sender wants, and all that there is
- * of it is kept.  lib/jsonrpc.c asks here before it keeps more, and breaks a
- * connection on which too much comes.
+ * A JSON-RPC message may be as long as its sender wants, and the receiver
+ * keeps all of it.  So lib/jsonrpc.c asks here before it keeps more, and
+ * breaks a connection on which too much comes.
  *
- * A limit holds for the thread that sets it, and for the connections that it
- * runs from then on; there is none at first.  */
+ * A limit holds for the thread that sets it, and for the connections that the
+ * thread runs from then on.  There is none at first. */
 
 #include <stdbool.h>
 #include <stddef.h>

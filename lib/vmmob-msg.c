@@ -80,9 +80,9 @@ vmmob_msg_n_rows(const struct vmmob_msg *msg)
 }
 
 /* Splits 'msg', of type VMMOB_MSG_UPDATE, for sending.  '*at' must be 0 at
- * first.  Stores what is next of 'msg', of at most VMMOB_MSG_MAX_ROWS rows, in
- * 'piece', which borrows it: the caller does not free it.  Returns false if
- * there is nothing more. */
+ * first.  Stores the next rows of 'msg', VMMOB_MSG_MAX_ROWS at most, in
+ * 'piece', which borrows them: the caller does not free it.  Returns false if
+ * there are no more. */
 bool
 vmmob_msg_next_piece(const struct vmmob_msg *msg, size_t *at,
                      struct vmmob_msg *piece)
@@ -180,7 +180,7 @@ vmmob_msg_put_port(struct vmmob_msg *msg, const struct vmmob_port *port)
     vmmob_port_clone(&msg->ports[msg->n_ports++], port);
 }
 
-/* Adds to 'msg', an update, that nothing is said of the port 'name' any
+/* Adds to 'msg', an update, that there is no row for the port 'name' any
  * more. */
 void
 vmmob_msg_del_port(struct vmmob_msg *msg, const char *name)

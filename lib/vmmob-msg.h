@@ -16,12 +16,13 @@
  *
  * After "end", "update" carries just what changes.
  *
- * When they are connected, ovs-vmmobd speaks first, as soon as it has read
- * its own site's database: it sends every row of every site (those that this
+ * When they are connected, ovs-vmmobd speaks first, as soon as it has read its
+ * own site's database: it sends every row of every site (those that this
  * switch wrote in an earlier life included) between "begin" and "end".
  * ovs-vswitchd answers, also between "begin" and "end", with the rows that it
- * authors.  Whoever is restarted is told everything again, so it does not
- * matter who starts last.  vmmob-sync.h has how far an end is in this.
+ * authors.  A process that was restarted is told everything again, so it does
+ * not matter which starts last.  vmmob-sync.h keeps track of how far an end is
+ * in this.
  *
  * The object in an "update" has these optional members:
  *
@@ -47,16 +48,16 @@
  *   "stats": {...}               (see vmmob-stats.h)
  *
  * "partial", between "begin" and "end", says that ovs-vmmobd has not read all
- * sites' databases yet: then what it does not say of an OFS that it does not
- * tell either is not gone.  Once it has read all, it begins anew.
+ * sites' databases yet.  Then an OFS that it does not tell is not gone, nor
+ * are the rows of that OFS.  Once it has read all, it begins anew.
  *
- * Ports are told by ovs-vmmobd only: what the Open_vSwitch database says of
- * this hypervisor's interfaces.  It tells them even before "begin", if it does
- * not know yet what is in its site's database.
+ * Only ovs-vmmobd tells ports: what the Open_vSwitch database says of this
+ * hypervisor's interfaces.  It tells them even before "begin", if it does not
+ * know yet what is in its site's database.
  *
  * With "want_stats", in an "update" of its own at any time, ovs-vmmobd asks
- * for what ovs-vswitchd counts, which answers with an "update" with "stats".
- * One that does not know this does not answer.
+ * for what ovs-vswitchd counts.  ovs-vswitchd answers with "stats" in an
+ * "update".  An older ovs-vswitchd does not answer.
  *
  * Unknown members are ignored, so that either side may be the newer one. */
 
@@ -117,8 +118,8 @@ void vmmob_msg_del_port(struct vmmob_msg *, const char *name);
 bool vmmob_msg_next_piece(const struct vmmob_msg *, size_t *at,
                           struct vmmob_msg *piece);
 
-/* What a receiver has vmmob_set_max_message() allow: ten times what so many
- * rows take, all with as many addresses as can be. */
+/* What a receiver passes to vmmob_set_max_message(): ten times what so many
+ * rows take, all with as many addresses as they can have. */
 #define VMMOB_MSG_MAX_SIZE (64 * 1024 * 1024)
 
 struct jsonrpc_msg *vmmob_msg_encode(const struct vmmob_msg *);

@@ -62,8 +62,8 @@ prefix_of(const struct in6_addr *addr, uint8_t plen)
     };
 }
 
-/* Returns the other half of the prefix that 'prefix', which is not empty, is a
- * half of. */
+/* Returns the other half of the prefix of which 'prefix', which is not empty,
+ * is one half. */
 static struct vmmob_prefix
 other_half(const struct vmmob_prefix *prefix)
 {

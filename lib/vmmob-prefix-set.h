@@ -6,14 +6,14 @@
 /* A set of addresses, as few prefixes
  * ===================================
  *
- * Prefixes are added and removed, each as often as one likes.  The addresses
- * that are in any of them are the set, and its *cover* is the fewest prefixes
- * that have just these addresses: none of them in another, and no two that
- * would make a whole one.  So one rule is enough for however many pools that
- * are the same or next to each other.
+ * Prefixes are added and removed, each as often as one likes.  The set has the
+ * addresses that are in any of them.  Its *cover* is the fewest prefixes that
+ * have just these addresses: none is in another, and no two make a whole one.
+ * So one rule is enough for many pools that are the same or next to each
+ * other.
  *
- * What is changed costs O(log n), and as much for each prefix that goes into
- * the cover or out of it.
+ * A change costs O(log n), and as much for each prefix that it brings into the
+ * cover or takes out of it.
  *
  * Pure data, like lib/vmmob-binding.h; not thread-safe. */
 
@@ -29,7 +29,7 @@ struct vmmob_prefix_set {
     size_t n_cover;             /* Prefixes in the cover. */
 
     /* Prefixes that came into the cover or went out of it, perhaps both.  The
-     * user sets 'n_changed' to 0. */
+     * user resets 'n_changed' to 0. */
     struct vmmob_prefix *changed;
     size_t n_changed, allocated_changed;
 };

@@ -6,7 +6,7 @@
 /* What is wrong, in words
  * =======================
  *
- * What "vmmob/show" of ovs-vswitchd and of ovs-vmmobd says in the end: each
+ * The last part of "vmmob/show" of ovs-vswitchd and of ovs-vmmobd: each
  * problem that there is now, with what to do about it.  Each is of a kind that
  * has a name, for programs and for the metrics.
  *
@@ -80,7 +80,7 @@ struct vmmob_problems {
     size_t n_by_kind[VMMOB_N_PROBLEMS];
 };
 
-/* Most problems of one kind that are told one by one. */
+/* Most problems of one kind that are shown one by one. */
 #define VMMOB_MAX_PROBLEMS_OF_KIND 10
 
 void vmmob_problems_init(struct vmmob_problems *);

@@ -31,8 +31,8 @@ vmmob_reply_text(struct unixctl_conn *conn, char *s)
     free(s);
 }
 
-/* Answers with 'json', written as 'flags', JSSF_*, say.  Takes ownership of
- * it. */
+/* Answers with 'json', written with 'flags', which are JSSF_*.  Takes
+ * ownership of it. */
 void
 vmmob_reply_json(struct unixctl_conn *conn, struct json *json, int flags)
 {
@@ -45,7 +45,7 @@ vmmob_reply_json(struct unixctl_conn *conn, struct json *json, int flags)
 /* Selections. */
 
 /* Initializes 'sel' from 's', a MAC address, a HoA or a MoA, or NULL for all
- * VMNs.  Returns false if it is none of these. */
+ * VMNs.  Returns false if 's' is none of these. */
 bool
 vmmob_selection_parse(struct vmmob_selection *sel, const char *s)
 {

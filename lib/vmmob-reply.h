@@ -10,7 +10,7 @@
  * are asked for, in which order they are shown, and answers as text for people
  * or, if the last argument is "json", as JSON for programs.
  *
- * Pure, but for those that answer; not thread-safe. */
+ * Pure, except for those that answer; not thread-safe. */
 
 #include <netinet/in.h>
 #include <stdbool.h>

@@ -14,7 +14,7 @@
 #include "vmmob-compat.h"
 #include "vmmob-problems.h"
 
-/* Limits for what is taken from a message. */
+/* Most bridges and counters that are taken from a message. */
 #define MAX_BRIDGES 1024
 #define MAX_COUNTERS 1024
 #define MAX_NAME 255
@@ -376,8 +376,8 @@ decode(const struct json *json, struct vmmob_stats *s)
     return NULL;
 }
 
-/* Decodes 'json' into '*s', which need not be initialized.  What is not known
- * here is left out.
+/* Decodes 'json' into '*s', which need not be initialized.  Leaves out figures
+ * that are not known here.
  *
  * Returns NULL if successful; then the caller must eventually destroy '*s'
  * with vmmob_stats_destroy().  Otherwise, returns an error message that the

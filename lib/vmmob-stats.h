@@ -6,9 +6,10 @@
 /* The switch's figures, for whom ovs-vmmobd tells them
  * =====================================================
  *
- * What ovs-vswitchd counts, as it sends it to ovs-vmmobd when that asks
- * (vmmob-msg.h), which makes metrics of it.  The table of names below is for
- * both: a figure that the other side does not know is left out.
+ * What ovs-vswitchd counts.  It sends these figures to ovs-vmmobd when that
+ * asks (vmmob-msg.h), and ovs-vmmobd makes metrics of them.  The table of
+ * names below is for both.  A figure that the other side does not know is left
+ * out.
  *
  * Pure; not thread-safe. */
 
@@ -157,7 +158,8 @@ struct vmmob_histogram {
 void vmmob_histogram_add(struct vmmob_histogram *, long long int us);
 
 /* The phases of a move, as times since its beginning: since the first packet
- * of the VMN came in, or since the agent told.  vmmob(7) describes them. */
+ * of the VMN came in, or the agent told of the move.  vmmob(7) describes
+ * them. */
 #define VMMOB_MOVE_PHASES                       \
     VMMOB_MOVE_PHASE(QUEUED, "queued")          \
     VMMOB_MOVE_PHASE(DECIDED, "decided")        \

@@ -30,11 +30,11 @@
  *  "update"     |               |               |               |
  *  "end"        | refuse        | ALL           | refuse        | ALL
  *
- * On a new connection, both are NOTHING.  Who hangs up or refuses a message
- * begins anew on the next one.
+ * On a new connection, both are NOTHING.  An end that hangs up or refuses a
+ * message begins anew on the next connection.
  *
  * (*) Only while nothing waits to be sent: all that is known may be much, and
- * one who does not read is not told it again and again. */
+ * an end that does not read must not be told it again and again. */
 
 /* The first table above. */
 static const enum vmmob_sync_action
@@ -91,8 +91,8 @@ vmmob_sync_init(struct vmmob_sync *sync)
     *sync = (struct vmmob_sync) { VMMOB_TOLD_NOTHING, VMMOB_HEARD_NOTHING };
 }
 
-/* Returns what the caller has to do now that 'event' happened, and takes it
- * for done. */
+/* Returns what the caller must do now that 'event' happened.  From then on,
+ * 'sync' takes it for done. */
 enum vmmob_sync_action
 vmmob_sync_tell(struct vmmob_sync *sync, enum vmmob_sync_event event)
 {
@@ -120,9 +120,9 @@ vmmob_sync_tell(struct vmmob_sync *sync, enum vmmob_sync_event event)
     return action;
 }
 
-/* Takes 'rpc_msg' for what the other end said, and stores it in 'msg'.
- * Returns NULL if successful.  Otherwise returns an error, which the caller
- * must free, and the caller is to hang up; there is nothing in 'msg'. */
+/* Decodes 'rpc_msg', which the other end said, into 'msg'.  Returns NULL if
+ * successful.  Otherwise returns an error, which the caller must free; then
+ * the caller must hang up, and there is nothing in 'msg'. */
 char *
 vmmob_sync_hear(struct vmmob_sync *sync, const struct jsonrpc_msg *rpc_msg,
                 struct vmmob_msg *msg)
@@ -141,8 +141,8 @@ vmmob_sync_hear(struct vmmob_sync *sync, const struct jsonrpc_msg *rpc_msg,
     return NULL;
 }
 
-/* Returns true if the other end was told rows, so that it need only be told
- * what changes. */
+/* Returns true if the other end was told rows: then it need only be told
+ * changes. */
 bool
 vmmob_sync_has_told(const struct vmmob_sync *sync)
 {

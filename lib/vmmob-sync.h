@@ -7,16 +7,17 @@
  * ================================================
  *
  * How far one end is in it: what it has told the other end, and what it has
- * heard from there.  lib/vmmob-msg.h has the messages; the table of states and
- * events stands in vmmob-sync.c.  Both ends use the same one.  They differ in
- * what happens to them:
+ * heard from there.  lib/vmmob-msg.h has the messages, vmmob-sync.c the table
+ * of states and events.  Both ends use the same table.  They differ in the
+ * events that happen to them:
  *
  *   - ovs-vmmobd speaks first, of the ports as soon as it knows them, of the
  *     rest when its databases are complete or patience is over.
- *   - ovs-vswitchd tells all when it is asked to: whenever "end" came in.
+ *   - ovs-vswitchd tells all when it is asked to, which means whenever "end"
+ *     came in.
  *
- * Knows neither sockets nor the clock: the caller says what happened, and does
- * what is then to be done. */
+ * It knows neither sockets nor the clock: the caller says what happened, and
+ * then does what the table says. */
 
 #include <stdbool.h>
 
@@ -41,7 +42,7 @@ enum vmmob_heard {
     VMMOB_N_HEARD
 };
 
-/* One end.  To be read by all, changed only by the functions below. */
+/* One end.  All may read it; only the functions below change it. */
 struct vmmob_sync {
     enum vmmob_told told;
     enum vmmob_heard heard;

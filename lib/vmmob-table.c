@@ -126,11 +126,11 @@ vmmob_table_destroy(struct vmmob_table *table)
     }
 }
 
-/* Adds a copy of 'vmn' to 'table', in place of the row with the same key and
- * OFS, if there is one, whatever its sequence number: only its author writes a
- * row, so what the author said last is right.  'vmn' must be valid by
- * vmmob_vmn_validate().  The row is not marked any more.  Returns true if
- * 'table' changed. */
+/* Adds a copy of 'vmn' to 'table'.  It takes the place of the row with the
+ * same key and OFS, if there is one, whatever the sequence numbers: only its
+ * author writes a row, so what the author said last is right.  'vmn' must be
+ * valid by vmmob_vmn_validate().  The row is not marked any more.  Returns
+ * true if 'table' changed. */
 bool
 vmmob_table_put_vmn(struct vmmob_table *table, const struct vmmob_vmn *vmn)
 {
@@ -232,8 +232,8 @@ vmmob_table_remove_ofs(struct vmmob_table *table, uint64_t id)
     return true;
 }
 
-/* Says whether 'ofs' is one of those whose VMNs keep their home addresses
- * whatever others claim.  It counts for rows that are put after that. */
+/* Sets whether VMNs of 'ofs' keep their home addresses whatever others claim.
+ * That counts for rows that are put afterwards. */
 void
 vmmob_table_set_own(struct vmmob_table *table, uint64_t ofs, bool own)
 {
@@ -251,8 +251,8 @@ vmmob_table_set_own(struct vmmob_table *table, uint64_t ofs, bool own)
     }
 }
 
-/* What is put into 'table' from now on is later than what is there.  What is
- * put between two calls is as if it was put at one time. */
+/* Makes rows that are put into 'table' from now on later than those that are
+ * there.  All rows put between two calls count as put at one time. */
 void
 vmmob_table_tick(struct vmmob_table *table)
 {
@@ -282,8 +282,8 @@ vmmob_table_get_contests(const struct vmmob_table *table,
 }
 
 /* Returns the row in force of a VMN other than 'key', of the same tenant, that
- * claims 'hoa': of several that which a look-up would return if 'key' did not
- * claim it.  Returns NULL if there is none. */
+ * claims 'hoa'.  Of several, returns the one that a look-up would return if
+ * 'key' did not claim it.  Returns NULL if there is none. */
 const struct vmmob_vmn *
 vmmob_table_find_rival(const struct vmmob_table *table,
                        const struct vmmob_key *key,
@@ -338,10 +338,10 @@ vmmob_table_find_row(const struct vmmob_table *table,
 /* Returns the row in force that lists 'hoa' as a home address of a VMN of
  * 'tenant', or NULL if there is none in 'table'.
  *
- * If several VMNs claim 'hoa', then one that is at an own OFS is preferred,
- * unless it only claims it (see struct vmmob_pair), then one that has a mobile
- * address for it, then the one that has claimed it for longest, wherever it
- * was meanwhile, then the one with the lowest key. */
+ * If several VMNs claim 'hoa', the first of these decides that tells them
+ * apart: it is at an own OFS and does not only claim it (see struct
+ * vmmob_pair); it has a mobile address for it; it has claimed it for longest,
+ * wherever it was meanwhile; it has the lowest key. */
 const struct vmmob_vmn *
 vmmob_table_find_by_hoa(const struct vmmob_table *table, uint32_t tenant,
                         const struct in6_addr *hoa)
@@ -354,9 +354,9 @@ vmmob_table_find_by_hoa(const struct vmmob_table *table, uint32_t tenant,
  * count as well, because packets from the address that a VMN had before it
  * moved may still be under way.
  *
- * If several rows list 'moa', then one of an own OFS is preferred, then one
- * that is in force, then the one that has listed it for longest, then the
- * greatest by vmmob_vmn_compare(), then the one with the lowest key. */
+ * If several rows list 'moa', the first of these decides that tells them
+ * apart: it is of an own OFS; it is in force; it has listed it for longest; it
+ * is the greatest by vmmob_vmn_compare(); it has the lowest key. */
 const struct vmmob_vmn *
 vmmob_table_find_by_moa(const struct vmmob_table *table,
                         const struct in6_addr *moa)
@@ -508,7 +508,8 @@ create_row(struct vmmob_table *table, struct vmmob_entry *entry,
     return row;
 }
 
-/* 'row' is to replace 'old': it lists MoAs for as long as that one did. */
+/* Makes 'row', which is to replace 'old', list its MoAs for as long as 'old'
+ * did. */
 static void
 copy_moa_claims(struct table_row *row, const struct table_row *old)
 {
@@ -556,10 +557,10 @@ row_cast(const struct vmmob_row *row)
 
 /* Claims. */
 
-/* Makes the rows of 'entry' claim their addresses.  It must be called again,
- * after unclaim_entry(), when there is any change to the rows: which of them
- * is in force is part of what is indexed.  'old' says since when the VMN
- * claims the home addresses that it claimed before. */
+/* Makes the rows of 'entry' claim their addresses.  Whenever the rows change,
+ * unclaim_entry() must be called before and this again after: the indexes
+ * depend on which row is in force.  'old' says since when the VMN claims the
+ * home addresses that it claimed before. */
 static void
 claim_entry(struct vmmob_table *table, struct vmmob_entry *entry,
             const struct hoa_claims *old)

@@ -6,11 +6,11 @@
 /* The VMN table and the OFS table
  * ===============================
  *
- * Holds the rows of every author and merges them: what is known of a VMN is
- * the union of the rows for its key, and the one that is in force (its
- * "binding") is the greatest by vmmob_vmn_compare().  So the outcome depends
- * only on which rows there are, not on the order in which they came.  There
- * are no tombstones: a row is there or it is not ("One author for each row" in
+ * Holds the rows of all authors and merges them.  What is known of a VMN is
+ * the union of the rows for its key.  The one in force (its "binding") is the
+ * greatest by vmmob_vmn_compare().  So the outcome depends only on which rows
+ * there are, not on the order in which they came.  There are no tombstones: a
+ * row is there or it is not ("One author for each row" in
  * Documentation/design.rst).
  *
  * Pure data, like lib/vmmob-binding.h; not thread-safe. */
@@ -55,8 +55,8 @@ bool vmmob_table_remove_vmn(struct vmmob_table *, const struct vmmob_key *,
 bool vmmob_table_put_ofs(struct vmmob_table *, const struct vmmob_ofs *);
 bool vmmob_table_remove_ofs(struct vmmob_table *, uint64_t id);
 
-/* Who of several VMNs gets an address: see vmmob_table_find_by_hoa().  None of
- * these changes which rows there are. */
+/* Which of several VMNs gets an address: see vmmob_table_find_by_hoa().  None
+ * of these changes which rows there are. */
 void vmmob_table_set_own(struct vmmob_table *, uint64_t ofs, bool own);
 void vmmob_table_tick(struct vmmob_table *);
 
