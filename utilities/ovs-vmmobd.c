@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* ovs-vmmobd: the sync agent, one per hypervisor.  Its parts are put together
- * in vmmobd-agent.c; here are just the command line and the main loop. */
+/* ovs-vmmobd, the sync agent, one per hypervisor: its command line and its
+ * main loop.  vmmobd-agent.c puts its parts together. */
 
 #include <config.h>
 
@@ -115,10 +115,10 @@ handle_exit(struct unixctl_conn *conn, int argc OVS_UNUSED,
     unixctl_command_reply(conn, NULL);
 }
 
-/* Gives up the capabilities that we have no use for: after --user, the two
- * that Open vSwitch leaves its daemons, which are for locking memory and for
- * listening on ports below 1024.  For root without --user, all but the one
- * that lets it reach the sockets and files of the users of other daemons. */
+/* Gives up the capabilities that we do not need.  After --user, these are the
+ * two that Open vSwitch leaves its daemons: for locking memory, and for
+ * listening on ports below 1024.  As root without --user, keeps only the one
+ * that lets us reach the sockets and files of other daemons' users. */
 static void
 drop_capabilities(bool user)
 {

@@ -39,8 +39,8 @@ static void update_known(struct agent *, struct rowset *changed);
 
 /* Creates and returns an agent that takes its settings from the Open_vSwitch
  * database at 'conf_remote' and serves the switch at 'switch_remote'.  If
- * 'take_ssl', then the keys and certificates for TLS are those that are named
- * in that database. */
+ * 'take_ssl' is true, it also takes the keys and certificates for TLS that
+ * this database names. */
 struct agent *
 agent_create(const char *conf_remote, const char *switch_remote, bool take_ssl)
 {
@@ -182,8 +182,8 @@ run_conf(struct agent *a)
     metrics_set(&a->metrics, &a->settings);
 }
 
-/* Puts the keys and certificates that the database names in force, also when
- * the files have changed. */
+/* Puts in force the keys and certificates that the database names, also when
+ * their files have changed. */
 static void
 run_ssl(const struct agent *a)
 {
@@ -197,7 +197,7 @@ run_ssl(const struct agent *a)
     }
 }
 
-/* Logs what was not there before.  Returns the number of these. */
+/* Logs the 'words' that are not in 'old'.  Returns how many there are. */
 static size_t
 log_news(const struct svec *words, const struct svec *old)
 {
@@ -214,7 +214,7 @@ log_news(const struct svec *words, const struct svec *old)
     return n;
 }
 
-/* Makes 'a->dbs' what the settings say. */
+/* Makes 'a->dbs' the databases that the settings say. */
 static void
 configure_dbs(struct agent *a)
 {
@@ -262,7 +262,7 @@ configure_dbs(struct agent *a)
     }
     update_known(a, &changed);
 
-    /* Add the others, in which nothing is known yet. */
+    /* Add the others, of which nothing is known yet. */
     for (size_t i = 0; i < n; i++) {
         if (!dbs[i]) {
             if (i) {
@@ -285,7 +285,7 @@ configure_dbs(struct agent *a)
     a->n_dbs = n;
 }
 
-/* Returns the peer that the database number 'i', which is not 0, is of. */
+/* Returns the peer whose database is number 'i', which is not 0. */
 static const struct settings_peer *
 peer_of_db(const struct agent *a, size_t i)
 {
@@ -325,8 +325,8 @@ run_dbs(struct agent *a)
     rowset_destroy(&changed);
 }
 
-/* Brings up to date what the peers must not claim, and adds to 'changed' the
- * names of their rows that this concerns. */
+/* Brings up to date what the peers must not claim, and adds the names of their
+ * rows that this concerns to 'changed'. */
 static void
 run_own_ofss(struct agent *a, struct rowset *changed)
 {
@@ -354,9 +354,9 @@ has_ofs(const struct rowset *set)
     return false;
 }
 
-/* The switch has said all.  It was told before what it had said in an earlier
- * life, also that which is in no database: of what is gone of that, of the
- * rows that 'changed' names, nobody else tells it. */
+/* Plans to tell the switch, which has just said all, which of its rows that
+ * 'changed' names are gone.  We told it its rows of an earlier life, also
+ * those that are in no database, so nobody else would tell it of these. */
 static void
 note_withdrawn(struct agent *a, const struct rowset *changed)
 {
@@ -389,8 +389,8 @@ run_switch(struct agent *a)
     switch_link_tell_ports(a->link, &a->ports);
     sset_clear(&a->ports.changed);
 
-    /* A switch that has just started is to be told what it wrote in an earlier
-     * life, so not before that is known. */
+    /* A switch that has just started must be told what it wrote in an earlier
+     * life, so tell it nothing before that is known. */
     if (sitedb_has_contents(a->dbs[0])) {
         bool complete = true;
 

@@ -16,8 +16,8 @@
  * What goes from one part to the next are the names of the rows that changed
  * (vmmobd-rowset.h).
  *
- * The agent has no state that it could not get back from the switch and from
- * the databases.  All of it belongs to the one thread that there is. */
+ * The agent can get all of its state back from the switch and from the
+ * databases.  It has one thread. */
 
 #include <stdbool.h>
 #include <stddef.h>

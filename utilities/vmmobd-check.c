@@ -37,7 +37,7 @@ check_destroy(struct check *check)
     free(check->conns);
 }
 
-/* Tells 'conn', later, whether the database stores what is written. */
+/* Answers 'conn', later, whether the database stores what is written. */
 void
 check_answer(struct check *check, struct unixctl_conn *conn)
 {
@@ -58,7 +58,7 @@ check_forget_db(struct check *check)
     }
 }
 
-/* 'wanted' is what the switch authors. */
+/* Does what is to be done about 'db'.  'wanted' is what the switch authors. */
 void
 check_run(struct check *check, const struct sitedb *db,
           const struct vmmob_table *wanted)

@@ -7,12 +7,12 @@
  * ====================================================
  *
  * A database whose disk is full answers as ever until something is written to
- * it, which at a hypervisor where nothing happens is when a VM comes.  So who
- * is about to send one there asks before: something is written that changes
- * nothing, into 'external_ids' of the row of an OFS of this switch, and the
- * answer is that of the server.
+ * it.  At a hypervisor where nothing else happens, that is when a VM comes.
+ * So whoever is about to send a VM there asks before.  Then we write something
+ * that changes nothing, into 'external_ids' of the row of an OFS of this
+ * switch, and answer what the server answers.
  *
- * Where that is not allowed, by role-based access control, it is not known.
+ * If role-based access control does not allow that, the answer is not known.
  * That is no error. */
 
 #include <stddef.h>

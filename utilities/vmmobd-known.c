@@ -163,8 +163,8 @@ update_owner(struct known *known, struct sitedb **dbs, size_t n, uint64_t ofs)
     return true;
 }
 
-/* Returns true if 'db' goes before 'owner', though that was faster: soon after
- * we began to read 'db', if nobody had the OFS before that. */
+/* Returns true if 'db' goes before 'owner', although 'owner' was faster: soon
+ * after we began to read 'db', if nobody had the OFS before that. */
 static bool
 is_late(const struct sitedb *db, const struct known_owner *owner)
 {
@@ -184,8 +184,8 @@ find_row(const struct known *known, const struct row_name *name)
             : NULL);
 }
 
-/* Adds to 'changed' the other rows of the VMNs in it, where it depends on all
- * of them which are believed. */
+/* Adds to 'changed' the other rows of the VMNs in it, if it depends on all of
+ * a VMN's rows which are believed. */
 static void
 add_rivals(struct known *known, struct sitedb **dbs, size_t n,
            struct rowset *changed)

@@ -10,18 +10,18 @@
  * site's own comes first, then the others as they are configured.
  *
  *   - An OFS belongs to the first database that has a row for it: the first in
- *     time, which keeps it as long as it has that row.  Nobody can tell who
- *     was first of those that are there when the agent starts, so then, for
- *     KNOWN_ORDER_MSEC, the first in rank has it, in whatever order they were
- *     read.
+ *     time, which keeps it as long as it has that row.  Of databases that are
+ *     there when the agent starts, nobody can tell which was first.  So then,
+ *     for KNOWN_ORDER_MSEC, the first in rank has it, in whatever order they
+ *     were read.
  *
  *   - A VMN row counts only in the database that its OFS belongs to.  So no
- *     site can speak for an OFS that another one has.  (That it does not speak
- *     for one of this site is seen to in vmmobd-sitedb.h.)
+ *     site can speak for an OFS that another one has.  (vmmobd-sitedb.h sees
+ *     to it that it does not speak for one of this site.)
  *
- *   - Nor does it count if its sequence number is too far above all others
- *     that there are for the VMN; see VMMOB_MAX_SEQNO_GAP.  This site's own
- *     rows count in any case. */
+ *   - A VMN row does not count if its sequence number is too far above all
+ *     others for the VMN; see VMMOB_MAX_SEQNO_GAP.  This site's own rows count
+ *     in any case. */
 
 #include <stddef.h>
 #include <stdint.h>

@@ -7,8 +7,8 @@
  * =====================
  *
  * A row that another site sends can be well-formed and still say what it has
- * no right to say.  Three things are checked, each by a function that looks at
- * nothing but its arguments:
+ * no right to say.  Three things are checked, each by a function that looks
+ * only at its arguments:
  *
  *   - A VMN row must fit the row of its OFS, in the same database: the OFS
  *     hands out addresses of its own pools only.
@@ -40,8 +40,8 @@ struct prefix_limit {
     size_t n;                   /* If 0 and 'limited', then none is. */
 };
 
-/* How many VMNs and how many OFSs a peer may have, unless configured: a large
- * site, whose hypervisors have 20 VMs each. */
+/* How many VMNs and how many OFSs a peer may have, unless configured: those of
+ * a large site, whose hypervisors have 20 VMs each. */
 #define LIMITS_MAX_VMNS 100000
 #define LIMITS_MAX_OFSS 5000
 

@@ -30,8 +30,8 @@ COVERAGE_DEFINE(vmmobd_listen_retry);
 
 #define RETRY_MSEC 1000
 
-/* What LISTENER_ROLE may do with rows that have its name.  The system_id is
- * not among the columns, so that a row cannot be given to another. */
+/* What LISTENER_ROLE may do with rows that have its name.  The columns do not
+ * include system_id, so that nobody can give a row to another. */
 static const struct listener_permission {
     const char *table;
     const char *update[6];      /* Columns. */
@@ -95,7 +95,7 @@ listener_destroy(struct listener *l)
     }
 }
 
-/* Makes what the database is to listen on what 's' says, with the key and the
+/* Makes the database listen on what 's' says, with the key and the
  * certificates of 'ssl', which is null if none are configured. */
 void
 listener_set(struct listener *l, const struct settings *s,
@@ -103,7 +103,7 @@ listener_set(struct listener *l, const struct settings *s,
 {
     bool changed = false;
 
-    /* The names of files say nothing on another host. */
+    /* Names of files mean nothing on another host. */
     if (strncmp(s->db, "unix:", 5)) {
         ssl = NULL;
     }

@@ -6,10 +6,10 @@
 /* What this site's database listens on
  * ====================================
  *
- * ovsdb-server listens on the remotes in its own table Connection, when it is
- * told so on its command line.  The listener sees to it that the configured
- * ones are there, and removes those that it once added and that are no longer
- * configured.  It leaves alone what others added.
+ * If its command line says so, ovsdb-server listens on the remotes in its own
+ * table Connection.  The listener adds the configured ones there, and removes
+ * those that it added and that are no longer configured.  It leaves alone what
+ * others added.
  *
  *   - Remotes for other sites are read-only.  They have the role READER_ROLE,
  *     which may do nothing: without a role, ovsdb-server lets also those that
@@ -21,8 +21,8 @@
  *     also says in tables RBAC_Role and RBAC_Permission what that means.
  *
  *   - For TLS, ovsdb-server needs a key and certificates.  It can be told to
- *     find their names in table SSL, so the listener puts those in there that
- *     the hypervisor's Open_vSwitch database names. */
+ *     find their names in table SSL, so the listener puts there those that the
+ *     hypervisor's Open_vSwitch database names. */
 
 #include <stdbool.h>
 

@@ -62,7 +62,7 @@ metrics_init(struct metrics *m)
     *m = (struct metrics) { .next_write = LLONG_MAX };
 }
 
-/* Frees what 'm' owns, but not 'm' itself.  Who waits for an answer gets
+/* Frees what 'm' owns, but not 'm' itself.  Those that wait for an answer get
  * none. */
 void
 metrics_destroy(struct metrics *m)
@@ -74,8 +74,8 @@ metrics_destroy(struct metrics *m)
     }
 }
 
-/* Puts the settings in force.  A file that is not to be written any more is
- * removed, as its figures would be taken for current ones. */
+/* Puts the settings in force.  Removes a file that is not to be written any
+ * more: its figures would be taken for current ones. */
 void
 metrics_set(struct metrics *m, const struct settings *s)
 {
@@ -146,7 +146,7 @@ metrics_wait(const struct metrics *m)
     }
 }
 
-/* Makes the text and sends it to where it is wanted. */
+/* Makes the text, and writes it to the file and to those that wait for it. */
 static void
 finish(struct metrics *m, const struct agent *agent)
 {
@@ -181,7 +181,8 @@ write_file(struct metrics *m, const struct ds *s)
                                    ovs_strerror(error)) : NULL);
 }
 
-/* Whoever reads 'file' sees either what was in it or all of 's'. */
+/* Writes 's' to 'file'.  Whoever reads 'file' sees either what was in it
+ * before or all of 's'.  Returns 0 or a positive errno value. */
 static int
 write_atomically(const char *file, const struct ds *s)
 {
@@ -190,7 +191,7 @@ write_atomically(const char *file, const struct ds *s)
     int error;
     int fd;
 
-    /* What is there may be somebody else's link. */
+    /* There may be a link of somebody else's. */
     unlink(tmp);
     fd = open(tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
     if (fd < 0) {
@@ -215,7 +216,7 @@ write_atomically(const char *file, const struct ds *s)
     return error;
 }
 
-/* Takes ownership of 'error', which is logged if it is news. */
+/* Notes 'error', of which it takes ownership, and logs it if it is news. */
 static void
 set_error(struct metrics *m, char *error)
 {
@@ -268,7 +269,7 @@ metrics_to_text(const struct agent *agent, const struct vmmob_stats *stats,
     ds_put_cstr(s, "# EOF\n");
 }
 
-/* What is known here, but for the databases. */
+/* Appends what is known here, except for the databases. */
 static void
 put_agent(const struct agent *agent, struct ds *s)
 {
@@ -315,7 +316,7 @@ put_db_family(const struct agent *agent, const char *name, const char *help,
     }
 }
 
-/* This site's database is called "own". */
+/* Appends what is known of the databases.  This site's is called "own". */
 static void
 put_dbs(const struct agent *agent, struct ds *s)
 {
@@ -463,7 +464,7 @@ put_phases(const struct vmmob_stats *stats, struct ds *s)
     }
 }
 
-/* The coverage counters of both. */
+/* Appends the coverage counters of both. */
 static void
 put_counters(const struct vmmob_stats *agent, const struct vmmob_stats *sw,
              struct ds *s)
@@ -497,7 +498,7 @@ put_family(struct ds *s, const char *name, const char *type, const char *help)
     ds_put_format(s, "# HELP %s %s\n", name, help);
 }
 
-/* 'label' may be null: then there is none. */
+/* Appends a sample.  'label' may be null: then there is none. */
 static void
 put_sample(struct ds *s, const char *name, const char *label,
            const char *label_value, uint64_t value)
@@ -528,7 +529,7 @@ put_label(struct ds *s, const char *name, const char *value)
     ds_put_char(s, '"');
 }
 
-/* 'labels' are other labels, "" if none. */
+/* Appends a histogram.  'labels' are other labels, "" if none. */
 static void
 put_histogram(struct ds *s, const char *name, const char *labels,
               const struct vmmob_histogram *h)

@@ -6,22 +6,22 @@
 /* Figures for monitoring systems
  * ==============================
  *
- * Text in the OpenMetrics format, version 1.0.0, with what is known here and
- * what the switch counts.  It goes two ways:
+ * Makes text in the OpenMetrics format, version 1.0.0, of what is known here
+ * and what the switch counts.  The text goes two ways:
  *
  *   - into a file, every so often, for the textfile collector of Prometheus'
  *     node_exporter (or for any other program that reads files), and
  *
  *   - to whoever asks for it with "vmmob/metrics".
  *
- * Operators of hypervisors run node_exporter there anyway, with its own port,
- * TLS and authentication.  An HTTP server in a daemon that decides where VMs'
- * traffic goes would be one more thing to be attacked and to be kept out of
- * firewalls.  For the same reason there is no more than a name for the file to
- * be configured, and that must end in ".prom".
+ * Operators run node_exporter on hypervisors anyway, with its own port, TLS
+ * and authentication.  An HTTP server in a daemon that decides where VMs'
+ * traffic goes would be one more thing to attack, and to think of in
+ * firewalls.  For the same reason only the name of the file can be configured,
+ * and that must end in ".prom".
  *
- * The switch is asked just when the text is made.  If it does not answer soon,
- * as a version that does not know the question, then its figures are left out.
+ * The switch is asked only when the text is made.  If it does not answer soon,
+ * because its version does not know the question, its figures are left out.
  *
  * How many lines there are depends on the number of bridges and of peers, not
  * on the number of VMs. */

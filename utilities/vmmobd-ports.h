@@ -18,11 +18,10 @@
  *   - vmmob-address: the home addresses, or prefixes of them, that VMs there
  *     may have, separated by white space or commas.
  *
- * A word in vmmob-address that is wrong is left out, and if that leaves
- * nothing, then no home address is all right.  A word in vmmob-mac that is
- * wrong is left out.  If that leaves nothing, it
- * is as if vmmob-mac was not set: so a slip of the pen never lets a VM use
- * more addresses than libvirt says. */
+ * A wrong word in vmmob-address or vmmob-mac is left out.  If that leaves
+ * nothing of vmmob-address, no home address is allowed.  If it leaves nothing
+ * of vmmob-mac, that counts as not set.  So a slip of the pen never lets a VM
+ * use more addresses than libvirt says. */
 
 #include <stdbool.h>
 

@@ -116,7 +116,7 @@ problems_get(const struct agent *agent, struct vmmob_problems *p)
     }
 }
 
-/* Keys and certificates. */
+/* Adds to 'p' what is wrong with keys and certificates. */
 static void
 get_tls_problem(const struct agent *agent, struct vmmob_problems *p)
 {
@@ -154,7 +154,7 @@ get_tls_problem(const struct agent *agent, struct vmmob_problems *p)
     }
 }
 
-/* This site's database. */
+/* Adds to 'p' what is wrong with this site's database. */
 static void
 get_database_problems(const struct agent *agent, struct vmmob_problems *p)
 {
@@ -199,7 +199,7 @@ get_database_problems(const struct agent *agent, struct vmmob_problems *p)
     get_damaged_problems(agent, p);
 }
 
-/* vmmob-ctl sets aside what it finds damaged. */
+/* Adds to 'p' the damaged files that vmmob-ctl has set aside. */
 static void
 get_damaged_problems(const struct agent *agent, struct vmmob_problems *p)
 {
@@ -225,7 +225,7 @@ get_damaged_problems(const struct agent *agent, struct vmmob_problems *p)
     free(pattern);
 }
 
-/* Another site's database. */
+/* Adds to 'p' what is wrong with another site's database. */
 static void
 get_peer_problems(const struct sitedb *db, struct vmmob_problems *p)
 {
@@ -267,7 +267,7 @@ get_peer_problems(const struct sitedb *db, struct vmmob_problems *p)
     }
 }
 
-/* OFSs in the database of a peer that another database has. */
+/* Adds to 'p' the OFSs in the database of a peer that another database has. */
 static void
 get_ofs_problems(const struct agent *agent, const struct sitedb *db,
                  struct vmmob_problems *p)
@@ -307,7 +307,7 @@ get_ofs_problems(const struct agent *agent, const struct sitedb *db,
     }
 }
 
-/* Sequence numbers of a peer that cannot be right. */
+/* Adds to 'p' the sequence numbers of a peer that cannot be right. */
 static void
 get_seqno_problems(const struct agent *agent, const struct sitedb *db,
                    struct vmmob_problems *p)

@@ -3,8 +3,8 @@
 #ifndef VMMOBD_PROBLEMS_H
 #define VMMOBD_PROBLEMS_H 1
 
-/* What is wrong, as far as ovs-vmmobd can see, with what to do about it: for
- * "vmmob/show" and for the metrics. */
+/* Finds what is wrong, as far as ovs-vmmobd can see, and says what to do about
+ * it, for "vmmob/show" and for the metrics. */
 
 struct agent;
 struct vmmob_problems;

@@ -36,8 +36,8 @@ COVERAGE_DEFINE(vmmobd_publish_takeover);
 /* Most rows in a transaction.  The server does nothing else meanwhile. */
 #define MAX_ROWS 500
 
-/* Time between repairs, and until a row is tried again that the server has
- * refused, at first and at most, in ms. */
+/* Time between repairs, and time until a row that the server has refused is
+ * tried again, at first and at most, in ms. */
 #define REPAIR_MSEC 1000
 #define MIN_RETRY_MSEC 1000
 #define MAX_RETRY_MSEC 60000
@@ -190,8 +190,8 @@ publisher_want(struct publisher *p, const struct rowset *set)
     }
 }
 
-/* Tells 'p' that the wanted rows are all that there must be of this hypervisor
- * in the database. */
+/* Tells 'p' that this hypervisor must have no other rows in the database than
+ * the wanted ones. */
 void
 publisher_reconcile(struct publisher *p)
 {
@@ -209,7 +209,7 @@ publisher_note(struct publisher *p, const struct sitedb *db,
         const struct row_name *name = &node->name;
 
         /* Our own changes come by here as well, before the answer that ends
-         * the transaction, so finish() will see to those. */
+         * the transaction.  finish() will see to those. */
         if ((vmmob_table_find_ofs(p->wanted, name->ofs)
              || is_our_vmn(p, db, name))
             && !find_item(p, name) && differs(p, db, name)) {
@@ -388,7 +388,7 @@ launch(struct publisher *p, const struct sitedb *db)
     return more;
 }
 
-/* Looks after the transactions that were sent. */
+/* Takes care of the transactions that have ended. */
 static void
 land(struct publisher *p, const struct sitedb *db)
 {
@@ -440,8 +440,8 @@ finish(struct publisher *p, struct publisher_flight *flight,
 
             free_item(p, item);
             if (differs(p, db, &name)) {
-                /* Someone else was faster, or this is a server that answers
-                 * before it tells what changed. */
+                /* Someone else was faster, or the server answers before it
+                 * tells what changed. */
                 rowset_add(&p->repairs, &name);
             }
         }
@@ -470,7 +470,7 @@ get_move(const struct publisher *p, const struct sitedb *db,
             ? vmn->seqno : 0);
 }
 
-/* What 'item' was in a transaction for is in the database now. */
+/* Notes that what 'item' was in a transaction for is in the database now. */
 static void
 committed(struct publisher *p, const struct publisher_item *item)
 {
@@ -531,7 +531,7 @@ differs(const struct publisher *p, const struct sitedb *db,
                                                            &name->key,
                                                            name->ofs);
 
-        /* A row of one of our OFSs that the switch does not author is to be
+        /* A row of one of our OFSs that the switch does not author must be
          * removed. */
         return (vmn
                 ? !(row && vmn_is_in_row(vmn, vmn_system_id(p, db), row))
@@ -539,8 +539,8 @@ differs(const struct publisher *p, const struct sitedb *db,
     }
 }
 
-/* Adds to 'txn' what it takes to make the row called 'name' in 'db' right.
- * Returns false if that is nothing. */
+/* Adds to 'txn' what makes the row called 'name' in 'db' right.  Returns false
+ * if it is right already. */
 static bool
 write_row(struct publisher *p, const struct sitedb *db,
           const struct row_name *name, struct ovsdb_idl_txn *txn)
@@ -662,8 +662,8 @@ is_ours(const struct publisher *p, const struct sitedb *db, uint64_t ofs)
 }
 
 /* Returns true if 'name' is that of a VMN row in 'db' which this hypervisor
- * wrote, also if its OFS is gone: a server that answers before it tells what
- * changed may show it only after it was to be removed. */
+ * wrote, even if its OFS is gone.  A server that answers before it tells what
+ * changed may show such a row only after it should have been removed. */
 static bool
 is_our_vmn(const struct publisher *p, const struct sitedb *db,
            const struct row_name *name)
@@ -732,7 +732,7 @@ enqueue_item(struct publisher *p, struct publisher_item *item)
     }
 }
 
-/* 'item' must not be queued nor in a transaction. */
+/* Removes and frees 'item', which must not be queued nor in a transaction. */
 static void
 free_item(struct publisher *p, struct publisher_item *item)
 {

@@ -8,9 +8,9 @@
  *
  * There is a set of wanted rows, those that the switch authors, and there is
  * the database.  The publisher keeps the names of rows in which the two may
- * differ, and makes the database right in these.  It never needs to remember
- * how a row came to differ, so that a change cannot get lost: a transaction
- * that fails just puts the names back.
+ * differ, and makes the database right in these.  It need not remember how a
+ * row came to differ, so no change can get lost: a transaction that fails just
+ * puts the names back.
  *
  *   - A change goes out at once, also when earlier transactions have not been
  *     answered.  The IDL does not show what it has not got back from the
@@ -20,12 +20,12 @@
  *   - If the server refuses a transaction, each row is tried alone, so that
  *     one does not keep others out of the database.
  *
- *   - Several hypervisors may share a database.  A row is only removed if the
+ *   - Several hypervisors may share a database.  A row is removed only if the
  *     switch withdrew it or if its OFS has our system-id, and never if its OFS
- *     has the system-id of another.
+ *     has another's system-id.
  *
- *   - If someone else changes a row that the switch authors, it is put right,
- *     but that is done at most once a second: two hypervisors whose bridges
+ *   - If someone else changes a row that the switch authors, the publisher
+ *     puts it right, but at most once a second: two hypervisors whose bridges
  *     have one datapath id must not fight at full speed. */
 
 #include <stdbool.h>
@@ -56,8 +56,8 @@ struct publisher {
     long long int repair_time;  /* When to look at 'repairs', in ms. */
 
     size_t n_refused;           /* Items that the server has refused. */
-    char *error;                /* The last that it refused one because of,
-                                 * NULL if 'n_refused' is 0. */
+    char *error;                /* Why it last refused one, NULL if 'n_refused'
+                                 * is 0. */
     long long int retry_time;   /* When an item will be tried again, in ms;
                                  * LLONG_MAX if none. */
     unsigned long long int n_written;   /* Rows written. */

@@ -338,7 +338,7 @@ mac_to_string(struct eth_addr mac)
             : xasprintf(ETH_ADDR_FMT, ETH_ADDR_ARGS(mac)));
 }
 
-/* An empty 's' is an address that is unset. */
+/* Parses 's' into '*addr'.  An empty 's' is an unset address. */
 static char *
 addr_parse(const char *what, const char *s, struct in6_addr *addr)
 {

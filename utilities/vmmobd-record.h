@@ -6,13 +6,13 @@
 /* Records as rows of a VM_Mobility database
  * =========================================
  *
- * Text is used in one form only, the one that the encoders here write, in the
- * columns that name a row.  So two rows of a database never have one name: the
+ * In the columns that name a row, text has just one form, the one that the
+ * encoders here write.  So two rows of a database never have one name: the
  * database's own index keeps them apart.
  *
- * The decoders look at the row given and at nothing else.  What they return
- * without an error is valid by vmmob_vmn_validate() or vmmob_ofs_validate(),
- * whatever is in the row. */
+ * The decoders look only at the row given.  What they return without an error
+ * is valid by vmmob_vmn_validate() or vmmob_ofs_validate(), whatever is in the
+ * row. */
 
 #include "vmmob-binding.h"
 #include "vmmobd-rowset.h"

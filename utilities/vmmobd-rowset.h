@@ -6,11 +6,11 @@
 /* Sets of row names
  * =================
  *
- * A row's name is what is unique about it among the rows of all databases: a
- * VMN row's is its VMN and its author, an OFS row's is its datapath id.  What
- * changes is handed from one part of ovs-vmmobd to the next as a set of names;
- * each part looks up what it needs to know of a row when it comes to it.  So
- * it does not matter how often a row changed meanwhile. */
+ * A row's name is unique among the rows of all databases: a VMN row's is its
+ * VMN and its author, an OFS row's is its datapath id.  One part of ovs-vmmobd
+ * tells the next what changed by a set of names.  Each part looks up what it
+ * needs to know of a row when it comes to it.  So it does not matter how often
+ * a row changed meanwhile. */
 
 #include <stdbool.h>
 #include <stdint.h>

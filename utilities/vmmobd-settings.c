@@ -50,7 +50,7 @@ static void split_words(const char *, struct svec *);
 static void add_problem(struct settings *, const char *key, const char *value,
                         char *problem);
 
-/* Initializes 's' as if nothing was set. */
+/* Initializes 's' with nothing set. */
 void
 settings_init(struct settings *s)
 {
@@ -184,7 +184,7 @@ parse_db(struct settings *s, const char *value, const char *old)
     }
 
     if (old) {
-        /* It may not be right any more: TCP may have been forbidden. */
+        /* The old one may be wrong now, if TCP is not allowed any more. */
         char *old_problem = check_database(s, old);
 
         if (!old_problem) {
@@ -264,7 +264,7 @@ parse_peer(const struct settings *s, const char *word,
     return NULL;
 }
 
-/* Takes ownership of 'peer'. */
+/* Adds 'peer', of which it takes ownership, to 's'. */
 static void
 add_peer(struct settings *s, struct settings_peer peer)
 {
@@ -293,7 +293,7 @@ parse_limits(struct settings *s, const char *key, const char *value,
 
     split_words(value, &words);
     SVEC_FOR_EACH (i, word, &words) {
-        /* A peer without name is called by its remote, which may have an
+        /* A peer without name has its remote as name, which may have an
          * "=". */
         const char *equals = strrchr(word, '=');
         struct settings_peer *peer;
@@ -426,7 +426,7 @@ parse_listen(struct settings *s, const char *key, const char *value,
     svec_destroy(&words);
 }
 
-/* Whoever may set this may not have us overwrite just any file. */
+/* Whoever may set this must not be able to make us overwrite any file. */
 static void
 parse_metrics_file(struct settings *s, const char *value)
 {
@@ -477,8 +477,8 @@ parse_metrics_interval(struct settings *s, const char *value)
 }
 
 /* Checks 's', one remote or several separated by commas, which may include a
- * "cid:".  Returns NULL if it can be right, otherwise an error message that
- * the caller must free(). */
+ * "cid:".  Returns NULL if it is well-formed and allowed, otherwise an error
+ * message that the caller must free(). */
 static char *
 check_database(const struct settings *settings, const char *s)
 {
@@ -502,8 +502,8 @@ check_database(const struct settings *settings, const char *s)
     return problem;
 }
 
-/* Checks 'remote'.  Returns NULL if it can be right, otherwise an error
- * message that the caller must free(). */
+/* Checks 'remote'.  Returns NULL if it is well-formed and allowed, otherwise
+ * an error message that the caller must free(). */
 static char *
 check_remote(const struct settings *s, const char *remote, bool passive)
 {
@@ -602,7 +602,8 @@ is_loopback(const char *host)
     return !strcmp(host, "localhost");
 }
 
-/* 'remote' is a single one, well-formed. */
+/* Adds a warning to 's' if 'remote', a single well-formed one, is TCP without
+ * TLS. */
 static void
 warn_if_plain(struct settings *s, const char *key, const char *remote)
 {
@@ -615,7 +616,8 @@ warn_if_plain(struct settings *s, const char *key, const char *remote)
     }
 }
 
-/* 'database' is one remote or several separated by commas, all well-formed. */
+/* Adds warnings to 's' about 'database', one remote or several separated by
+ * commas, all well-formed. */
 static void
 warn_if_any_plain(struct settings *s, const char *key, const char *database)
 {
@@ -667,7 +669,7 @@ split_words(const char *s, struct svec *words)
     }
 }
 
-/* Takes ownership of 'problem'. */
+/* Adds 'problem', of which it takes ownership, about 'key' to 's'. */
 static void
 add_problem(struct settings *s, const char *key, const char *value,
             char *problem)

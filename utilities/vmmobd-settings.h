@@ -3,7 +3,7 @@
 #ifndef VMMOBD_SETTINGS_H
 #define VMMOBD_SETTINGS_H 1
 
-/* What ovs-vmmobd is told by external_ids in table Open_vSwitch.
+/* The settings of ovs-vmmobd: external_ids in table Open_vSwitch.
  *
  * A value that is wrong is left out, with a word in 'problems' about it, and
  * the others are used. */

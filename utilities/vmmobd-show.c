@@ -427,8 +427,8 @@ db_to_json(const struct sitedb *db)
     return object;
 }
 
-/* Appends what is wrong with the bad rows of 'db', of a few of them if there
- * are many. */
+/* Appends what is wrong with the bad rows of 'db', or with a few of them if
+ * there are many. */
 static void
 put_db_errors(struct ds *s, const struct sitedb *db)
 {
@@ -508,7 +508,7 @@ find_vmns(const struct vmmob_table *known, const char *arg, size_t *n,
     return xmemdup(&vmn, sizeof vmn);
 }
 
-/* A VMN takes one line for each HoA. */
+/* Adds a VMN to 'table', in one line for each HoA. */
 static void
 put_vmn(struct vmmob_text_table *table, const struct vmmob_table *known,
         const struct vmmob_vmn *vmn)

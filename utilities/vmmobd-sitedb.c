@@ -22,12 +22,11 @@
 #include "vmmob-table.h"
 #include "vmmobd-record.h"
 
-/* Rows of a table that a peer may have beyond twice those that it may have
- * there. */
+/* Rows of a table that a peer may send beyond twice its limit. */
 #define SITEDB_SLACK 1000
 
-/* What a row takes in a message, as vmmob_set_max_message() counts, with the
- * addresses that a VMN usually has and some more, and what all else takes. */
+/* Memory that a row takes in a message, as vmmob_set_max_message() counts,
+ * with more addresses than a VMN usually has, and memory for all else. */
 #define SITEDB_ROW_SIZE 4000
 #define SITEDB_MIN_MESSAGE (4 * 1024 * 1024)
 
@@ -90,10 +89,10 @@ static void remove_row(struct sitedb *, struct sitedb_row *,
                        struct rowset *changed);
 static char *to_printable(char *);
 
-/* Creates and returns what is known of the database at 'remote': nothing yet.
- * 'own_ofss', which must stay as long as it, are the OFSs that the database
- * must not speak for; null for this site's database, which is also to be
- * written. */
+/* Creates and returns what is known of the database at 'remote', which is
+ * nothing yet.  'own_ofss', which must stay as long as it, are the OFSs that
+ * the database must not speak for; null for this site's database, which is
+ * also to be written. */
 struct sitedb *
 sitedb_create(const char *remote, const struct own_ofss *own_ofss)
 {
@@ -142,7 +141,7 @@ sitedb_destroy(struct sitedb *db, struct rowset *changed)
     }
 }
 
-/* Tells what 'db' is called and what it may claim.  Adds the names of the rows
+/* Sets the name of 'db' and what it may claim.  Adds the names of the rows
  * that this concerns to 'changed'. */
 void
 sitedb_configure(struct sitedb *db, const char *name,
@@ -168,9 +167,9 @@ sitedb_configure(struct sitedb *db, const char *name,
     admit_surplus(db, changed);
 }
 
-/* Looks at the OFSs of 'db' again, after those of this site changed, and at
- * the VMNs of those that can be used only now, or not any more.  Adds the
- * names of the rows that this concerns to 'changed'. */
+/* Checks the OFSs of 'db' again, after those of this site changed, and the
+ * VMNs of OFSs that can be used only now, or not any more.  Adds the names of
+ * the rows that this concerns to 'changed'. */
 void
 sitedb_recheck_ofss(struct sitedb *db, struct rowset *changed)
 {
@@ -397,7 +396,7 @@ remove_all_rows(struct sitedb *db, struct rowset *changed)
     }
 }
 
-/* Returns how many rows 'db' can have a use for in a table, and many more. */
+/* Returns how many rows of a table 'db' may have at most. */
 static size_t
 max_rows(const struct sitedb *db, bool is_ofs)
 {
@@ -405,7 +404,7 @@ max_rows(const struct sitedb *db, bool is_ofs)
             : 2 * db->limits.max_rows[is_ofs] + SITEDB_SLACK);
 }
 
-/* Returns how much memory they can take, likewise. */
+/* Returns how much memory these rows may take at most. */
 static size_t
 max_size(const struct sitedb *db)
 {
@@ -425,7 +424,7 @@ is_flood(const struct sitedb *db)
     return !db->own && db->size > max_size(db);
 }
 
-/* Forgets 'db' and lets it alone for a while. */
+/* Forgets 'db' and does not connect to it for a while. */
 static void
 cut_off(struct sitedb *db, const char *why, struct rowset *changed)
 {
@@ -440,9 +439,10 @@ cut_off(struct sitedb *db, const char *why, struct rowset *changed)
     db->cut_until = time_msec() + SITEDB_CUT_MSEC;
 }
 
-/* The IDL says whether there is a connection, but then the rows are not yet up
- * to date.  They are once the server has told the contents, which changes the
- * IDL's sequence number even if the contents did not change. */
+/* Finds out whether 'db' is up to date.  The IDL says whether there is a
+ * connection, but then the rows are not yet up to date.  They are once the
+ * server has told the contents, which changes the IDL's sequence number even
+ * if the contents did not change. */
 static void
 update_live(struct sitedb *db, struct rowset *changed)
 {
@@ -483,10 +483,10 @@ update_live(struct sitedb *db, struct rowset *changed)
 
 /* Applies what the IDL has tracked since the last run.
  *
- * The IDL forgets what it has tracked when a server cannot tell just what
- * changed and sends everything anew, as one that was restarted does: then the
- * rows that are there now are all new, and of those that are not, nothing is
- * said.  So the two are counted. */
+ * A server that cannot tell just what changed, as one that was restarted,
+ * sends everything anew.  Then the IDL forgets what it has tracked: all rows
+ * that are there now are new, and nothing is said of those that are gone.  We
+ * notice that by counting. */
 static void
 process_changes(struct sitedb *db, struct rowset *changed)
 {
@@ -566,8 +566,8 @@ drop_lost_rows(struct sitedb *db, struct rowset *changed)
     }
 }
 
-/* Returns true if 'row' may be in the table: if 'error', of which this takes
- * ownership, is NULL, and there is room for it.  Otherwise takes it out. */
+/* Returns true if 'row' may be in the table: 'error', of which this takes
+ * ownership, is NULL, and there is room.  Otherwise takes 'row' out. */
 static bool
 admit_row(struct sitedb *db, struct sitedb_row *row, char *error,
           struct rowset *changed)
@@ -680,7 +680,7 @@ update_ofs(struct sitedb *db, const struct vmmobrec_ofs *idl_row,
     vmmob_ofs_destroy(&ofs);
 }
 
-/* Looks at 'row' again, though it did not change. */
+/* Checks 'row' again, although it did not change. */
 static void
 recheck_row(struct sitedb *db, struct sitedb_row *row, struct rowset *changed)
 {
@@ -700,7 +700,7 @@ recheck_row(struct sitedb *db, struct sitedb_row *row, struct rowset *changed)
     }
 }
 
-/* Looks at all rows of a table again. */
+/* Checks all rows of a table again. */
 static void
 recheck_all(struct sitedb *db, bool is_ofs, struct rowset *changed)
 {
@@ -711,7 +711,7 @@ recheck_all(struct sitedb *db, bool is_ofs, struct rowset *changed)
     }
 }
 
-/* Looks at the VMN rows of 'ofs' again, after its row changed. */
+/* Checks the VMN rows of 'ofs' again, after its row changed. */
 static void
 recheck_vmns_of(struct sitedb *db, uint64_t ofs, struct rowset *changed)
 {
@@ -737,7 +737,7 @@ check_room(const struct sitedb *db, const struct sitedb_row *row)
                         row->is_ofs ? "OFSs" : "VMNs"));
 }
 
-/* 'row' is bad just because there is no room for it. */
+/* Notes that 'row' is bad just because there is no room for it. */
 static void
 note_surplus(struct sitedb *db, struct sitedb_row *row)
 {
@@ -745,7 +745,7 @@ note_surplus(struct sitedb *db, struct sitedb_row *row)
     ovs_list_push_back(&db->surplus[row->is_ofs], &row->surplus_node);
 }
 
-/* Takes rows that there was no room for if there is now. */
+/* Admits rows for which there was no room before. */
 static void
 admit_surplus(struct sitedb *db, struct rowset *changed)
 {
@@ -763,7 +763,7 @@ admit_surplus(struct sitedb *db, struct rowset *changed)
     }
 }
 
-/* Takes no more rows of a table than there is room for, after the limit has
+/* Takes out the rows of a table that are above the limit, after that has
  * changed. */
 static void
 trim_surplus(struct sitedb *db, bool is_ofs, struct rowset *changed)
@@ -797,7 +797,8 @@ check_vmn(const struct sitedb *db, const struct vmmobrec_vmn *idl_row,
     return error ? error : limits_check_vmn(&db->limits, vmn);
 }
 
-/* Likewise for 'ofs'. */
+/* Returns NULL if 'ofs' may be used, otherwise an error message that the
+ * caller must free(). */
 static char *
 check_ofs(const struct sitedb *db, const struct vmmob_ofs *ofs)
 {
@@ -853,8 +854,8 @@ get_row(struct sitedb *db, const struct uuid *uuid, bool is_ofs)
 /* Makes 'name' the name of 'row'.  Returns NULL if successful, otherwise an
  * error message that the caller must free().
  *
- * A proper server sees to it that a row does not change its name and that no
- * other row has the same. */
+ * A proper server never changes the name of a row, nor gives it to another
+ * row. */
 static char *
 set_name(struct sitedb *db, struct sitedb_row *row,
          const struct row_name *name, struct rowset *changed)
@@ -943,7 +944,7 @@ remove_from_table(struct sitedb *db, struct sitedb_row *row,
     }
 }
 
-/* 'row' may be null. */
+/* Removes 'row', which may be null. */
 static void
 remove_row(struct sitedb *db, struct sitedb_row *row, struct rowset *changed)
 {

@@ -6,16 +6,15 @@
 /* A site's VM_Mobility database, as it is known here
  * ==================================================
  *
- * Keeps the rows that can be used in a table of its own, and how they are
- * named, and reports the names of those that change.  What is in the database
- * came from another site, so a row that is not valid, or that claims what the
- * site may not claim (vmmobd-limits.h), is counted, logged, and otherwise as
- * if it was not there.  It is looked at again when its OFS's row, the limits
- * or this site's OFSs change.
+ * Keeps the rows that can be used, in a table of its own, and reports the
+ * names of those that change.  What is in the database came from another site.
+ * So a row that is not valid, or claims what the site may not claim
+ * (vmmobd-limits.h), is counted, logged, and not used.  It is checked again
+ * when its OFS's row, the limits or this site's OFSs change.
  *
- * A peer may have so many VMNs and so many OFSs.  What is more than that is
- * surplus, and used as soon as there is room.  A peer that sends far more is
- * cut off for a while, so that it does not take up memory without bound.
+ * A peer may have a limited number of VMNs and of OFSs.  The rest is surplus,
+ * and used as soon as there is room.  A peer that sends far more is cut off
+ * for a while, so that the memory it takes stays bounded.
  *
  * When the connection breaks, the rows stay as they were last known.  If that
  * lasts for more than a moment they are stale. */

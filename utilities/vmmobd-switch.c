@@ -89,7 +89,7 @@ switch_link_destroy(struct switch_link *link)
 
 /* Takes in what the switch says and adds the names of the rows in 'authored'
  * that changed to 'authored_changed'.  Returns true if the switch has just
- * said all: then no other rows than those in 'authored' are its own. */
+ * said all: then only the rows in 'authored' are its own. */
 bool
 switch_link_run(struct switch_link *link, struct rowset *authored_changed)
 {
@@ -116,11 +116,11 @@ switch_link_run(struct switch_link *link, struct rowset *authored_changed)
     return ended;
 }
 
-/* Tells the switch everything in 'known' and in 'ports', if that is to be
- * done, otherwise those rows of 'known' that 'known_changed' names.
+/* Tells the switch everything in 'known' and in 'ports' if that is due,
+ * otherwise those rows of 'known' that 'known_changed' names.
  *
- * 'complete' says whether all databases have been read: if not, then the
- * switch is told after a moment all the same, and everything again later. */
+ * 'complete' says whether all databases have been read.  If not, the switch is
+ * told after a moment all the same, and everything again later. */
 void
 switch_link_tell(struct switch_link *link, const struct vmmob_table *known,
                  const struct rowset *known_changed,
@@ -133,8 +133,8 @@ switch_link_tell(struct switch_link *link, const struct vmmob_table *known,
         return;
     }
 
-    /* Telling everything may have taken more than changes are allowed, so the
-     * limit goes down as that drains. */
+    /* Telling everything may have taken more than changes may, so the limit
+     * goes down as that drains. */
     backlog = jsonrpc_get_backlog(link->rpc);
     link->backlog_limit = MIN(link->backlog_limit,
                               backlog + SWITCH_MAX_BACKLOG);
@@ -168,8 +168,8 @@ switch_link_tell(struct switch_link *link, const struct vmmob_table *known,
 }
 
 /* Tells the switch of those of 'ports' that changed, or of all if it does not
- * have them yet.  That does not wait until the site's database is known:
- * what a VM may send does not depend on it. */
+ * have them yet.  This need not wait for the site's database: what a VM may
+ * send does not depend on it. */
 void
 switch_link_tell_ports(struct switch_link *link, const struct ports *ports)
 {
@@ -483,8 +483,8 @@ tell_all(struct switch_link *link, const struct vmmob_table *known,
         send_if_full(link, &msg);
     }
     tell_rows(link, known, link->authored, &msg);
-    /* What the switch wrote in an earlier life may not have got into the
-     * database, or we may not know that it did. */
+    /* What the switch wrote in an earlier life may not be in the database, or
+     * not be known here to be. */
     tell_rows(link, link->authored, NULL, &msg);
     put_all_ports(link, ports, &msg);
     send_rest(link, &msg);
@@ -524,7 +524,7 @@ put_all_ports(struct switch_link *link, const struct ports *ports,
     }
 }
 
-/* Likewise, those of 'ports' that changed. */
+/* Adds those of 'ports' that changed to 'msg', likewise. */
 static void
 put_changed_ports(struct switch_link *link, const struct ports *ports,
                   struct vmmob_msg *msg)
@@ -554,7 +554,7 @@ tell_changes(struct switch_link *link, const struct vmmob_table *known,
     ROWSET_FOR_EACH (node, known_changed) {
         const struct row_name *name = &node->name;
 
-        /* The switch need not be told what it has just told us, but for the
+        /* The switch need not be told what it has just told us, except for the
          * name of its site, which it cannot know. */
         if (!name->is_ofs && link->sync.heard != VMMOB_HEARD_NOTHING
             && vmmob_table_find_ofs(link->authored, name->ofs)) {

@@ -6,9 +6,9 @@
 /* The connection to ovs-vswitchd
  * ==============================
  *
- * Speaks the language of lib/vmmob-msg.h.  Keeps what the switch authors, over
- * disconnections: a switch that is not there may be restarting, and only its
- * next "end" says what is gone. */
+ * Sends and receives the messages of lib/vmmob-msg.h.  Keeps what the switch
+ * authors while it is disconnected: it may be restarting, and only its next
+ * "end" says what is gone. */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -20,9 +20,9 @@ struct rowset;
 struct vmmob_stats;
 struct vmmob_table;
 
-/* Time between attempts to connect, in ms.  It is the shorter one as long as
- * there is no switch, as a switch that was just started waits for us.  It
- * grows for one that hangs up before it has told anything. */
+/* Time between attempts to connect, in ms.  While there is no switch, it is
+ * the shorter one: a switch that was just started waits for us.  It grows for
+ * a switch that hangs up before it has told anything. */
 #define SWITCH_MIN_BACKOFF 100
 #define SWITCH_MAX_BACKOFF 1000
 
