@@ -27,17 +27,17 @@
  *
  *   - Switches, agents and database servers are killed and started again; a
  *     server may have lost its latest transactions, or everything.
- *     Connections are cut and heal, break at once or when somebody has lost
- *     patience.  A transaction may have been done although nobody was told.
- *     Processes stall, messages take time, servers refuse transactions, tell
- *     late.
+ *     Connections are cut and heal; they break at once or when somebody has
+ *     lost patience.  A transaction may have been done although nobody was
+ *     told.  Processes stall, messages take time, servers refuse transactions
+ *     or tell late.
  *
- *   - Guests are started, stopped, move, also back and forth, with the old
- *     place still heard for a moment; are expected before they move, or in
- *     vain; appear elsewhere without moving (a migration that fails); are
- *     cloned, MAC address and all; change their home address, also to that of
- *     another; take a second one, which they hardly use, and drop it; use very
- *     many for a moment.
+ *   - Guests are started and stopped.  They move, also back and forth, with
+ *     the old place still heard for a moment.  They are expected before they
+ *     move, or in vain.  They appear elsewhere without moving (a migration
+ *     that fails).  They are cloned, MAC address and all.  They change their
+ *     home address, also to that of another; take a second one, which they
+ *     hardly use, and drop it; use very many for a moment.
  *
  *   - OFSs are added, removed, get another pool, get another id, are added
  *     late.
@@ -2187,12 +2187,12 @@ hostile_check(struct handover *const h[2], int i, const struct vmmob_key *key,
     }
 }
 
-/* In each order of what a hostile peer can say of a VMN at switch 0, and of
- * its home address: the VMN keeps its address while it is there; copies end;
- * when the peer has withdrawn what it said of the VMN, both switches know
- * where it is after its next packet, and it can move.  Nothing stands between
- * the peer and the switches here, as if their agents were of an older
- * version. */
+/* Tries each order of what a hostile peer can say of a VMN at switch 0, and of
+ * its home address.  In all of them, the VMN must keep its address while it is
+ * there, and copies must end.  When the peer has withdrawn what it said of the
+ * VMN, both switches must know where it is after its next packet, and it must
+ * be able to move.  Nothing stands between the peer and the switches here, as
+ * if their agents were of an older version. */
 static void
 hostile_peer(void)
 {
@@ -2331,11 +2331,11 @@ damped_see(struct handover *const h[2], int i, const struct vmmob_key *key,
     return sighting;
 }
 
-/* Who may move often, and who may not: a VM that is migrated as often as you
- * like, each time to a port that is added for it, while the old one goes; but
- * neither one that is at two places, each with a port for it, nor one that
- * another site says again and again to have expected and to have.  An OFS that
- * gets other ids moves nothing. */
+/* Checks who may move often: a VM that is migrated again and again, each time
+ * to a port that is added for it, while the old one goes.  Not so a VM that is
+ * at two places, each with a port for it, nor one that another site says again
+ * and again to have expected and to have.  An OFS that gets other ids moves
+ * nothing. */
 static void
 damped_moves(void)
 {

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* Tests of lib/vmmob-binding.c, lib/vmmob-csum.c, lib/vmmob-msg.c,
- * lib/vmmob-reply.c, lib/vmmob-sync.c, lib/vmmob-table.c,
- * ofproto-vmmob/damping.c, ofproto-vmmob/flow-index.c,
- * ofproto-vmmob/handover.c, utilities/vmmobd-limits.c.
+/* Tests of functions in lib/, ofproto-vmmob/ and utilities/vmmobd-limits.c
+ * that need no daemon: records, the table, messages, queues, frames, rules,
+ * settings, damping, limits and hashes.  tests/vmmob-lib.at runs them.
  *
- * Tests that take a SEED do the same each time for the same SEED.  They print
- * the seed of the case that failed, with which, and 1 for the number of cases,
- * that case can be repeated alone. */
+ * Tests that take a SEED do the same each time for the same SEED.  If a case
+ * fails, they print its seed.  With that seed, and 1 as the number of cases,
+ * the test repeats just that case. */
 
 #include <config.h>
 #undef NDEBUG
@@ -265,7 +264,7 @@ check_hoas(const struct vmmob_vmn *vmn, const char *expected)
     ds_destroy(&s);
 }
 
-/* The pairs of a VMN: order, limits, aliasing. */
+/* Tests the pairs of a VMN: order, limits, aliasing. */
 static void
 test_pairs(struct ovs_cmdl_context *ctx OVS_UNUSED)
 {
@@ -323,8 +322,8 @@ test_pairs(struct ovs_cmdl_context *ctx OVS_UNUSED)
     vmmob_ofs_destroy(NULL);
 }
 
-/* Invalid records that cannot come from JSON or from the functions that
- * change a record.  The others are tested by "malformed". */
+/* Tests invalid records that cannot come from JSON or from the functions that
+ * change a record.  "malformed" tests the others. */
 static void
 test_validate(struct ovs_cmdl_context *ctx OVS_UNUSED)
 {
@@ -698,7 +697,7 @@ random_ofs(struct vmmob_ofs *ofs, uint64_t id)
 
 /* The table. */
 
-/* A table without indexes, which does what it does by looking at all rows. */
+/* A table without indexes, which looks at all rows instead. */
 struct model {
     struct model_row {
         bool present;
@@ -789,7 +788,8 @@ model_binding(const struct model *m, int k)
     return best;
 }
 
-/* To be called after each change. */
+/* Notes since when rows claim their addresses.  Must be called after each
+ * change. */
 static void
 model_note_ages(struct model *m)
 {
@@ -1110,9 +1110,9 @@ random_change(struct vmmob_table *table, struct model *m)
     model_note_ages(m);
 }
 
-/* Puts the rows of 'm' into a new table, in random order, some of them more
- * than once, some of them after an older one or after others that are removed
- * later, and checks it. */
+/* Puts the rows of 'm' into a new table and checks it.  The order is random;
+ * some rows are put more than once, some after an older one, some after others
+ * that are removed later. */
 static void
 check_any_order(const struct model *m)
 {
@@ -1186,8 +1186,7 @@ model_set_marks(struct model *m, bool marked)
     }
 }
 
-/* Removes from 'table' and from 'm' what is marked, in the way that a user
- * would. */
+/* Removes from 'table' and from 'm' what is marked, as a user would. */
 static void
 sweep(struct vmmob_table *table, struct model *m)
 {
@@ -1239,7 +1238,7 @@ sweep(struct vmmob_table *table, struct model *m)
     }
 }
 
-/* Random changes to a table and to a model of it. */
+/* Makes random changes to a table and to a model of it. */
 static void
 test_table(struct ovs_cmdl_context *ctx)
 {
@@ -1265,7 +1264,7 @@ test_table(struct ovs_cmdl_context *ctx)
         }
         check_any_order(&m);
 
-        /* What a source says now in place of what it said. */
+        /* Replace what a source said by what it says now. */
         vmmob_table_mark(table);
         model_set_marks(&m, true);
         check_table(table, &m);
@@ -1285,7 +1284,8 @@ test_table(struct ovs_cmdl_context *ctx)
 
 /* Messages. */
 
-/* The JSON forms to the letter: the other side may be of another release. */
+/* Prints the JSON forms to the letter: the other side may be of another
+ * release. */
 static void
 test_encode(struct ovs_cmdl_context *ctx OVS_UNUSED)
 {
@@ -1540,7 +1540,7 @@ msg_from_string(const char *s, struct vmmob_msg *msg)
     return error;
 }
 
-/* Random messages to text and back. */
+/* Turns random messages into text and back. */
 static void
 test_codec(struct ovs_cmdl_context *ctx)
 {
@@ -1920,7 +1920,7 @@ make_bad_record(const char *good, const struct bad_member *bad)
     return json;
 }
 
-/* A table of what is malformed, with the errors. */
+/* Tests a table of malformed messages and records, and prints the errors. */
 static void
 test_malformed(struct ovs_cmdl_context *ctx OVS_UNUSED)
 {
@@ -2152,7 +2152,7 @@ check_garbled(const char *s)
     return ok;
 }
 
-/* Messages that were damaged on the way, as text or as JSON. */
+/* Tests messages that were damaged on the way, as text or as JSON. */
 static void
 test_garbled(struct ovs_cmdl_context *ctx)
 {
@@ -2790,7 +2790,7 @@ nth_home(unsigned int n)
     return a;
 }
 
-/* Has some VMNs be seen at the OFS of 'h': those in 'here'. */
+/* Makes the OFS of 'h' see the VMNs that are in 'here'. */
 static void
 sight_some(struct handover *h, unsigned int here)
 {
@@ -2841,8 +2841,8 @@ random_history(struct history *history, uint64_t author)
     }
 }
 
-/* Has 'h' receive all of the 'n' 'histories', each in its order but mixed at
- * random, and some of it again. */
+/* Makes 'h' receive all of the 'n' 'histories', each in its order but mixed at
+ * random, and some parts again. */
 static void
 receive_histories(struct handover *h, struct history *histories, size_t n)
 {
@@ -2866,7 +2866,7 @@ receive_histories(struct handover *h, struct history *histories, size_t n)
     }
 }
 
-/* Has 'h' be told all that there is in the end, from 'begin' to 'end'. */
+/* Tells 'h' all that there is in the end, from 'begin' to 'end'. */
 static void
 receive_snapshot(struct handover *h, const struct handover *other)
 {
@@ -2996,7 +2996,7 @@ nth_ofs(uint32_t n)
     return ofs;
 }
 
-/* Has 'h' receive 'ofs', which is freed, and checks how many VMNs and OFSs
+/* Makes 'h' receive 'ofs', which is freed, and checks how many VMNs and OFSs
  * this concerns. */
 static void
 check_ofs_work(const char *what, struct handover *h, struct vmmob_ofs ofs,
@@ -3022,8 +3022,8 @@ check_ofs_work(const char *what, struct handover *h, struct vmmob_ofs ofs,
     vmmob_msg_uninit(&update);
 }
 
-/* Among N OFSs of other sites, with two VMNs each, what changes in the row of
- * one concerns just those of its VMNs that have rules here. */
+/* Checks, with N OFSs of other sites and two VMNs at each, that a change in
+ * the row of one OFS concerns only those of its VMNs that have rules here. */
 static void
 test_handover_work(struct ovs_cmdl_context *ctx)
 {
@@ -3382,7 +3382,7 @@ random_flow_index(void)
     free(flows);
 }
 
-/* A random sequence of calls on a tail, against a plain array. */
+/* Compares a tail with a plain array, over a random sequence of calls. */
 static void
 random_tail(void)
 {
@@ -3545,7 +3545,7 @@ test_tail(struct ovs_cmdl_context *ctx)
     free(packets);
 }
 
-/* A random sequence of calls on a resolver, against a plain array. */
+/* Compares a resolver with a plain array, over a random sequence of calls. */
 static void
 random_resolver(void)
 {
@@ -3784,8 +3784,8 @@ test_flow_index(struct ovs_cmdl_context *ctx)
 /* All prefixes that the test has, in 10.0.0.0/27. */
 #define N_PREFIX_ADDRS 32
 
-/* Returns the fewest prefixes in which just the addresses in 'map' are that
- * are in 'prefix'; one of them is 'prefix' itself if '*whole'. */
+/* Returns the number of the fewest prefixes that have just the addresses in
+ * 'map' that are in 'prefix'.  Sets '*whole' if that is 'prefix' itself. */
 static size_t
 count_cover(uint32_t map, uint32_t first, uint32_t n, bool *whole)
 {
@@ -4048,8 +4048,8 @@ test_limits(struct ovs_cmdl_context *ctx)
     }
 }
 
-/* N moves at once, each with its line in the log as long as there may be so
- * many, and a line for the others. */
+/* Makes N moves at once.  Each must have its line in the log as long as there
+ * may be so many, and the others one line together. */
 static void
 test_moves(struct ovs_cmdl_context *ctx)
 {
@@ -4091,7 +4091,7 @@ test_moves(struct ovs_cmdl_context *ctx)
     vmmob_moves_destroy(&moves);
 }
 
-/* Arrays that are written piece by piece are what they are in one piece. */
+/* Checks that arrays written piece by piece are the same as in one piece. */
 static void
 test_reply(struct ovs_cmdl_context *ctx OVS_UNUSED)
 {
@@ -4199,9 +4199,9 @@ is_plain(uint32_t x)
     return true;
 }
 
-/* Puts 'bits' into 's', as text of 8 bytes for each that has one hash with any
- * other such text, whatever the basis is, if hash_add() is mhash_add(): the
- * second half of 8 bytes undoes the difference that the first one makes. */
+/* Puts 'bits' into 's', as text of 8 bytes for each.  If hash_add() is
+ * mhash_add(), all such texts have one hash, whatever the basis is: the second
+ * half of 8 bytes undoes the difference that the first half makes. */
 static void
 colliding_name(uint32_t bits, char s[8 * 15 + 1])
 {
@@ -4227,8 +4227,8 @@ colliding_name(uint32_t bits, char s[8 * 15 + 1])
     s[8 * 15] = '\0';
 }
 
-/* Takes the hash functions for what strangers choose: vectors, and tables full
- * of what has one hash in hash.h. */
+/* Tests the hash functions for what strangers choose: known vectors, and
+ * tables full of keys that have one hash by hash.h. */
 static void
 test_hash(struct ovs_cmdl_context *ctx OVS_UNUSED)
 {
@@ -4354,8 +4354,8 @@ static const char *const heard_names[VMMOB_N_HEARD] = {
     [VMMOB_HEARD_BEGIN_AGAIN] = "BEGIN AGAIN",
 };
 
-/* Has each event happen in each state of an end that was 'told', and prints
- * what is to be done and what it then was told. */
+/* Makes each event happen in each state of an end that was 'told'.  Prints
+ * what is to be done, and what the end was told then. */
 static void
 check_telling(enum vmmob_told told)
 {
@@ -4397,8 +4397,8 @@ check_telling(enum vmmob_told told)
     }
 }
 
-/* Has each message come in in each state of an end that 'heard', and prints
- * the error, if there is one, and what it then heard. */
+/* Makes each message come in, in each state of an end that 'heard'.  Prints
+ * the error, if there is one, and what the end has heard then. */
 static void
 check_hearing(enum vmmob_heard heard)
 {

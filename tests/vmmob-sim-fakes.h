@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /* Included before everything else (-include) in all that is compiled for
- * tests/test-vmmob-sim: what ovs-vmmobd, the switch's side of its connection,
- * and Open vSwitch's IDL call of the world outside is what
- * tests/vmmob-sim-net.c and tests/vmmob-sim-db.c have instead.  Open vSwitch's
- * own headers declare these functions under their new names, so that the
- * compiler compares the types. */
+ * tests/test-vmmob-sim.  So whatever ovs-vmmobd, the switch's side of its
+ * connection, and Open vSwitch's IDL call of the world outside comes from
+ * tests/vmmob-sim-net.c and tests/vmmob-sim-db.c instead.  Open vSwitch's own
+ * headers declare these functions under their new names, so that the compiler
+ * compares the types. */
 
 #ifndef VMMOB_SIM_FAKES_H
 #define VMMOB_SIM_FAKES_H 1

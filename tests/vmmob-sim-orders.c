@@ -6,14 +6,14 @@
  * the database that has the settings, the datapath that has the ports, the
  * agent that says whose these are and what other sites say, the network.  So
  * they come in any order, and any of them can be taken back and said again.
- * Each order must end in the same state, that is, nothing may be decided by
- * what is news and what is not.
+ * Each order must end in the same state: nothing may be decided by what is
+ * news and what is not.
  *
  * A scene has a beginning, and things that become true or false in it, as its
- * table says.  All orders of that are tried, without anything else and with
- * each of those things gone and back once more; slowly or quickly.  After
- * each order it is quiet for some time, and then all that the switch knows and
- * says is compared with that after the first order. */
+ * table says.  All orders of these are tried, alone, and with each of these
+ * things gone and back once more; slowly or quickly.  After each order it is
+ * quiet for some time.  Then all that the switch knows and says is compared
+ * with what it was after the first order. */
 
 #include <config.h>
 #undef NDEBUG

@@ -164,7 +164,7 @@ class Megaflows:
                 time.sleep(0.004)
 
     def keep(self):
-        """Has them stay for the next few rounds of the revalidators, which
+        """Makes them stay for the next few rounds of the revalidators, which
         lower the limit when they take long, and raise it by 1,000 only."""
         self.hv.switch.appctl("upcall/set-flow-limit", str(FLOW_LIMIT))
 

@@ -86,7 +86,7 @@ class Path(topology.Lab):
     def _hide_uplink(hv):
         """A device of the userspace datapath is the kernel's as well, which
         takes each frame to the device's own MAC through its IP stack, only to
-        drop it there.  Open vSwitch's documentation has people prevent that.
+        drop it there.  Open vSwitch's documentation says how to prevent that.
         With another MAC than the bridge's it drops all frames alike."""
         hv.ns.ip("link set %s address fe%s" % (switch.UPLINK,
                                                hv.site.uplink_mac[2:]))

@@ -84,8 +84,8 @@ class Context:
                            "met": bool(met), "note": note})
 
     def curves(self, name, title, part, names):
-        """Has a plot NAME.svg made of the distributions of the cases 'names'
-        of 'part', which have one unit."""
+        """Makes a plot NAME.svg of the distributions of the cases 'names' of
+        'part', which have one unit."""
         self._curves.append((name, title, [self.cases[part, each]
                                            for each in names]))
 

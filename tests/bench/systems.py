@@ -40,8 +40,8 @@ def mac(i):
 
 
 def route_pools(lab):
-    """Has the router of 'lab' keep no neighbor for each MoA, of which Linux
-    has room for 1,024 on the whole machine."""
+    """Keeps the router of 'lab' from having a neighbor for each MoA: Linux has
+    room for 1,024 on the whole machine."""
     for site in lab.sites:
         pool, device = site.pool, "site" + site.name
         router = lab.routers[site.name]
@@ -83,7 +83,7 @@ class System:
         raise NotImplementedError
 
     def on_close(self, function):
-        """Has 'function' called at the end, before what is older goes."""
+        """Calls 'function' at the end, before what is older goes."""
         self._stack.callback(function)
 
     def probe_options(self):
@@ -95,8 +95,8 @@ class System:
         return handover.measure(self.ctx, self, *args, **options)
 
     def reset(self):
-        """Called before each round of moves: has it forget what belongs to
-        earlier traffic, and waits until it is idle."""
+        """Makes the system forget earlier traffic, and waits until it is idle.
+        Called before each round of moves."""
 
 
 class Vmmob(System):
@@ -191,7 +191,7 @@ class Vmmob(System):
         """As measure(), but before each move, ports of the place where the
         VMNs go are said to be for them, as libvirt does, and the other
         place's ports not any more.  With 'wait', revalidators come to an end
-        first, which a change of ports has look at all datapath flows."""
+        first, which look at all datapath flows after a change of ports."""
         self._add_expecting(batch)
         self._set_redirect_time("100")
         try:

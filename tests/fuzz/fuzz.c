@@ -14,7 +14,7 @@
 #include "smap.h"
 #include "util.h"
 
-/* To be called once, before any target. */
+/* Prepares for the targets.  Must be called once, before any of them. */
 void
 fuzz_init(void)
 {

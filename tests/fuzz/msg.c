@@ -182,8 +182,8 @@ get_string(const struct json *array, size_t i)
             ? json_string(json_array_at(array, i)) : "");
 }
 
-/* The VM port 'number' of 'ofs' is there, and for the VMN 'mac', or for nobody
- * if that is NULL. */
+/* Says that 'ofs' has the VM port 'number', and that it is for the VMN 'mac',
+ * or for nobody if 'mac' is NULL. */
 static void
 say_port(struct handover *h, struct handover_ofs *ofs, uint16_t number,
          const struct eth_addr *mac, long long int now)

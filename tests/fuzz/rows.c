@@ -246,8 +246,8 @@ add_vmns_of_ofss(struct sitedb **dbs, size_t n, struct rowset *changed)
     rowset_destroy(&vmns);
 }
 
-/* Aborts unless all that is known is from some database, and that of an OFS
- * of this site, whose database is dbs[0], from there. */
+/* Aborts unless all that is known is from some database, and what is known of
+ * an OFS of this site is from this site's database, dbs[0]. */
 static void
 check_known(const struct known *known, struct sitedb **dbs, size_t n)
 {

@@ -67,9 +67,9 @@ class Guest:
                            processes=[qemu.process])
 
     def prepare(self, target, announce=True):
-        """Has hypervisor 'target' wait for the guest: its port is there, and,
-        as libvirt does it, with the guest's MAC in its external_ids, unless
-        'announce' is false."""
+        """Makes hypervisor 'target' wait for the guest: its port is there,
+        and, as libvirt does it, with the guest's MAC in its external_ids,
+        unless 'announce' is false."""
         self._next = self._start(target, incoming=True, announce=announce)
 
     def migrate(self, target, settle=0.5, announce=True):

@@ -37,7 +37,7 @@ class Prober:
         self.icmp_errors = None
 
     def stop_sending(self):
-        """Has finish() wait less, as answers are waited for meanwhile."""
+        """Makes finish() wait less, as answers are waited for meanwhile."""
         self._process.terminate()
 
     def finish(self):

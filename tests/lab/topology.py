@@ -189,7 +189,7 @@ class Lab:
         self._stack.close()
 
     def on_close(self, function):
-        """Has 'function' called at the end, before what is older goes."""
+        """Calls 'function' at the end, before what is older goes."""
         self._stack.callback(function)
 
     def add_namespace(self, name):
@@ -334,8 +334,8 @@ class Lab:
             self._lines += [(network, port), (ns, device)]
 
     def set_line(self, delay_ms, loss=0):
-        """Has packets from one site to another take 'delay_ms', and 'loss' in
-        100 of them get lost."""
+        """Makes packets from one site to another take 'delay_ms', and loses
+        'loss' in 100 of them."""
         for ns, device in self._lines:
             ns.run(["tc", "qdisc", "replace", "dev", device, "root", "netem",
                     "delay", "%gms" % (delay_ms / 2), "loss",
