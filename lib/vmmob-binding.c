@@ -291,8 +291,17 @@ vmmob_ofs_equals(const struct vmmob_ofs *a, const struct vmmob_ofs *b)
             && eth_addr_equals(a->mac, b->mac)
             && ipv6_addr_equals(&a->gateway, &b->gateway)
             && eth_addr_equals(a->gateway_mac, b->gateway_mac)
+            && eth_addr_equals(a->ipv6_gateway_mac, b->ipv6_gateway_mac)
             && vmmob_ofs_same_pools(a, b)
             && a->stale == b->stale);
+}
+
+/* Returns the MAC address of the gateway of 'ofs', which is one of ours, for
+ * 'family', or all zeros if it is not known. */
+struct eth_addr
+vmmob_ofs_gateway_mac(const struct vmmob_ofs *ofs, enum vmmob_family family)
+{
+    return family == VMMOB_IPV4 ? ofs->gateway_mac : ofs->ipv6_gateway_mac;
 }
 
 bool
@@ -451,7 +460,8 @@ vmmob_port_may_claim(const struct vmmob_port *port,
             return true;
         }
     }
-    return !port->limited;
+    /* A VM cannot do without one, and nobody says which it has. */
+    return !port->limited || vmmob_addr_is_link_local(addr);
 }
 
 /* Limits home addresses at 'port' to those in 'prefix' and in the prefixes

@@ -115,6 +115,8 @@ struct vmmob_ofs {
     struct vmmob_prefix *pools; /* Owned.  Where its MoAs come from. */
 
     /* Not shared between sites. */
+    struct eth_addr ipv6_gateway_mac;   /* As 'gateway_mac', of the IPv6
+                                         * gateway of an OFS of ours. */
     bool stale;                 /* The database that this row is from cannot
                                  * be reached: last known state. */
 };
@@ -124,6 +126,8 @@ void vmmob_ofs_clone(struct vmmob_ofs *dst, const struct vmmob_ofs *src);
 void vmmob_ofs_destroy(struct vmmob_ofs *);
 bool vmmob_ofs_equals(const struct vmmob_ofs *, const struct vmmob_ofs *);
 bool vmmob_ofs_same_pools(const struct vmmob_ofs *, const struct vmmob_ofs *);
+struct eth_addr vmmob_ofs_gateway_mac(const struct vmmob_ofs *,
+                                      enum vmmob_family);
 char *vmmob_ofs_validate(const struct vmmob_ofs *);
 
 /* A port of a switch: what the hypervisor says of it, before any packet.  Not

@@ -29,6 +29,7 @@ struct json;
     VMMOB_PROBLEM(DATAPATH_ID, "datapath-id")               \
     VMMOB_PROBLEM(GATEWAY, "gateway")                       \
     VMMOB_PROBLEM(GATEWAY_CONFLICT, "gateway-conflict")     \
+    VMMOB_PROBLEM(NO_POOL, "no-pool")                       \
     VMMOB_PROBLEM(POOL_EXHAUSTED, "pool-exhausted")         \
     VMMOB_PROBLEM(POOL_LOW, "pool-low")                     \
     VMMOB_PROBLEM(HOA_CONFLICT, "hoa-conflict")             \

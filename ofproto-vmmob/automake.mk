@@ -45,6 +45,11 @@ ofproto_vmmob_libvmmob_la_SOURCES = \
 	ofproto-vmmob/moves.h \
 	ofproto-vmmob/nd.c \
 	ofproto-vmmob/nd.h \
+	ofproto-vmmob/pipeline-action.c \
+	ofproto-vmmob/pipeline-action.h \
+	ofproto-vmmob/pipeline-rule.h \
+	ofproto-vmmob/pipeline-vmn.c \
+	ofproto-vmmob/pipeline-vmn.h \
 	ofproto-vmmob/pipeline.c \
 	ofproto-vmmob/pipeline.h \
 	ofproto-vmmob/pipeline-table.c \
@@ -65,6 +70,8 @@ ofproto_vmmob_libvmmob_la_SOURCES = \
 	ofproto-vmmob/tail.h
 ofproto_libofproto_la_LIBADD += ofproto-vmmob/libvmmob.la
 ofproto_libofproto_la_SOURCES += \
+	ofproto-vmmob/advert.c \
+	ofproto-vmmob/advert.h \
 	ofproto-vmmob/agent.c \
 	ofproto-vmmob/agent.h \
 	ofproto-vmmob/bridge.c \
@@ -225,6 +232,7 @@ utilities/vmmob-idl.ovsidl: $(VMMOB_IDL_FILES)
 # Tests.
 TESTSUITE_AT += \
 	tests/vmmob.at \
+	tests/vmmob-ipv6.at \
 	tests/vmmob-agent.at \
 	tests/vmmob-ctl.at \
 	tests/vmmob-fuzz.at \

@@ -4,6 +4,8 @@
 
 #include "ofproto-vmmob/bridge.h"
 
+#include "ofproto-vmmob/advert.h"
+
 #include "coverage.h"
 #include "netdev.h"
 #include "ofproto/ofproto-dpif.h"
@@ -58,6 +60,7 @@ static char *bridge_choose_settings(struct vmmob_bridge *,
 static char *bridge_find_uplink(const struct vmmob_bridge *,
                                 const char *uplink_name, ofp_port_t *uplink)
     OVS_REQUIRES(vmmob_mutex);
+static void bridge_keep(struct vmmob_bridge *) OVS_REQUIRES(vmmob_mutex);
 static char *bridge_check_tables(const struct vmmob_bridge *)
     OVS_REQUIRES(vmmob_mutex);
 static void bridge_limit_copies(struct vmmob_bridge *)
@@ -157,16 +160,13 @@ vmmob_bridge_configure(struct vmmob_bridge *b, const struct smap *other_config,
 
     bool enable = !b->enabled;
     bool changed = (enable || b->uplink != uplink
-                    || !vmmob_prefix_equals(&b->ofs->settings.home,
-                                            &settings.home)
-                    || !vmmob_prefix_equals(&b->ofs->settings.network,
-                                            &settings.network));
+                    || !vmmob_settings_same_networks(&b->ofs->settings,
+                                                     &settings));
 
     if (enable) {
         b->enabled = true;
         b->id = id;
         b->rules = vmmob_rules_create(&b->ofproto->up);
-        b->gateway.mac = eth_addr_zero;
         b->next_sweep = now + SWEEP_MS;
         b->next_report = now + REPORT_MS;
         b->next_count = now + VM_PORT_COUNT_MS;
@@ -195,10 +195,10 @@ vmmob_bridge_configure(struct vmmob_bridge *b, const struct smap *other_config,
             b->past_limited[kind] = (vmmob_bridge_count_ignored(b, kind)
                                      - b->n_not_held[kind]);
         }
-        vmmob_gateway_ask(b, now);
+        vmmob_gateways_ask(b, now);
     }
 
-    vmmob_gateway_configure(b, &settings, now);
+    vmmob_gateways_configure(b, &settings, now);
     if (!enable && !eth_addr_equals(b->mac, mac)) {
         vmmob_handover_announce_all(b->handover, b->ofs);
     }
@@ -217,15 +217,12 @@ vmmob_bridge_configure(struct vmmob_bridge *b, const struct smap *other_config,
 
     if (changed) {
         const struct rules_context ctx = vmmob_bridge_rules_context(b);
-        const struct vmmob_prefix *home = &b->ofs->settings.home;
         const struct vmmob_ofs_entry *oe;
 
         /* Before the rules are used; see vmmob_is_kept(). */
         atomic_store_relaxed(&b->ofproto->vmmob.uplink, ofp_to_u16(uplink));
-        atomic_store_relaxed(
-            &b->ofproto->vmmob.home,
-            (uint64_t) ntohl(in6_addr_get_mapped_ipv4(&home->addr)) << 32
-            | ntohl(be32_prefix_mask(home->plen - 96)));
+        bridge_keep(b);
+        vmmob_advert_start(b, now);
         b->ofproto->backer->need_revalidate = REV_RECONFIGURE;
 
         HMAP_FOR_EACH (oe, node, vmmob_table_ofs_entries(b->table)) {
@@ -281,12 +278,11 @@ vmmob_bridge_update_ofs(struct vmmob_bridge *b, long long int now)
     struct vmmob_ofs record;
 
     vmmob_ofs_init(&record, b->id);
-    record.uplink = s->network;
+    vmmob_settings_fill_ofs(s, &record);
     record.mac = b->mac;
-    record.gateway = s->gateway;
-    record.gateway_mac = b->gateway.mac;
-    record.pools = xmemdup(s->pools, s->n_pools * sizeof *s->pools);
-    record.n_pools = s->n_pools;
+    record.gateway_mac
+        = b->gateways[vmmob_addr_family(&record.gateway)].mac;
+    record.ipv6_gateway_mac = b->gateways[VMMOB_IPV6].mac;
     vmmob_handover_configure(b->handover, &record, s, now);
     vmmob_ofs_destroy(&record);
 }
@@ -397,9 +393,10 @@ report_ignored(struct vmmob_bridge *b)
 void
 vmmob_bridge_run(struct vmmob_bridge *b, long long int now)
 {
-    if (vmmob_gateway_run(b, now)) {
+    if (vmmob_gateways_run(b, now)) {
         vmmob_bridge_update_ofs(b, now);
     }
+    vmmob_advert_run(b, now);
     if (now >= b->next_ask) {
         vmmob_ask_lost(b, now);
     }
@@ -440,10 +437,11 @@ vmmob_bridge_run(struct vmmob_bridge *b, long long int now)
 long long int
 vmmob_bridge_next_event(const struct vmmob_bridge *b)
 {
-    long long int next = MIN(b->gateway.next_probe, b->next_sweep);
+    long long int next = MIN(vmmob_gateways_next_event(b), b->next_sweep);
 
     next = MIN(next, vmmob_handover_next_look_event(b->ofs));
     next = MIN(next, MIN(b->next_ask, b->next_report));
+    next = MIN(next, b->next_advert);
     return MIN(next, MIN(b->next_count, b->next_revalidation));
 }
 
@@ -569,6 +567,33 @@ bridge_find_uplink(const struct vmmob_bridge *b, const char *uplink_name,
     }
     return xasprintf("other_config:vmmob-uplink: no interface of the bridge "
                      "is named %s", uplink_name);
+}
+
+/* Tells vmmob_is_kept() of the home subnets of 'b'. */
+static void
+bridge_keep(struct vmmob_bridge *b)
+    OVS_REQUIRES(vmmob_mutex)
+{
+    const struct vmmob_settings *s = &b->ofs->settings;
+    const struct vmmob_prefix *ipv4 = &s->ip[VMMOB_IPV4].home;
+    const struct vmmob_prefix *ipv6 = &s->ip[VMMOB_IPV6].home;
+    struct vmmob_ofproto *vo = &b->ofproto->vmmob;
+    uint64_t home = 0;
+
+    if (vmmob_settings_has_home(s, VMMOB_IPV4)) {
+        home = ((uint64_t) ntohl(in6_addr_get_mapped_ipv4(&ipv4->addr)) << 32
+                | ntohl(be32_prefix_mask(ipv4->plen - 96)));
+    }
+    atomic_store_relaxed(&vo->home, home);
+    for (size_t i = 0; i < 2; i++) {
+        ovs_be64 half;
+
+        memcpy(&half, &ipv6->addr.s6_addr[i * 8], sizeof half);
+        atomic_store_relaxed(&vo->ipv6_home[i], ntohll(half));
+    }
+    atomic_store_relaxed(&vo->ipv6_plen,
+                         (vmmob_settings_has_home(s, VMMOB_IPV6)
+                          ? ipv6->plen : 0));
 }
 
 /* Returns an error, which the caller must free, if VM mobility cannot be

@@ -72,7 +72,10 @@ struct vmmob_bridge {
     size_t n_lost, allocated_lost;
     long long int next_ask;     /* When to ask some of them, in ms. */
 
-    struct vmmob_gateway gateway;   /* Of the uplink's network. */
+    struct vmmob_gateway gateways[VMMOB_N_FAMILIES];
+    long long int next_advert;  /* When to tell VMs of their router, in ms, or
+                                 * LLONG_MAX. */
+    unsigned int n_adverts;     /* How often that was done. */
     long long int next_sweep;   /* When to look for idle rules, in ms. */
     long long int next_report;  /* When to log forged frames, in ms. */
     long long int next_count;   /* When to look for floods, in ms. */

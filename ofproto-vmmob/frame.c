@@ -339,13 +339,14 @@ set_ipv4_addresses(const struct flow *flow, struct frame *frame)
     }
 }
 
-/* Returns true if 'packet' is an IPv6 packet without a VLAN tag. */
+/* Returns true if 'packet' is an IPv6 packet, in an Ethernet frame or one with
+ * LLC and SNAP headers: the type is what is before the packet. */
 static bool
 is_ipv6(const struct dp_packet *packet)
 {
-    const struct eth_header *eth = dp_packet_eth(packet);
+    const ovs_be16 *l3 = dp_packet_l3(packet);
 
-    return eth && eth->eth_type == htons(ETH_TYPE_IPV6);
+    return l3 && get_unaligned_be16(l3 - 1) == htons(ETH_TYPE_IPV6);
 }
 
 /* vmmob_frame_compose_icmp_error() for IPv4. */

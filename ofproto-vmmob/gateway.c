@@ -43,19 +43,24 @@ static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 20);
 /* Puts 'settings' in force at 'b', which still has its settings before, if
  * any. */
 void
-vmmob_gateway_configure(struct vmmob_bridge *b,
-                        const struct vmmob_settings *settings,
-                        long long int now)
+vmmob_gateways_configure(struct vmmob_bridge *b,
+                         const struct vmmob_settings *settings,
+                         long long int now)
 {
-    const struct handover_ofs *ofs = b->ofs;
-    struct vmmob_gateway *gw = &b->gateway;
+    const struct vmmob_settings *old = b->ofs ? &b->ofs->settings : NULL;
 
-    if (!ofs
-        || !ipv6_addr_equals(&ofs->settings.gateway, &settings->gateway)
-        || !eth_addr_equals(ofs->settings.gateway_mac,
-                            settings->gateway_mac)) {
-        gw->mac = settings->gateway_mac;
-        gw->next_probe = (eth_addr_is_zero(settings->gateway_mac)
+    for (enum vmmob_family f = 0; f < VMMOB_N_FAMILIES; f++) {
+        struct vmmob_gateway *gw = &b->gateways[f];
+
+        if (old
+            && ipv6_addr_equals(&old->ip[f].gateway, &settings->ip[f].gateway)
+            && eth_addr_equals(old->gateway_mac, settings->gateway_mac)) {
+            continue;
+        }
+        gw->family = f;
+        gw->used = vmmob_settings_has_uplink(settings, f);
+        gw->mac = gw->used ? settings->gateway_mac : eth_addr_zero;
+        gw->next_probe = (gw->used && eth_addr_is_zero(settings->gateway_mac)
                           ? now : LLONG_MAX);
         gw->soon_until = now + PROBE_SOON_FOR_MS;
         gw->asked = LLONG_MIN / 2;
@@ -66,67 +71,66 @@ vmmob_gateway_configure(struct vmmob_bridge *b,
     }
 }
 
-/* Plans to ask for the gateway of 'b', which has another uplink, or has its
+/* Plans to ask for the gateways of 'b', which has another uplink, or has its
  * uplink again, as soon as possible.  That also shows the network where 'b'
  * is. */
 void
-vmmob_gateway_ask(struct vmmob_bridge *b, long long int now)
+vmmob_gateways_ask(struct vmmob_bridge *b, long long int now)
 {
-    struct vmmob_gateway *gw = &b->gateway;
+    for (enum vmmob_family f = 0; f < VMMOB_N_FAMILIES; f++) {
+        struct vmmob_gateway *gw = &b->gateways[f];
 
-    if (gw->next_probe != LLONG_MAX) {
-        gw->heard = now;
-        /* The datapath may not know the port yet. */
-        gw->next_probe = now + PROBE_SOON_MS;
-        gw->soon_until = now + PROBE_SOON_FOR_MS;
+        if (gw->next_probe != LLONG_MAX) {
+            gw->heard = now;
+            /* The datapath may not know the port yet. */
+            gw->next_probe = now + PROBE_SOON_MS;
+            gw->soon_until = now + PROBE_SOON_FOR_MS;
+        }
     }
 }
 
-/* Makes 'mac' the MAC address of the gateway of 'b'. */
+/* Makes 'mac' the MAC address of 'gw' of 'b'. */
 static void
-use(struct vmmob_bridge *b, const struct eth_addr mac, long long int now)
+use(struct vmmob_bridge *b, struct vmmob_gateway *gw,
+    const struct eth_addr mac, long long int now)
     OVS_REQUIRES(vmmob_mutex)
 {
-    struct vmmob_gateway *gw = &b->gateway;
-
-    VLOG_INFO_RL(&rl, "bridge %s: the gateway's MAC address is "ETH_ADDR_FMT,
-                 b->name, ETH_ADDR_ARGS(mac));
+    VLOG_INFO_RL(&rl, "bridge %s: the gateway's MAC address is "ETH_ADDR_FMT
+                 " for %s", b->name, ETH_ADDR_ARGS(mac),
+                 vmmob_family_to_string(gw->family));
     gw->mac = mac;
     gw->heard = now;
     gw->current_answered = true;
     gw->next_probe = now + PROBE_KNOWN_MS;
 }
 
-/* Notes that 'rival' answers for the gateway of 'b', as does the one that is
- * in use. */
+/* Notes that 'rival' answers for 'gw' of 'b', as does the one that is in
+ * use. */
 static void
-note_rival(struct vmmob_bridge *b, const struct eth_addr rival,
-           long long int now)
+note_rival(struct vmmob_bridge *b, struct vmmob_gateway *gw,
+           const struct eth_addr rival, long long int now)
     OVS_REQUIRES(vmmob_mutex)
 {
-    struct vmmob_gateway *gw = &b->gateway;
-
     COVERAGE_INC(vmmob_gateway_conflict);
     if (!vmmob_gateway_has_rival(gw, now)
         || !eth_addr_equals(gw->rival, rival)) {
-        VLOG_WARN_RL(&rl, "bridge %s: two hosts answer for the gateway, "
+        VLOG_WARN_RL(&rl, "bridge %s: two hosts answer for the gateway of %s, "
                      ETH_ADDR_FMT", which stays in use, and "ETH_ADDR_FMT,
-                     b->name, ETH_ADDR_ARGS(gw->mac), ETH_ADDR_ARGS(rival));
+                     b->name, vmmob_family_to_string(gw->family),
+                     ETH_ADDR_ARGS(gw->mac), ETH_ADDR_ARGS(rival));
     }
     gw->rival = rival;
     gw->rival_seen = now;
 }
 
-/* Takes into account an ARP that came in by the uplink of 'b' and says that
- * the gateway is at 'mac'.  It is a reply, to us, if 'reply' is true.  Returns
- * true if that changed the gateway's MAC address: then the caller must tell
- * others. */
+/* Takes into account an ARP or an NA that came in by the uplink of 'b' and
+ * says that 'gw' is at 'mac'.  It is an answer, to us, if 'reply' is true.
+ * Returns true if that changed the gateway's MAC address: then the caller must
+ * tell others. */
 bool
-vmmob_gateway_hear(struct vmmob_bridge *b, const struct eth_addr mac,
-                   bool reply, long long int now)
+vmmob_gateway_hear(struct vmmob_bridge *b, struct vmmob_gateway *gw,
+                   const struct eth_addr mac, bool reply, long long int now)
 {
-    struct vmmob_gateway *gw = &b->gateway;
-
     if (gw->next_probe == LLONG_MAX || eth_addr_equals(mac, b->mac)) {
         /* Configured, or said of us. */
         return false;
@@ -148,21 +152,21 @@ vmmob_gateway_hear(struct vmmob_bridge *b, const struct eth_addr mac,
         gw->heard = now;
         gw->current_answered = true;
         if (!eth_addr_is_zero(gw->other)) {
-            note_rival(b, gw->other, now);
+            note_rival(b, gw, gw->other, now);
         }
         return false;
     } else if (eth_addr_is_zero(gw->mac)) {
-        use(b, mac, now);
+        use(b, gw, mac, now);
         return true;
     } else if (eth_addr_equals(mac, gw->before)) {
         /* It still answers, just not as fast as the other one. */
         gw->other = gw->mac;
-        use(b, mac, now);
-        note_rival(b, gw->other, now);
+        use(b, gw, mac, now);
+        note_rival(b, gw, gw->other, now);
         return true;
     } else if (gw->current_answered) {
         gw->other = mac;
-        note_rival(b, mac, now);
+        note_rival(b, gw, mac, now);
         return false;
     } else if (vmmob_gateway_has_rival(gw, now)) {
         /* Only if the current one does not answer. */
@@ -170,7 +174,7 @@ vmmob_gateway_hear(struct vmmob_bridge *b, const struct eth_addr mac,
         gw->next_probe = MIN(gw->next_probe, gw->asked + ANSWER_MS);
         return false;
     }
-    use(b, mac, now);
+    use(b, gw, mac, now);
     return true;
 }
 
@@ -181,12 +185,13 @@ vmmob_gateway_has_rival(const struct vmmob_gateway *gw, long long int now)
     return gw->rival_seen && now - gw->rival_seen < RIVAL_MS;
 }
 
-/* Asks for the gateway, if that is due at 'now'.  Returns true if the
- * gateway's MAC address changed: then the caller must tell others. */
-bool
-vmmob_gateway_run(struct vmmob_bridge *b, long long int now)
+/* Asks for 'gw' of 'b', if that is due at 'now'.  Returns true if that
+ * changed its MAC address. */
+static bool
+gateway_run(struct vmmob_bridge *b, struct vmmob_gateway *gw,
+            long long int now)
+    OVS_REQUIRES(vmmob_mutex)
 {
-    struct vmmob_gateway *gw = &b->gateway;
     bool changed = false;
 
     if (now < gw->next_probe) {
@@ -202,7 +207,7 @@ vmmob_gateway_run(struct vmmob_bridge *b, long long int now)
             gw->next_probe = gw->asked + ANSWER_MS;
             return false;
         }
-        use(b, gw->other, now);
+        use(b, gw, gw->other, now);
         changed = true;
     }
 
@@ -211,8 +216,8 @@ vmmob_gateway_run(struct vmmob_bridge *b, long long int now)
     if (!known) {
         COVERAGE_INC(vmmob_gateway_retry);
     }
-    vmmob_output(b, vmmob_frame_compose_question(b->mac, NULL, &in6addr_any,
-                                                 &b->ofs->settings.gateway),
+    vmmob_output(b, vmmob_frame_compose_question(
+        b->mac, NULL, &in6addr_any, &b->ofs->settings.ip[gw->family].gateway),
                  &b->uplink, 1);
     gw->asked = now;
     gw->answered = gw->current_answered = false;
@@ -222,4 +227,29 @@ vmmob_gateway_run(struct vmmob_bridge *b, long long int now)
                             : now < gw->soon_until ? PROBE_SOON_MS
                             : PROBE_UNKNOWN_MS);
     return changed;
+}
+
+/* Asks for the gateways of 'b', if that is due at 'now'.  Returns true if
+ * that changed the MAC address of one: then the caller must tell others. */
+bool
+vmmob_gateways_run(struct vmmob_bridge *b, long long int now)
+{
+    bool changed = false;
+
+    for (enum vmmob_family f = 0; f < VMMOB_N_FAMILIES; f++) {
+        changed |= gateway_run(b, &b->gateways[f], now);
+    }
+    return changed;
+}
+
+/* Returns when to call vmmob_gateways_run() for 'b', in ms. */
+long long int
+vmmob_gateways_next_event(const struct vmmob_bridge *b)
+{
+    long long int next = LLONG_MAX;
+
+    for (enum vmmob_family f = 0; f < VMMOB_N_FAMILIES; f++) {
+        next = MIN(next, b->gateways[f].next_probe);
+    }
+    return next;
 }

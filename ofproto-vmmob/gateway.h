@@ -18,13 +18,20 @@
 #include "openvswitch/token-bucket.h"
 #include "openvswitch/types.h"
 #include "ovs-thread.h"
+#include "vmmob-addr.h"
 
 struct vmmob_bridge;
 struct vmmob_settings;
 
 extern struct ovs_mutex vmmob_mutex;
 
+/* For one family of addresses. */
 struct vmmob_gateway {
+    enum vmmob_family family;
+    bool used;                  /* There is one.  Otherwise the other members
+                                 * are not in use, but for 'mac', which is all
+                                 * zeros, and 'next_probe', which is
+                                 * LLONG_MAX. */
     struct eth_addr mac;        /* All zeros: not known. */
     long long int heard;        /* When it last answered. */
     long long int next_probe;   /* When to ask for it, or LLONG_MAX if it is
@@ -45,16 +52,18 @@ struct vmmob_gateway {
     long long int rival_seen;
 };
 
-void vmmob_gateway_configure(struct vmmob_bridge *,
-                             const struct vmmob_settings *,
-                             long long int now) OVS_REQUIRES(vmmob_mutex);
-void vmmob_gateway_ask(struct vmmob_bridge *, long long int now)
+void vmmob_gateways_configure(struct vmmob_bridge *,
+                              const struct vmmob_settings *,
+                              long long int now) OVS_REQUIRES(vmmob_mutex);
+void vmmob_gateways_ask(struct vmmob_bridge *, long long int now)
     OVS_REQUIRES(vmmob_mutex);
-bool vmmob_gateway_hear(struct vmmob_bridge *, const struct eth_addr,
-                        bool reply, long long int now)
+bool vmmob_gateway_hear(struct vmmob_bridge *, struct vmmob_gateway *,
+                        const struct eth_addr, bool reply, long long int now)
     OVS_REQUIRES(vmmob_mutex);
 bool vmmob_gateway_has_rival(const struct vmmob_gateway *, long long int now);
-bool vmmob_gateway_run(struct vmmob_bridge *, long long int now)
+bool vmmob_gateways_run(struct vmmob_bridge *, long long int now)
+    OVS_REQUIRES(vmmob_mutex);
+long long int vmmob_gateways_next_event(const struct vmmob_bridge *)
     OVS_REQUIRES(vmmob_mutex);
 
 #endif /* ofproto-vmmob/gateway.h */

@@ -23,6 +23,7 @@
 COVERAGE_DEFINE(vmmob_moa_lost);
 COVERAGE_DEFINE(vmmob_ofs_renamed);
 
+static void configure_pool(struct handover_ofs *);
 static void ofs_reconsider(struct handover *, struct handover_ofs *,
                            long long int now);
 static void ofs_adopt(struct handover *, struct handover_ofs *,
@@ -79,8 +80,7 @@ vmmob_handover_configure(struct handover *h, const struct vmmob_ofs *record,
 
     if (changed) {
         vmmob_settings_clone(&ofs->settings, settings);
-        vmmob_pool_configure(ofs->pool, settings->pools, settings->n_pools,
-                             &settings->network, &settings->gateway, 1);
+        configure_pool(ofs);
         vmmob_damping_configure(&ofs->damping, settings->max_moves,
                                 settings->move_window_ms);
         ofs_reconsider(h, ofs, now);
@@ -102,6 +102,25 @@ vmmob_handover_configure(struct handover *h, const struct vmmob_ofs *record,
     if (created) {
         ofs_adopt(h, ofs, now);
     }
+}
+
+/* Tells the pool of 'ofs' what is set. */
+static void
+configure_pool(struct handover_ofs *ofs)
+{
+    const struct vmmob_settings *s = &ofs->settings;
+    struct vmmob_prefix uplinks[VMMOB_N_FAMILIES];
+    struct in6_addr gateways[VMMOB_N_FAMILIES];
+    size_t n = 0;
+
+    for (enum vmmob_family f = 0; f < VMMOB_N_FAMILIES; f++) {
+        if (vmmob_settings_has_uplink(s, f)) {
+            uplinks[n] = s->ip[f].network;
+            gateways[n++] = s->ip[f].gateway;
+        }
+    }
+    vmmob_pool_configure(ofs->pool, s->pools, s->n_pools, uplinks, gateways,
+                         n);
 }
 
 /* Removes the OFS with the given 'id' from 'h'.  If 'withdraw' is true,
@@ -383,6 +402,8 @@ ofs_reconsider(struct handover *h, struct handover_ofs *ofs,
                 pair->moa = in6addr_any;
                 changed = true;
             }
+            /* There was perhaps no pool of its family. */
+            changed |= !ipv6_addr_is_set(&pair->moa) && !pair->claimed;
             i++;
         }
         if (!vmn->row.n_pairs) {

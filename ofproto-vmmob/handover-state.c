@@ -7,6 +7,8 @@
 #include "flow.h"
 #include "hash.h"
 #include "ofproto-vmmob/handover-core.h"
+#include "ofproto-vmmob/router.h"
+#include "packets.h"
 #include "util.h"
 #include "vmmob-hash.h"
 
@@ -70,19 +72,46 @@ vmmob_handover_is_active(const struct handover_ofs *ofs,
 }
 
 /* Returns true if 'addr' can be the home address of a VMN at 'ofs': if it is
- * in the home subnet, is neither its gateway's address nor its first or its
- * last one. */
+ * in a home subnet or link-local, is neither a gateway's address nor the first
+ * one of the subnet, nor, if it is IPv4, the last one. */
 bool
 vmmob_handover_is_home(const struct handover_ofs *ofs,
                        const struct in6_addr *addr)
 {
-    const struct vmmob_prefix *home = &ofs->settings.home;
-    struct in6_addr last = vmmob_prefix_last(home);
+    enum vmmob_family family = vmmob_addr_family(addr);
+    const struct vmmob_ip_settings *ip = &ofs->settings.ip[family];
+    struct in6_addr last = vmmob_prefix_last(&ip->home);
 
-    return (vmmob_prefix_contains(home, addr)
-            && !ipv6_addr_equals(addr, &ofs->settings.home_gateway)
-            && !ipv6_addr_equals(addr, &home->addr)
-            && !ipv6_addr_equals(addr, &last));
+    return (vmmob_settings_is_on_link(&ofs->settings, addr)
+            && !vmmob_handover_is_home_gateway(ofs, addr)
+            && !ipv6_addr_equals(addr, &ip->home.addr)
+            && (family == VMMOB_IPV6 || !ipv6_addr_equals(addr, &last)));
+}
+
+/* Returns the address of the router that a VMN at 'ofs' with 'hoa' sees: of
+ * the same family, and link-local if it is IPv6 (RFC 4861, 4.2). */
+struct in6_addr
+vmmob_handover_home_gateway(const struct handover_ofs *ofs,
+                            const struct in6_addr *hoa)
+{
+    enum vmmob_family family = vmmob_addr_family(hoa);
+
+    return (family == VMMOB_IPV6 ? vmmob_gateway_lla()
+            : ofs->settings.ip[family].home_gateway);
+}
+
+/* Returns true if 'addr' is an address of the router that VMNs at 'ofs'
+ * see. */
+bool
+vmmob_handover_is_home_gateway(const struct handover_ofs *ofs,
+                               const struct in6_addr *addr)
+{
+    enum vmmob_family family = vmmob_addr_family(addr);
+    struct in6_addr lla = vmmob_gateway_lla();
+
+    return (ipv6_addr_is_set(addr)
+            && (ipv6_addr_equals(addr, &ofs->settings.ip[family].home_gateway)
+                || ipv6_addr_equals(addr, &lla)));
 }
 
 /* Returns true if 'ofs' does not hand out MoAs yet. */

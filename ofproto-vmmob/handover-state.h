@@ -215,6 +215,10 @@ struct handover_vmn *vmmob_handover_find_vmn(const struct handover_ofs *,
                                              const struct vmmob_key *);
 bool vmmob_handover_is_active(const struct handover_ofs *,
                               const struct vmmob_key *);
+struct in6_addr vmmob_handover_home_gateway(const struct handover_ofs *,
+                                            const struct in6_addr *hoa);
+bool vmmob_handover_is_home_gateway(const struct handover_ofs *,
+                                    const struct in6_addr *);
 bool vmmob_handover_is_home(const struct handover_ofs *,
                             const struct in6_addr *);
 bool vmmob_handover_is_waiting(const struct handover_ofs *);

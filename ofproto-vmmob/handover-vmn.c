@@ -271,7 +271,9 @@ vmmob_handover_vmn_take_moas(struct handover *h, struct handover_ofs *ofs,
     for (size_t i = 0; i < vmn->row.n_pairs; i++) {
         struct vmmob_pair *pair = &vmn->row.pairs[i];
 
-        if (ipv6_addr_is_set(&pair->moa) || pair->claimed) {
+        if (ipv6_addr_is_set(&pair->moa) || pair->claimed
+            || !vmmob_settings_has_pool(&ofs->settings,
+                                        vmmob_addr_family(&pair->hoa))) {
             continue;
         }
         if (!vmmob_handover_is_waiting(ofs)

@@ -12,6 +12,7 @@
 #include "ofproto-vmmob/frame.h"
 #include "ofproto-vmmob/handover.h"
 #include "ofproto-vmmob/punt.h"
+#include "ofproto-vmmob/router.h"
 #include "ofproto-vmmob/rules.h"
 #include "ofproto-vmmob/vm-port.h"
 #include "openvswitch/meta-flow.h"
@@ -75,14 +76,15 @@ vmmob_output(struct vmmob_bridge *b, struct dp_packet *packet,
 void
 vmmob_announce(struct vmmob_bridge *b, const struct in6_addr *moa, bool fresh)
 {
-    const struct eth_addr *mac = (eth_addr_is_zero(b->gateway.mac)
-                                  ? NULL : &b->gateway.mac);
+    enum vmmob_family family = vmmob_addr_family(moa);
+    const struct vmmob_gateway *gw = &b->gateways[family];
+    const struct eth_addr *mac = eth_addr_is_zero(gw->mac) ? NULL : &gw->mac;
 
     vmmob_output(b, vmmob_frame_compose_announcement(b->mac, moa), &b->uplink,
                  1);
     if (fresh) {
         vmmob_output(b, vmmob_frame_compose_question(
-            b->mac, mac, moa, &b->ofs->settings.gateway),
+            b->mac, mac, moa, &b->ofs->settings.ip[family].gateway),
                      &b->uplink, 1);
     }
 }
@@ -151,10 +153,12 @@ vmmob_ask_vmn(struct vmmob_bridge *b, const struct eth_addr mac,
         }
     }
     if (n) {
+        const struct in6_addr gateway = vmmob_handover_home_gateway(b->ofs,
+                                                                    hoa);
+
         COVERAGE_INC(vmmob_ask);
         vmmob_output(b, vmmob_frame_compose_question(
-            vmmob_gateway_mac, &mac, &b->ofs->settings.home_gateway, hoa),
-                     ports, n);
+            vmmob_gateway_mac, &mac, &gateway, hoa), ports, n);
     }
     free(ports);
     return n;

@@ -7,13 +7,16 @@
 #include "coverage.h"
 #include "dp-packet.h"
 #include "ofproto/ofproto-dpif.h"
+#include "ofproto-vmmob/advert.h"
 #include "ofproto-vmmob/bridge.h"
 #include "ofproto-vmmob/frame.h"
 #include "ofproto-vmmob/gateway.h"
 #include "ofproto-vmmob/handover.h"
 #include "ofproto-vmmob/module.h"
 #include "ofproto-vmmob/output.h"
+#include "ofproto-vmmob/pipeline-vmn.h"
 #include "ofproto-vmmob/punt.h"
+#include "ofproto-vmmob/router.h"
 #include "ofproto-vmmob/rules.h"
 #include "ofproto-vmmob/vm-port.h"
 #include "ofproto-vmmob/vmmob.h"
@@ -305,10 +308,11 @@ process_uplink(struct vmmob *vmmob, struct vmmob_bridge *b,
     switch (frame->type) {
     case FRAME_QUESTION:
     case FRAME_ANSWER:
-        if (ipv6_addr_equals(&frame->ip_src, &ofs->settings.gateway)) {
-            if (vmmob_gateway_hear(b, frame->sha, frame->solicited, now)) {
-                vmmob_bridge_update_ofs(b, now);
-            }
+        if (ipv6_addr_equals(&frame->ip_src,
+                             &ofs->settings.ip[frame->family].gateway)
+            && vmmob_gateway_hear(b, &b->gateways[frame->family], frame->sha,
+                                  frame->solicited, now)) {
+            vmmob_bridge_update_ofs(b, now);
         }
         row = vmmob_table_find_by_moa(table, &frame->ip_dst);
         if (frame->type == FRAME_QUESTION && row
@@ -375,8 +379,12 @@ process_uplink(struct vmmob *vmmob, struct vmmob_bridge *b,
                 for (size_t i = 0; i < row->n_pairs; i++) {
                     if (ipv6_addr_equals(&row->pairs[i].moa,
                                          &frame->ip_dst)) {
+                        const struct in6_addr gateway
+                            = vmmob_handover_home_gateway(
+                                ofs, &row->pairs[i].hoa);
+
                         vmmob_ask(b, &row->pairs[i].hoa, vmmob_gateway_mac,
-                                  &ofs->settings.home_gateway, OFPP_NONE);
+                                  &gateway, OFPP_NONE);
                     }
                 }
             }
@@ -410,8 +418,7 @@ process_arp_request(struct vmmob *vmmob, struct vmmob_bridge *b,
     if (ipv6_addr_equals(&frame->ip_src, &frame->ip_dst)) {
         /* Gratuitous. */
         return false;
-    } else if (ipv6_addr_equals(&frame->ip_dst,
-                                &ofs->settings.home_gateway)) {
+    } else if (vmmob_handover_is_home_gateway(ofs, &frame->ip_dst)) {
         mac = vmmob_gateway_mac;
     } else if (!vmmob_handover_is_home(ofs, &frame->ip_dst)) {
         return false;
@@ -454,10 +461,12 @@ static const char *
 frame_to_string(const struct frame *frame)
 {
     return (frame->type == FRAME_RARP ? "RARP"
-            : frame->type == FRAME_QUESTION
-            || frame->type == FRAME_ANSWER
-            ? (ipv6_addr_equals(&frame->ip_src, &frame->ip_dst)
+            : frame->type == FRAME_QUESTION || frame->type == FRAME_ANSWER
+            ? (frame->family == VMMOB_IPV6 ? "neighbor discovery"
+               : ipv6_addr_equals(&frame->ip_src, &frame->ip_dst)
                ? "gratuitous ARP" : "ARP")
+            : frame->type == FRAME_ROUTER_SOLICIT ? "router solicitation"
+            : frame->type == FRAME_MLD ? "MLD"
             : "IP");
 }
 
@@ -479,14 +488,14 @@ get_evidence(const struct frame *frame)
  * than it has sent to. */
 static void
 prohibit(struct vmmob_bridge *b, struct vmmob_vm_port *port,
-         const struct punted *punted)
+         const struct punted *punted, const struct frame *frame)
     OVS_REQUIRES(vmmob_mutex)
 {
     COVERAGE_INC(vmmob_prohibited);
     if (token_bucket_withdraw(&port->errors, VM_PORT_ERROR)) {
         struct dp_packet *error = vmmob_frame_compose_icmp_error(
             punted->packet, FRAME_ERROR_PROHIBITED, 0, vmmob_gateway_mac,
-            &b->ofs->settings.home_gateway);
+            &b->ofs->settings.ip[frame->family].home_gateway);
 
         if (error) {
             vmmob_output(b, error, &port->number, 1);
@@ -603,9 +612,9 @@ process_vm(struct vmmob *vmmob, struct vmmob_bridge *b,
         } else if (punted->table_id == VMMOB_TABLE_ENTRY) {
             return vmmob_resume(&vmmob->resumed, b, punted, VMMOB_TABLE_ENTRY,
                                 OFPP_NONE);
-        } else if (!vmmob_prefix_contains(&ofs->settings.home,
-                                          &frame->ip_dst)) {
-            prohibit(b, port, punted);
+        } else if (!vmmob_settings_is_on_link(&ofs->settings,
+                                              &frame->ip_dst)) {
+            prohibit(b, port, punted, frame);
             return false;
         } else {
             const struct vmmob_vmn *owner = vmmob_table_find_by_hoa(
@@ -648,8 +657,11 @@ process_vm(struct vmmob *vmmob, struct vmmob_bridge *b,
                                 OFPP_NONE);
         }
 
-    case FRAME_RARP:
     case FRAME_ROUTER_SOLICIT:
+        vmmob_advert_answer(b, punted->in_port);
+        return false;
+
+    case FRAME_RARP:
     case FRAME_ROUTER_ADVERT:
     case FRAME_REDIRECT:
     case FRAME_MLD:

@@ -56,6 +56,12 @@ const struct pipeline_row vmmob_pipeline_rows[] = {
         VMMOB_TABLE_ENTRY, 180,
         "uplink, anything else\ttable 0"
     },
+    [RULE_ND] = {
+        VMMOB_TABLE_ENTRY, 175,
+        "router advertisement or redirect of a VM,\n"
+        "  no VLAN tag\tcount in 251, drop\n"
+        "other neighbor discovery, no VLAN tag\twhat is below 165"
+    },
     [RULE_VMN_MULTICAST] = {
         VMMOB_TABLE_ENTRY, 170,
         "IP multicast of a VMN here, no VLAN tag\ttable 0"
@@ -180,6 +186,10 @@ const struct pipeline_row vmmob_pipeline_rows[] = {
     [RULE_TO_POOL] = {
         VMMOB_TABLE_DESTINATION, 40,
         "address of a pool\tpunt"
+    },
+    [RULE_OUTSIDE_LOCAL] = {
+        VMMOB_TABLE_DESTINATION, 20,
+        "from a link-local address\tdrop"
     },
     [RULE_OUTSIDE_UNSUMMED] = {
         VMMOB_TABLE_DESTINATION, 10,

@@ -38,8 +38,13 @@ static void get_contest_problems(const struct vmmob *,
                                  struct vmmob_problems *);
 static void bridge_get_error(const struct vmmob_bridge *,
                              struct vmmob_problems *);
+static void bridge_get_family_problem(const struct vmmob_bridge *,
+                                      const struct handover_ofs *,
+                                      enum vmmob_family,
+                                      struct vmmob_problems *);
 static void bridge_get_gateway_problem(const struct vmmob_bridge *,
                                        const struct handover_ofs *,
+                                       const struct vmmob_gateway *,
                                        struct vmmob_problems *);
 static void bridge_get_pool_problem(const struct vmmob_bridge *,
                                     const struct handover_ofs *,
@@ -75,7 +80,10 @@ vmmob_find_problems(const struct vmmob *vmmob, struct vmmob_problems *p)
             const struct handover_ofs *ofs = vmmob_handover_find_ofs(
                 vmmob->handover, b->id);
 
-            bridge_get_gateway_problem(b, ofs, p);
+            for (enum vmmob_family f = 0; f < VMMOB_N_FAMILIES; f++) {
+                bridge_get_family_problem(b, ofs, f, p);
+                bridge_get_gateway_problem(b, ofs, &b->gateways[f], p);
+            }
             bridge_get_pool_problem(b, ofs, p);
             bridge_get_vmn_problems(vmmob, b, ofs, p);
             bridge_get_port_problems(vmmob, b, ofs, p);
@@ -84,12 +92,12 @@ vmmob_find_problems(const struct vmmob *vmmob, struct vmmob_problems *p)
     free(bridges);
 }
 
-/* Returns true if the gateway of 'b' has answered, and does so no more. */
+/* Returns true if 'gw' has answered, and does so no more. */
 bool
-vmmob_gateway_is_silent(const struct vmmob_bridge *b)
+vmmob_gateway_is_silent(const struct vmmob_gateway *gw)
 {
-    return (b->gateway.next_probe != LLONG_MAX
-            && time_msec() - b->gateway.heard > GATEWAY_SILENT_MS);
+    return (gw->next_probe != LLONG_MAX
+            && time_msec() - gw->heard > GATEWAY_SILENT_MS);
 }
 
 /* Adds to 'p' what is wrong with the agent, which nobody needs as long as
@@ -223,20 +231,49 @@ bridge_get_error(const struct vmmob_bridge *b, struct vmmob_problems *p)
     free(state);
 }
 
+/* Home addresses of 'family' get no mobile addresses. */
+static void
+bridge_get_family_problem(const struct vmmob_bridge *b,
+                          const struct handover_ofs *ofs,
+                          enum vmmob_family family, struct vmmob_problems *p)
+{
+    const struct vmmob_settings *s = &ofs->settings;
+    const char *name = vmmob_family_to_string(family);
+
+    if (vmmob_settings_has_home(s, family)
+        && !vmmob_settings_has_pool(s, family)) {
+        vmmob_problems_add(
+            p, VMMOB_PROBLEM_NO_POOL,
+            xasprintf("bridge %s: vmmob-home has an %s prefix, vmmob-pool has "
+                      "none, so VMs reach each other by %s only while they "
+                      "are both here", b->name, name, name),
+            (vmmob_settings_has_uplink(s, family)
+             ? xasprintf("add an %s prefix to other_config:vmmob-pool, or "
+                         "take that of other_config:vmmob-home away", name)
+             : xasprintf("if interface %s has an %s network, add its gateway "
+                         "to other_config:vmmob-gateway and a prefix to "
+                         "other_config:vmmob-pool; otherwise take the %s "
+                         "prefix of other_config:vmmob-home away",
+                         s->uplink, name, name)));
+    }
+}
+
 static void
 bridge_get_gateway_problem(const struct vmmob_bridge *b,
                            const struct handover_ofs *ofs,
+                           const struct vmmob_gateway *gw,
                            struct vmmob_problems *p)
 {
-    bool known = !eth_addr_is_zero(b->gateway.mac);
+    char *addr = vmmob_addr_to_string(&ofs->settings.ip[gw->family].gateway,
+                                      "-");
+    bool known = !eth_addr_is_zero(gw->mac);
 
-    if (!known || vmmob_gateway_is_silent(b)) {
-        char *addr = vmmob_addr_to_string(&ofs->settings.gateway, "-");
-
+    if (gw->used && (!known || vmmob_gateway_is_silent(gw))) {
         vmmob_problems_add(
             p, VMMOB_PROBLEM_GATEWAY,
-            xasprintf("bridge %s: the gateway %s does not answer ARP%s",
-                      b->name, addr,
+            xasprintf("bridge %s: the gateway %s does not answer %s%s",
+                      b->name, addr, (gw->family == VMMOB_IPV4 ? "ARP"
+                                      : "neighbor solicitations"),
                       known ? " any more; its last MAC address stays in use"
                       : ", so nothing can be sent to other networks"),
             xasprintf("look for the cause on interface %s and at the gateway, "
@@ -244,22 +281,19 @@ bridge_get_gateway_problem(const struct vmmob_bridge *b,
                       "answer ARP probes, set "
                       "other_config:vmmob-gateway-mac",
                       ofs->settings.uplink));
-        free(addr);
     }
-    if (vmmob_gateway_has_rival(&b->gateway, time_msec())) {
-        char *addr = vmmob_addr_to_string(&ofs->settings.gateway, "-");
-
+    if (gw->used && vmmob_gateway_has_rival(gw, time_msec())) {
         vmmob_problems_add(
             p, VMMOB_PROBLEM_GATEWAY_CONFLICT,
             xasprintf("bridge %s: two hosts answer for the gateway %s, "
                       ETH_ADDR_FMT", which stays in use, and "ETH_ADDR_FMT,
-                      b->name, addr, ETH_ADDR_ARGS(b->gateway.mac),
-                      ETH_ADDR_ARGS(b->gateway.rival)),
+                      b->name, addr, ETH_ADDR_ARGS(gw->mac),
+                      ETH_ADDR_ARGS(gw->rival)),
             xasprintf("find out on interface %s which is not the gateway, or "
                       "set other_config:vmmob-gateway-mac to that of the one "
                       "that is", ofs->settings.uplink));
-        free(addr);
     }
+    free(addr);
 }
 
 static void
@@ -270,9 +304,6 @@ bridge_get_pool_problem(const struct vmmob_bridge *b,
     static const char hint[] = "enlarge other_config:vmmob-pool, shorten "
         "vmmob-quarantine, or use vmmob/release for VMs that are gone for "
         "good";
-    size_t size = vmmob_pool_size(ofs->pool, VMMOB_IPV4);
-    size_t quarantined = vmmob_pool_n_quarantined(ofs->pool, VMMOB_IPV4);
-    size_t used = vmmob_pool_n_taken(ofs->pool, VMMOB_IPV4) + quarantined;
     size_t needy = ovs_list_size(&ofs->needy);
 
     if (needy && !vmmob_handover_is_waiting(ofs)) {
@@ -281,13 +312,23 @@ bridge_get_pool_problem(const struct vmmob_bridge *b,
             xasprintf("bridge %s: the pool is exhausted: %"PRIuSIZE" VMNs "
                       "have no mobile address, so they reach only VMNs at "
                       "the same bridge", b->name, needy), xstrdup(hint));
-    } else if (used > size || size - used < DIV_ROUND_UP(size, POOL_LOW)) {
-        vmmob_problems_add(
-            p, VMMOB_PROBLEM_POOL_LOW,
-            xasprintf("bridge %s: the pool is nearly exhausted: %"PRIuSIZE" "
-                      "of %"PRIuSIZE" addresses are free, %"PRIuSIZE" are in "
-                      "quarantine", b->name, used > size ? 0 : size - used,
-                      size, quarantined), xstrdup(hint));
+        return;
+    }
+    for (enum vmmob_family f = 0; f < VMMOB_N_FAMILIES; f++) {
+        size_t size = vmmob_pool_size(ofs->pool, f);
+        size_t quarantined = vmmob_pool_n_quarantined(ofs->pool, f);
+        size_t used = vmmob_pool_n_taken(ofs->pool, f) + quarantined;
+
+        if (vmmob_settings_has_pool(&ofs->settings, f)
+            && (used > size || size - used < DIV_ROUND_UP(size, POOL_LOW))) {
+            vmmob_problems_add(
+                p, VMMOB_PROBLEM_POOL_LOW,
+                xasprintf("bridge %s: the pool is nearly exhausted: %"PRIuSIZE
+                          " of %"PRIuSIZE" addresses are free, %"PRIuSIZE" "
+                          "are in quarantine", b->name,
+                          used > size ? 0 : size - used, size, quarantined),
+                xstrdup(hint));
+        }
     }
 }
 

@@ -10,9 +10,10 @@
 
 struct vmmob;
 struct vmmob_bridge;
+struct vmmob_gateway;
 struct vmmob_problems;
 
 void vmmob_find_problems(const struct vmmob *, struct vmmob_problems *);
-bool vmmob_gateway_is_silent(const struct vmmob_bridge *);
+bool vmmob_gateway_is_silent(const struct vmmob_gateway *);
 
 #endif /* ofproto-vmmob/problems.h */

@@ -8,7 +8,7 @@
 #include "dp-packet.h"
 #include "flow.h"
 #include "ofproto/ofproto-dpif-rid.h"
-#include "ofproto-vmmob/pipeline.h"
+#include "ofproto-vmmob/pipeline-rule.h"
 #include "openvswitch/poll-loop.h"
 #include "ovs-thread.h"
 #include "seq.h"

@@ -9,6 +9,8 @@
 #include "ofproto/ofproto-provider.h"
 #include "ofproto-vmmob/flow-index.h"
 #include "ofproto-vmmob/handover.h"
+#include "ofproto-vmmob/pipeline-vmn.h"
+#include "ofproto-vmmob/router.h"
 #include "ofproto-vmmob/vmmob.h"
 #include "openvswitch/match.h"
 #include "openvswitch/meta-flow.h"
@@ -65,9 +67,6 @@ struct ofs_pools {
     size_t n, n_refused;
 };
 
-/* Addresses that a rule may be about. */
-enum { SOURCE, DESTINATION, MAC, N_ADDRESSES };
-
 /* A place for a rule in the bridge.  Several owners may want a rule with the
  * same match.  Then that of the first owner by owner_compare() is in force,
  * and when it goes, that of the next, whatever the order of events. */
@@ -95,7 +94,8 @@ struct rules {
     struct hmap slots;          /* Contains "struct rule_slot"s. */
     size_t n_rules;             /* Those of them that are wanted. */
     struct ovs_list touched;    /* Those of them to look at. */
-    struct vmmob_prefix_set pools;  /* IPv4 pools of other OFSs. */
+    struct vmmob_prefix_set pools;  /* Pools of other OFSs, of families for
+                                     * which there are home subnets. */
     struct vmmob_prefix_set refused;    /* Those that no guest has addresses
                                          * of. */
     struct hmap ofss;           /* Contains "struct ofs_pools"s. */
@@ -109,7 +109,7 @@ struct rules {
     /* How many rules in each table are for just one address of each kind.  As
      * long as there is none, datapath flows do not look at that address at
      * all. */
-    size_t n_exact[3][N_ADDRESSES];
+    size_t n_exact[3][PIPELINE_N_ADDRESSES];
 
     /* Addresses that rules which changed are about. */
     struct in6_addr *changed;
@@ -130,7 +130,6 @@ static bool get_stats(const struct rules *, const struct rule_spec *,
                       struct pkt_stats *, long long int *used);
 static void update(struct rules *, const struct owner *,
                    struct rule_list *wanted);
-static bool is_exact(const struct rule_spec *, int which, struct in6_addr *);
 static void count_exact(struct rules *, const struct rule_list *, int sign);
 static void touch(struct rules *, const struct rule_spec *);
 static void settle(struct rules *, struct rule_slot *);
@@ -327,7 +326,10 @@ vmmob_rules_update_ofs(struct rules *rules, const struct rules_context *ctx,
         for (size_t i = 0; i < other->n_pools; i++) {
             const struct vmmob_prefix *pool = &other->pools[i];
 
-            if (!IN6_IS_ADDR_V4MAPPED(&pool->addr)) {
+            enum vmmob_family family = vmmob_prefix_family(pool);
+            const struct vmmob_ip_settings *ip = &settings->ip[family];
+
+            if (!vmmob_settings_has_home(settings, family)) {
                 continue;
             }
             new->pools[new->n++] = *pool;
@@ -335,10 +337,11 @@ vmmob_rules_update_ofs(struct rules *rules, const struct rules_context *ctx,
 
             /* Others must not cut our VMNs off, whatever they say.  The
              * network of the uplink has rules anyway. */
-            if (!vmmob_prefix_overlaps(pool, &settings->home)
-                && !(pool->plen >= settings->network.plen
-                     && vmmob_prefix_contains(&settings->network,
-                                              &pool->addr))) {
+            if (!vmmob_prefix_overlaps(pool, &ip->home)
+                && !vmmob_prefix_overlaps(pool, &vmmob_link_local)
+                && !(vmmob_settings_has_uplink(settings, family)
+                     && pool->plen >= ip->network.plen
+                     && vmmob_prefix_contains(&ip->network, &pool->addr))) {
                 new->pools[new->n - 1] = new->pools[new->n_refused];
                 new->pools[new->n_refused++] = *pool;
                 vmmob_prefix_set_add(&rules->refused, pool);
@@ -609,7 +612,8 @@ vmmob_rules_get_used(const struct rules *rules, const struct vmmob_key *key,
         long long int used;
 
         if (vmmob_pipeline_is_departure(spec)
-            && is_exact(spec, SOURCE, &addr) && ipv6_addr_equals(&addr, hoa)
+            && vmmob_pipeline_is_exact(spec, PIPELINE_SOURCE, &addr)
+            && ipv6_addr_equals(&addr, hoa)
             && get_stats(rules, spec, &stats, &used)) {
             last = MAX(last, used);
         }
@@ -864,48 +868,6 @@ update(struct rules *rules, const struct owner *owner,
     }
 }
 
-static struct eth_addr
-get_dl_dst(const struct miniflow *flow)
-{
-    return (struct eth_addr) {
-        .be16 = {
-            MINIFLOW_GET_BE16(flow, dl_dst.be16[0]),
-            MINIFLOW_GET_BE16(flow, dl_dst.be16[1]),
-            MINIFLOW_GET_BE16(flow, dl_dst.be16[2]),
-        },
-    };
-}
-
-/* Returns true if 'spec' is for just one address of the kind 'which', and
- * stores it, as note_changed() wants it, in '*addr'.  The home gateway's
- * Ethernet address does not count: it says no more than the IP addresses. */
-static bool
-is_exact(const struct rule_spec *spec, int which, struct in6_addr *addr)
-{
-    const struct miniflow *flow = spec->match.flow;
-    const struct miniflow *mask = &spec->match.mask->masks;
-    ovs_be32 ip_mask, ip;
-
-    if (MINIFLOW_GET_BE16(flow, dl_type) != htons(ETH_TYPE_IP)) {
-        return false;
-    }
-    if (which == MAC) {
-        const struct eth_addr mac = get_dl_dst(flow);
-
-        *addr = vmmob_flow_index_mac(mac);
-        return (eth_mask_is_exact(get_dl_dst(mask))
-                && !eth_addr_equals(mac, vmmob_gateway_mac));
-    }
-    if (which == SOURCE) {
-        ip_mask = MINIFLOW_GET_BE32(mask, nw_src);
-        ip = MINIFLOW_GET_BE32(flow, nw_src);
-    } else {
-        ip_mask = MINIFLOW_GET_BE32(mask, nw_dst);
-        ip = MINIFLOW_GET_BE32(flow, nw_dst);
-    }
-    in6_addr_set_mapped_ipv4(addr, ip);
-    return ip_mask == OVS_BE32_MAX;
-}
 
 /* Adds to 'n_exact' the rules in 'list' that are unpaired, or takes them off
  * if 'sign' is -1. */
@@ -915,10 +877,11 @@ count_exact(struct rules *rules, const struct rule_list *list, int sign)
     for (size_t i = 0; i < list->n; i++) {
         const struct rule_spec *spec = &list->specs[i];
 
-        for (int which = 0; spec->unpaired && which < N_ADDRESSES; which++) {
+        for (int which = 0; spec->unpaired && which < PIPELINE_N_ADDRESSES;
+             which++) {
             struct in6_addr addr;
 
-            if (is_exact(spec, which, &addr)) {
+            if (vmmob_pipeline_is_exact(spec, which, &addr)) {
                 rules->n_exact[spec->table_id - VMMOB_TABLE_SOURCE][which]
                     += sign;
             }
@@ -933,10 +896,10 @@ touch(struct rules *rules, const struct rule_spec *spec)
 {
     bool narrow = false;
 
-    for (int which = 0; which < N_ADDRESSES; which++) {
+    for (int which = 0; which < PIPELINE_N_ADDRESSES; which++) {
         struct in6_addr addr;
 
-        if (is_exact(spec, which, &addr)) {
+        if (vmmob_pipeline_is_exact(spec, which, &addr)) {
             note_changed(rules, &addr);
             narrow |= rules->n_exact[spec->table_id
                                      - VMMOB_TABLE_SOURCE][which] > 0;

@@ -11,6 +11,10 @@
 
 #define DAY_MS (24 * 60 * 60 * 1000)
 
+const struct vmmob_prefix vmmob_link_local = {
+    .addr = { .s6_addr = { 0xfe, 0x80 } }, .plen = 64,
+};
+
 struct setting;
 
 typedef char *parse_func(const struct setting *, const char *value,
@@ -163,13 +167,16 @@ vmmob_settings_equals(const struct vmmob_settings *a,
                       const struct vmmob_settings *b)
 {
     if (!nullable_string_is_equal(a->uplink, b->uplink)
-        || !vmmob_prefix_equals(&a->home, &b->home)
-        || !ipv6_addr_equals(&a->home_gateway, &b->home_gateway)
-        || !vmmob_prefix_equals(&a->network, &b->network)
-        || !ipv6_addr_equals(&a->gateway, &b->gateway)
         || !eth_addr_equals(a->gateway_mac, b->gateway_mac)
+        || !vmmob_settings_same_networks(a, b)
         || a->n_pools != b->n_pools) {
         return false;
+    }
+    for (enum vmmob_family f = 0; f < VMMOB_N_FAMILIES; f++) {
+        if (!ipv6_addr_equals(&a->ip[f].home_gateway, &b->ip[f].home_gateway)
+            || !ipv6_addr_equals(&a->ip[f].gateway, &b->ip[f].gateway)) {
+            return false;
+        }
     }
     for (size_t i = 0; i < a->n_pools; i++) {
         if (!vmmob_prefix_equals(&a->pools[i], &b->pools[i])) {
@@ -182,6 +189,98 @@ vmmob_settings_equals(const struct vmmob_settings *a,
         }
     }
     return true;
+}
+
+/* Returns true if 'a' and 'b' are about the same home subnets and the same
+ * networks of the uplink. */
+bool
+vmmob_settings_same_networks(const struct vmmob_settings *a,
+                             const struct vmmob_settings *b)
+{
+    for (enum vmmob_family f = 0; f < VMMOB_N_FAMILIES; f++) {
+        if (!vmmob_prefix_equals(&a->ip[f].home, &b->ip[f].home)
+            || !vmmob_prefix_equals(&a->ip[f].network, &b->ip[f].network)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Returns true if 's' has a home subnet of 'family'. */
+bool
+vmmob_settings_has_home(const struct vmmob_settings *s,
+                        enum vmmob_family family)
+{
+    return ipv6_addr_is_set(&s->ip[family].home.addr);
+}
+
+/* Stores in 'prefixes' those of 'family' in which home addresses are by 's',
+ * and returns how many that are, up to VMMOB_MAX_HOMES. */
+size_t
+vmmob_settings_get_home(const struct vmmob_settings *s,
+                        enum vmmob_family family,
+                        struct vmmob_prefix prefixes[])
+{
+    size_t n = 0;
+
+    if (vmmob_settings_has_home(s, family)) {
+        prefixes[n++] = s->ip[family].home;
+        if (family == VMMOB_IPV6) {
+            prefixes[n++] = vmmob_link_local;
+        }
+    }
+    return n;
+}
+
+/* Returns true if 's' says how 'family' leaves by the uplink. */
+bool
+vmmob_settings_has_uplink(const struct vmmob_settings *s,
+                          enum vmmob_family family)
+{
+    return ipv6_addr_is_set(&s->ip[family].network.addr);
+}
+
+/* Returns true if VMNs get mobile addresses of 'family' by 's'. */
+bool
+vmmob_settings_has_pool(const struct vmmob_settings *s,
+                        enum vmmob_family family)
+{
+    for (size_t i = 0; i < s->n_pools; i++) {
+        if (vmmob_prefix_family(&s->pools[i]) == family) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Returns true if 'addr' is in the home subnet of 's', or link-local, which is
+ * as good where there is IPv6. */
+bool
+vmmob_settings_is_on_link(const struct vmmob_settings *s,
+                          const struct in6_addr *addr)
+{
+    const struct vmmob_prefix *home = &s->ip[vmmob_addr_family(addr)].home;
+
+    return (ipv6_addr_is_set(&home->addr)
+            && (vmmob_prefix_contains(home, addr)
+                || vmmob_addr_is_link_local(addr)));
+}
+
+/* Sets in 'ofs' what follows from 's': its pools, network and gateway.  The
+ * network tells whether it is on one link with another OFS, for both families,
+ * so that of one family is enough. */
+void
+vmmob_settings_fill_ofs(const struct vmmob_settings *s, struct vmmob_ofs *ofs)
+{
+    const struct vmmob_ip_settings *ip
+        = &s->ip[vmmob_settings_has_uplink(s, VMMOB_IPV4)
+                 ? VMMOB_IPV4 : VMMOB_IPV6];
+
+    ofs->uplink = ip->network;
+    ofs->gateway = ip->gateway;
+    free(ofs->pools);
+    ofs->pools = xmemdup(s->pools, s->n_pools * sizeof *s->pools);
+    ofs->n_pools = s->n_pools;
 }
 
 /* Describes to 'ds', as vmmob(7) does, each setting: its name, "required" or,
@@ -269,20 +368,53 @@ parse_uplink(const struct setting *setting OVS_UNUSED, const char *value,
     return NULL;
 }
 
+/* Returns what is wrong with 'addrs[i]' after those before it, as there may be
+ * one of each family, or NULL. */
+static char *
+check_only(const struct in6_addr addrs[], size_t i)
+{
+    for (size_t j = 0; j < i; j++) {
+        enum vmmob_family family = vmmob_addr_family(&addrs[i]);
+
+        if (vmmob_addr_family(&addrs[j]) == family) {
+            return xasprintf("more than one of %s",
+                             vmmob_family_to_string(family));
+        }
+    }
+    return NULL;
+}
+
 static char *
 parse_home(const struct setting *setting OVS_UNUSED, const char *value,
            struct vmmob_settings *s)
 {
-    return vmmob_prefix_parse(value, &s->home, NULL);
+    struct vmmob_prefix homes[VMMOB_N_FAMILIES];
+    struct in6_addr addrs[VMMOB_N_FAMILIES];
+    size_t n;
+    char *error = vmmob_prefix_parse_list(value, homes, NULL,
+                                          VMMOB_N_FAMILIES, &n);
+
+    for (size_t i = 0; !error && i < n; i++) {
+        addrs[i] = homes[i].addr;
+        s->ip[vmmob_prefix_family(&homes[i])].home = homes[i];
+        error = check_only(addrs, i);
+    }
+    return error;
 }
 
 static char *
 parse_home_gateway(const struct setting *setting OVS_UNUSED,
                    const char *value, struct vmmob_settings *s)
 {
-    return (vmmob_addr_from_string(value, &s->home_gateway)
-            ? NULL
-            : xasprintf("%s: not an IP address", value));
+    struct in6_addr gateways[VMMOB_N_FAMILIES];
+    size_t n;
+    char *error = vmmob_addr_parse_list(value, gateways, VMMOB_N_FAMILIES, &n);
+
+    for (size_t i = 0; !error && i < n; i++) {
+        s->ip[vmmob_addr_family(&gateways[i])].home_gateway = gateways[i];
+        error = check_only(gateways, i);
+    }
+    return error;
 }
 
 static char *
@@ -298,11 +430,22 @@ static char *
 parse_gateway(const struct setting *setting OVS_UNUSED, const char *value,
               struct vmmob_settings *s)
 {
-    char *error = vmmob_prefix_parse(value, &s->network, &s->gateway);
+    struct vmmob_prefix networks[VMMOB_N_FAMILIES];
+    struct in6_addr gateways[VMMOB_N_FAMILIES];
+    size_t n;
+    char *error = vmmob_prefix_parse_list(value, networks, gateways,
+                                          VMMOB_N_FAMILIES, &n);
 
-    if (!error && s->network.plen == 128) {
-        error = xasprintf("%s: prefix length of the uplink's network missing",
-                          value);
+    for (size_t i = 0; !error && i < n; i++) {
+        struct vmmob_ip_settings *ip
+            = &s->ip[vmmob_prefix_family(&networks[i])];
+
+        ip->network = networks[i];
+        ip->gateway = gateways[i];
+        error = (networks[i].plen == 128
+                 ? xasprintf("%s: prefix length of the uplink's network "
+                             "missing", value)
+                 : check_only(gateways, i));
     }
     return error;
 }
@@ -349,49 +492,113 @@ parse_count(const struct setting *setting, const char *value,
     return NULL;
 }
 
+/* Returns what is wrong with what 's' says of 'family', or NULL. */
+static char *
+check_family(const struct vmmob_settings *s, enum vmmob_family family)
+{
+    const struct vmmob_ip_settings *ip = &s->ip[family];
+    const char *name = vmmob_family_to_string(family);
+    bool ipv4 = family == VMMOB_IPV4;
+    int min_plen = ipv4 ? 96 + 8 : 16;
+
+    if (!vmmob_settings_has_home(s, family)) {
+        return (ipv6_addr_is_set(&ip->home_gateway)
+                || vmmob_settings_has_uplink(s, family)
+                || vmmob_settings_has_pool(s, family)
+                ? xasprintf("there is no %s prefix in vmmob-home, but %s "
+                            "addresses elsewhere", name, name)
+                : NULL);
+    }
+    if (!ipv6_addr_is_set(&ip->home_gateway)) {
+        return xasprintf("vmmob-home-gateway has no %s address, vmmob-home "
+                         "has", name);
+    }
+    if (ip->home.plen < min_plen || ip->home.plen > 126
+        || (vmmob_settings_has_uplink(s, family)
+            && ip->network.plen < min_plen)) {
+        return (ipv4
+                ? xstrdup("vmmob-home and the network of vmmob-gateway must "
+                          "have a prefix length from 8 to 30")
+                : xstrdup("IPv6 prefixes in vmmob-home and vmmob-gateway must "
+                          "have a prefix length from 16 to 126"));
+    }
+    /* Nobody would accept what this OFS then says of itself and its VMNs. */
+    if (!vmmob_prefix_is_unicast(&ip->home)
+        || vmmob_addr_is_link_local(&ip->home.addr)
+        || (vmmob_settings_has_uplink(s, family)
+            && (!vmmob_prefix_is_unicast(&ip->network)
+                || vmmob_addr_is_link_local(&ip->network.addr)))) {
+        return xstrdup("vmmob-home and the network of vmmob-gateway must "
+                       "have only addresses that hosts can have");
+    }
+    if (!vmmob_prefix_contains(&ip->home, &ip->home_gateway)) {
+        return xstrdup("vmmob-home-gateway is not in vmmob-home");
+    }
+    if (vmmob_settings_has_uplink(s, family)
+        && vmmob_prefix_overlaps(&ip->home, &ip->network)) {
+        return xstrdup("vmmob-home overlaps the network of vmmob-gateway");
+    }
+    return NULL;
+}
+
+/* Returns what is wrong with the prefix 'pool' of 's', or NULL. */
+static char *
+check_pool(const struct vmmob_settings *s, const struct vmmob_prefix *pool)
+{
+    enum vmmob_family family = vmmob_prefix_family(pool);
+    const struct vmmob_ip_settings *ip = &s->ip[family];
+
+    if (!vmmob_settings_has_uplink(s, family)) {
+        return xasprintf("vmmob-pool has an %s prefix, vmmob-gateway has no "
+                         "%s address", vmmob_family_to_string(family),
+                         vmmob_family_to_string(family));
+    }
+    if (family == VMMOB_IPV4
+        && (!vmmob_prefix_contains(&ip->network, &pool->addr)
+            || pool->plen < ip->network.plen)) {
+        return xstrdup("vmmob-pool is not in the network of vmmob-gateway");
+    }
+    if (family == VMMOB_IPV6) {
+        /* Mobile addresses have 16 bits for the sum, and a hash. */
+        if (pool->plen > 96) {
+            return xstrdup("an IPv6 prefix in vmmob-pool must have a prefix "
+                           "length of at most 96");
+        }
+        if (!vmmob_prefix_is_unicast(pool)
+            || vmmob_addr_is_link_local(&pool->addr)
+            || vmmob_prefix_overlaps(pool, &ip->home)) {
+            return xstrdup("vmmob-pool must have only addresses that hosts "
+                           "can have, and none of vmmob-home");
+        }
+    }
+    for (const struct vmmob_prefix *p = s->pools; p < pool; p++) {
+        if (vmmob_prefix_overlaps(pool, p)) {
+            return xstrdup("prefixes in vmmob-pool overlap");
+        }
+    }
+    return NULL;
+}
+
 /* Returns what is wrong with 's' as a whole, or NULL. */
 static char *
 check(const struct vmmob_settings *s)
 {
-    if (!IN6_IS_ADDR_V4MAPPED(&s->home.addr) || s->home.plen < 96
-        || !IN6_IS_ADDR_V4MAPPED(&s->network.addr) || s->network.plen < 96) {
-        return xstrdup("only IPv4 is supported yet");
-    }
-    if (s->home.plen < 96 + 8 || s->home.plen > 126
-        || s->network.plen < 96 + 8) {
-        return xstrdup("vmmob-home and the network of vmmob-gateway must "
-                       "have a prefix length from 8 to 30");
-    }
-    /* Otherwise nobody would accept what this OFS says of itself and its
-     * VMNs. */
-    if (!vmmob_prefix_is_unicast(&s->home)
-        || !vmmob_prefix_is_unicast(&s->network)) {
-        return xstrdup("vmmob-home and the network of vmmob-gateway must "
-                       "have only addresses that hosts can have");
-    }
+    char *error = NULL;
+
     if (!s->punt_burst) {
         return xstrdup("other_config:vmmob-punt-burst: 0: nothing would ever "
                        "be looked at");
     }
-    if (!vmmob_prefix_contains(&s->home, &s->home_gateway)) {
-        return xstrdup("vmmob-home-gateway is not in vmmob-home");
+    for (enum vmmob_family f = 0; f < VMMOB_N_FAMILIES && !error; f++) {
+        error = check_family(s, f);
     }
-    if (vmmob_prefix_overlaps(&s->home, &s->network)) {
-        return xstrdup("vmmob-home overlaps the network of vmmob-gateway");
+    for (size_t i = 0; i < s->n_pools && !error; i++) {
+        error = check_pool(s, &s->pools[i]);
     }
-    for (size_t i = 0; i < s->n_pools; i++) {
-        const struct vmmob_prefix *pool = &s->pools[i];
-
-        if (!vmmob_prefix_contains(&s->network, &pool->addr)
-            || pool->plen < s->network.plen) {
-            return xstrdup("vmmob-pool is not in the network of "
-                           "vmmob-gateway");
-        }
-        for (size_t j = 0; j < i; j++) {
-            if (vmmob_prefix_overlaps(pool, &s->pools[j])) {
-                return xstrdup("prefixes in vmmob-pool overlap");
-            }
-        }
+    if (error
+        || vmmob_settings_has_pool(s, VMMOB_IPV4)
+        || vmmob_settings_has_pool(s, VMMOB_IPV6)) {
+        return error;
     }
-    return NULL;
+    return xstrdup("no prefix in vmmob-pool");
 }

@@ -13,15 +13,26 @@
 /* How long a VMN is expected, unless configured, in ms. */
 #define VMMOB_DEFAULT_PREPARE_MS (10 * 60 * 1000)
 
+/* What is set for a family of addresses. */
+struct vmmob_ip_settings {
+    struct vmmob_prefix home;   /* The home subnet; 'addr' is unset if there is
+                                 * none of the family. */
+    struct in6_addr home_gateway;   /* In 'home'. */
+    struct vmmob_prefix network;    /* IP network of the uplink; 'addr' is
+                                     * unset if there is none. */
+    struct in6_addr gateway;    /* In 'network'. */
+};
+
+/* Link-local addresses, which are home addresses where there is IPv6. */
+extern const struct vmmob_prefix vmmob_link_local;
+
 struct vmmob_settings {
     char *uplink;               /* Name of the uplink's interface. */
-    struct vmmob_prefix home;   /* The home subnet. */
-    struct in6_addr home_gateway;   /* In 'home'. */
-    struct vmmob_prefix *pools; /* In 'network'. */
+    struct vmmob_ip_settings ip[VMMOB_N_FAMILIES];
+    struct vmmob_prefix *pools; /* IPv4: in 'network'. */
     size_t n_pools;
-    struct vmmob_prefix network;    /* IP network of the uplink. */
-    struct in6_addr gateway;    /* In 'network'. */
-    struct eth_addr gateway_mac;    /* All zeros: to be learned. */
+    struct eth_addr gateway_mac;    /* Of all gateways; all zeros: to be
+                                     * learned. */
     long long int redirect_ms;  /* How long packets are redirected. */
     long long int quarantine_ms;    /* How long a MoA rests after that. */
     long long int prepare_ms;   /* How long a VMN is expected; 0: never. */
@@ -47,8 +58,26 @@ char *vmmob_settings_parse(const struct smap *other_config,
 void vmmob_settings_destroy(struct vmmob_settings *);
 void vmmob_settings_clone(struct vmmob_settings *,
                           const struct vmmob_settings *);
+bool vmmob_settings_has_home(const struct vmmob_settings *,
+                             enum vmmob_family);
+/* Most prefixes of one family in which home addresses are. */
+#define VMMOB_MAX_HOMES 2
+
+size_t vmmob_settings_get_home(const struct vmmob_settings *,
+                               enum vmmob_family, struct vmmob_prefix[]);
+bool vmmob_settings_has_uplink(const struct vmmob_settings *,
+                               enum vmmob_family);
+bool vmmob_settings_has_pool(const struct vmmob_settings *,
+                             enum vmmob_family);
+bool vmmob_settings_is_on_link(const struct vmmob_settings *,
+                               const struct in6_addr *);
+bool vmmob_settings_same_networks(const struct vmmob_settings *,
+                                  const struct vmmob_settings *);
 bool vmmob_settings_equals(const struct vmmob_settings *,
                            const struct vmmob_settings *);
+
+void vmmob_settings_fill_ofs(const struct vmmob_settings *,
+                             struct vmmob_ofs *);
 
 struct ds;
 void vmmob_settings_describe(struct ds *);

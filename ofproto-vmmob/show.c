@@ -56,10 +56,12 @@ struct bridge_shot {
     ofp_port_t uplink;
     unsigned long long int n_ignored[PUNT_N_KINDS];
     unsigned long long int n_uplink_forged;    /* Dropped by flows. */
-    struct eth_addr gateway_mac;    /* All zeros if not known. */
-    const char *gateway_status;
+    struct family_shot {
+        struct eth_addr gateway_mac;    /* All zeros if not known. */
+        const char *gateway_status;
+        size_t pool_size, n_taken, n_quarantined;
+    } families[VMMOB_N_FAMILIES];
     bool waiting;               /* Until ovs-vmmobd has told what is known. */
-    size_t pool_size, n_taken, n_quarantined;
     struct vmmob_vmn_counts vmns;
     size_t n_active;
     size_t n_rules;
@@ -94,7 +96,7 @@ static void take_ports(struct bridge_shot *, const struct vmmob *,
                        const struct vmmob_bridge *,
                        const struct handover_ofs *)
     OVS_REQUIRES(vmmob_mutex);
-static const char *gateway_status(const struct vmmob_bridge *);
+static const char *gateway_status(const struct vmmob_gateway *);
 static void shot_destroy(struct shot *);
 
 static char *shot_to_text(const struct shot *);
@@ -230,12 +232,16 @@ take_bridge(struct bridge_shot *shot, const struct vmmob *vmmob,
         shot->n_ignored[kind] = vmmob_bridge_count_ignored(b, kind);
     }
     shot->n_uplink_forged = vmmob_rules_count_forged(b->rules, b->uplink);
-    shot->gateway_mac = b->gateway.mac;
-    shot->gateway_status = gateway_status(b);
+    for (enum vmmob_family f = 0; f < VMMOB_N_FAMILIES; f++) {
+        shot->families[f] = (struct family_shot) {
+            .gateway_mac = b->gateways[f].mac,
+            .gateway_status = gateway_status(&b->gateways[f]),
+            .pool_size = vmmob_pool_size(ofs->pool, f),
+            .n_taken = vmmob_pool_n_taken(ofs->pool, f),
+            .n_quarantined = vmmob_pool_n_quarantined(ofs->pool, f),
+        };
+    }
     shot->waiting = vmmob_handover_is_waiting(ofs);
-    shot->pool_size = vmmob_pool_size(ofs->pool, VMMOB_IPV4);
-    shot->n_taken = vmmob_pool_n_taken(ofs->pool, VMMOB_IPV4);
-    shot->n_quarantined = vmmob_pool_n_quarantined(ofs->pool, VMMOB_IPV4);
     shot->vmns = vmmob_count_vmns(ofs);
     shot->n_active = hmap_count(&ofs->active);
     shot->n_rules = vmmob_rules_count(b->rules);
@@ -266,12 +272,12 @@ take_bridge(struct bridge_shot *shot, const struct vmmob *vmmob,
 }
 
 static const char *
-gateway_status(const struct vmmob_bridge *b)
+gateway_status(const struct vmmob_gateway *gw)
 {
-    return (eth_addr_is_zero(b->gateway.mac)
+    return (eth_addr_is_zero(gw->mac)
             ? "does not answer; nothing can be sent to other networks"
-            : b->gateway.next_probe == LLONG_MAX ? "configured"
-            : vmmob_gateway_is_silent(b)
+            : gw->next_probe == LLONG_MAX ? "configured"
+            : vmmob_gateway_is_silent(gw)
             ? "does not answer any more" : "learned");
 }
 
@@ -347,19 +353,57 @@ shot_to_text(const struct shot *shot)
     return ds_steal_cstr(&s);
 }
 
+/* Appends to 's' what 'b' knows of 'family', if anything. */
+static void
+family_to_text(const struct bridge_shot *b, enum vmmob_family family,
+               struct ds *s)
+{
+    const struct vmmob_ip_settings *ip = &b->settings.ip[family];
+    const struct family_shot *shot = &b->families[family];
+    const struct eth_addr mac = shot->gateway_mac;
+
+    if (vmmob_settings_has_uplink(&b->settings, family)) {
+        ds_put_cstr(s, "  gateway: ");
+        vmmob_addr_format(&ip->gateway, s);
+        if (!eth_addr_is_zero(mac)) {
+            ds_put_format(s, " at "ETH_ADDR_FMT, ETH_ADDR_ARGS(mac));
+        }
+        ds_put_format(s, " (%s)\n", shot->gateway_status);
+    }
+    if (vmmob_settings_has_home(&b->settings, family)) {
+        ds_put_cstr(s, "  home: ");
+        vmmob_prefix_format(&ip->home, s);
+        ds_put_cstr(s, ", gateway ");
+        vmmob_addr_format(&ip->home_gateway, s);
+        ds_put_char(s, '\n');
+    }
+    if (vmmob_settings_has_pool(&b->settings, family)) {
+        ds_put_cstr(s, "  pool:");
+        for (size_t i = 0; i < b->settings.n_pools; i++) {
+            const struct vmmob_prefix *pool = &b->settings.pools[i];
+
+            if (vmmob_prefix_family(pool) == family) {
+                ds_put_char(s, ' ');
+                vmmob_prefix_format(pool, s);
+            }
+        }
+        ds_put_format(s, ": %"PRIuSIZE" taken, %"PRIuSIZE" in quarantine, of "
+                      "%"PRIuSIZE"\n", shot->n_taken, shot->n_quarantined,
+                      shot->pool_size);
+    }
+}
+
 static void
 bridge_to_text(const struct bridge_shot *b, struct ds *s)
 {
     const struct vmmob_settings *settings = &b->settings;
-    char *gateway, *home_gateway;
+    const char *separator = "";
 
     ds_put_format(s, "bridge %s: %s\n", b->name, b->enabled ? "on" : "off");
     if (!b->enabled) {
         return;
     }
 
-    gateway = vmmob_addr_to_string(&settings->gateway, "-");
-    home_gateway = vmmob_addr_to_string(&settings->home_gateway, "-");
     ds_put_format(s, "  OFS: "VMMOB_OFS_ID_FMT", MAC "ETH_ADDR_FMT
                   ", site %s\n", b->ofs.id, ETH_ADDR_ARGS(b->mac),
                   b->ofs.site[0] ? b->ofs.site : "-");
@@ -369,21 +413,17 @@ bridge_to_text(const struct bridge_shot *b, struct ds *s)
     } else {
         ds_put_cstr(s, "not there), network ");
     }
-    vmmob_prefix_format(&settings->network, s);
-    ds_put_format(s, "\n  gateway: %s", gateway);
-    if (!eth_addr_is_zero(b->gateway_mac)) {
-        ds_put_format(s, " at "ETH_ADDR_FMT, ETH_ADDR_ARGS(b->gateway_mac));
+    for (enum vmmob_family f = 0; f < VMMOB_N_FAMILIES; f++) {
+        if (vmmob_settings_has_uplink(settings, f)) {
+            ds_put_cstr(s, separator);
+            vmmob_prefix_format(&settings->ip[f].network, s);
+            separator = ", ";
+        }
     }
-    ds_put_format(s, " (%s)\n  home: ", b->gateway_status);
-    vmmob_prefix_format(&settings->home, s);
-    ds_put_format(s, ", gateway %s\n  pool:", home_gateway);
-    for (size_t i = 0; i < settings->n_pools; i++) {
-        ds_put_char(s, ' ');
-        vmmob_prefix_format(&settings->pools[i], s);
+    ds_put_char(s, '\n');
+    for (enum vmmob_family f = 0; f < VMMOB_N_FAMILIES; f++) {
+        family_to_text(b, f, s);
     }
-    ds_put_format(s, ": %"PRIuSIZE" taken, %"PRIuSIZE" in quarantine, of "
-                  "%"PRIuSIZE"\n", b->n_taken, b->n_quarantined,
-                  b->pool_size);
     ds_put_format(s, "  VMNs: %"PRIuSIZE" attached, %"PRIuSIZE" detached, "
                   "%"PRIuSIZE" left, %"PRIuSIZE" prepared; %"PRIuSIZE
                   " remote ones active\n",
@@ -401,8 +441,6 @@ bridge_to_text(const struct bridge_shot *b, struct ds *s)
                   b->n_rules, b->n_punted, b->n_answered, b->n_bad,
                   b->n_unresolved, b->n_stray);
     ports_to_text(b, s);
-    free(gateway);
-    free(home_gateway);
 }
 
 static void
@@ -481,10 +519,58 @@ shot_to_json(const struct shot *shot)
 }
 
 static struct json *
+home_to_json(const struct vmmob_ip_settings *ip)
+{
+    struct json *home = json_object_create();
+
+    json_object_put(home, "prefix", json_string_create_nocopy(
+                        vmmob_prefix_to_string(&ip->home)));
+    json_object_put(home, "gateway", json_string_create_nocopy(
+                        vmmob_addr_to_string(&ip->home_gateway, "-")));
+    return home;
+}
+
+static struct json *
+pool_to_json(const struct family_shot *shot)
+{
+    struct json *pool = json_object_create();
+
+    vmmob_json_put_integer(pool, "size", shot->pool_size);
+    vmmob_json_put_integer(pool, "taken", shot->n_taken);
+    vmmob_json_put_integer(pool, "quarantined", shot->n_quarantined);
+    return pool;
+}
+
+/* Returns what 'b' knows of 'family', of which it has a home subnet. */
+static struct json *
+family_to_json(const struct bridge_shot *b, enum vmmob_family family)
+{
+    const struct vmmob_ip_settings *ip = &b->settings.ip[family];
+    struct json *json = json_object_create();
+
+    json_object_put(json, "home", home_to_json(ip));
+    if (vmmob_settings_has_pool(&b->settings, family)) {
+        json_object_put(json, "pool", pool_to_json(&b->families[family]));
+    }
+    if (vmmob_settings_has_uplink(&b->settings, family)) {
+        json_object_put(json, "network", json_string_create_nocopy(
+                            vmmob_prefix_to_string(&ip->network)));
+        json_object_put(json, "gateway", json_string_create_nocopy(
+                            vmmob_addr_to_string(&ip->gateway, "-")));
+        vmmob_json_put_mac(json, "gateway_mac",
+                           b->families[family].gateway_mac);
+        json_object_put_string(json, "gateway_status",
+                               b->families[family].gateway_status);
+    }
+    return json;
+}
+
+static struct json *
 bridge_to_json(const struct bridge_shot *b)
 {
     const struct vmmob_settings *settings = &b->settings;
     struct json *json = json_object_create();
+    enum vmmob_family family;
 
     json_object_put_string(json, "name", b->name);
     json_object_put(json, "enabled", json_boolean_create(b->enabled));
@@ -495,8 +581,7 @@ bridge_to_json(const struct bridge_shot *b)
         return json;
     }
 
-    struct json *home = json_object_create();
-    struct json *pool = json_object_create();
+    struct json *families = json_object_create();
     struct json *vmns = json_object_create();
     struct json *packets = json_object_create();
     struct json *conflicts = json_array_create_empty();
@@ -516,19 +601,23 @@ bridge_to_json(const struct bridge_shot *b)
                                b->n_ignored[kind]);
     }
     json_object_put(json, "ignored", ignored);
-    json_object_put_string(json, "gateway_status", b->gateway_status);
+    family = (vmmob_settings_has_home(settings, VMMOB_IPV4)
+              ? VMMOB_IPV4 : VMMOB_IPV6);
+    json_object_put_string(json, "gateway_status",
+                           b->families[family].gateway_status);
     json_object_put(json, "waiting", json_boolean_create(b->waiting));
 
-    json_object_put(home, "prefix", json_string_create_nocopy(
-                        vmmob_prefix_to_string(&settings->home)));
-    json_object_put(home, "gateway", json_string_create_nocopy(
-                        vmmob_addr_to_string(&settings->home_gateway, "-")));
-    json_object_put(json, "home", home);
+    /* From when there was one family only. */
+    json_object_put(json, "home", home_to_json(&settings->ip[family]));
+    for (enum vmmob_family f = 0; f < VMMOB_N_FAMILIES; f++) {
+        if (vmmob_settings_has_home(settings, f)) {
+            json_object_put(families, vmmob_family_to_string(f),
+                            family_to_json(b, f));
+        }
+    }
+    json_object_put(json, "families", families);
 
-    vmmob_json_put_integer(pool, "size", b->pool_size);
-    vmmob_json_put_integer(pool, "taken", b->n_taken);
-    vmmob_json_put_integer(pool, "quarantined", b->n_quarantined);
-    json_object_put(json, "pool", pool);
+    json_object_put(json, "pool", pool_to_json(&b->families[family]));
 
     for (size_t i = 0; i < ARRAY_SIZE(b->vmns.by_state); i++) {
         vmmob_json_put_integer(vmns, vmmob_handover_state_to_string(i),

@@ -99,13 +99,21 @@ bridge_get_stats(const struct vmmob *vmmob, const struct vmmob_bridge *b,
     v[VMMOB_STAT_ACTIVE] = hmap_count(&ofs->active);
     v[VMMOB_STAT_CONFLICTS] = ofs->n_conflicts;
 
-    size_t taken = vmmob_pool_n_taken(ofs->pool, VMMOB_IPV4);
-    size_t quarantined = vmmob_pool_n_quarantined(ofs->pool, VMMOB_IPV4);
-    size_t size = vmmob_pool_size(ofs->pool, VMMOB_IPV4);
-    v[VMMOB_STAT_POOL_TAKEN] = taken;
-    v[VMMOB_STAT_POOL_QUARANTINED] = quarantined;
-    v[VMMOB_STAT_POOL_FREE] = size - MIN(size, taken + quarantined);
-    v[VMMOB_STAT_GATEWAY] = !eth_addr_is_zero(b->gateway.mac);
+    v[VMMOB_STAT_POOL_TAKEN] = v[VMMOB_STAT_POOL_QUARANTINED] = 0;
+    v[VMMOB_STAT_POOL_FREE] = 0;
+    v[VMMOB_STAT_GATEWAY] = true;
+    for (enum vmmob_family f = 0; f < VMMOB_N_FAMILIES; f++) {
+        size_t taken = vmmob_pool_n_taken(ofs->pool, f);
+        size_t quarantined = vmmob_pool_n_quarantined(ofs->pool, f);
+        size_t size = vmmob_pool_size(ofs->pool, f);
+
+        v[VMMOB_STAT_POOL_TAKEN] += taken;
+        v[VMMOB_STAT_POOL_QUARANTINED] += quarantined;
+        v[VMMOB_STAT_POOL_FREE] += size - MIN(size, taken + quarantined);
+        if (b->gateways[f].used && eth_addr_is_zero(b->gateways[f].mac)) {
+            v[VMMOB_STAT_GATEWAY] = false;
+        }
+    }
     v[VMMOB_STAT_RULES] = vmmob_rules_count(b->rules);
 
     v[VMMOB_STAT_PUNTED] = b->n_punted;

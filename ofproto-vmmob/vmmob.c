@@ -4,6 +4,8 @@
 
 #include "ofproto-vmmob/vmmob.h"
 
+#include <netinet/icmp6.h>
+
 #include "coverage.h"
 #include "flow.h"
 #include "hash.h"
@@ -226,11 +228,61 @@ vmmob_first_table(const struct ofproto_dpif *ofproto, ofp_port_t in_port)
     return ofp_to_u16(in_port) < ofp_to_u16(OFPP_MAX) ? table_id : 0;
 }
 
+/* Returns true if the IPv4 home subnet of 'vo' is in 'flow'. */
+static bool
+has_ipv4_home(struct vmmob_ofproto *vo, const struct flow *flow,
+              struct flow_wildcards *wc)
+{
+    uint64_t home;
+
+    atomic_read_relaxed(&vo->home, &home);
+    ovs_be32 addr = htonl(home >> 32);
+    ovs_be32 mask = htonl(home & UINT32_MAX);
+    wc->masks.nw_src |= mask;
+    wc->masks.nw_dst |= mask;
+    return (mask && ((flow->nw_src & mask) == addr
+                     || (flow->nw_dst & mask) == addr));
+}
+
+/* Returns true if 'prefix' is in 'flow'. */
+static bool
+has_prefix(const struct vmmob_prefix *prefix, const struct flow *flow,
+           struct flow_wildcards *wc)
+{
+    struct in6_addr mask = ipv6_create_mask(prefix->plen);
+
+    for (size_t i = 0; i < sizeof mask; i++) {
+        wc->masks.ipv6_src.s6_addr[i] |= mask.s6_addr[i];
+        wc->masks.ipv6_dst.s6_addr[i] |= mask.s6_addr[i];
+    }
+    return (vmmob_prefix_contains(prefix, &flow->ipv6_src)
+            || vmmob_prefix_contains(prefix, &flow->ipv6_dst));
+}
+
+/* Returns true if 'flow' is a message of neighbor discovery. */
+static bool
+is_nd_message(const struct flow *flow, struct flow_wildcards *wc)
+{
+    if (!is_icmpv6(flow, wc)) {
+        return false;
+    }
+    WC_MASK_FIELD(wc, tp_src);
+    return (ntohs(flow->tp_src) >= ND_ROUTER_SOLICIT
+            && ntohs(flow->tp_src) <= ND_REDIRECT);
+}
+
 /* Returns true if 'flow', a packet that came in as 'in', must not leave
- * 'ofproto' by 'out', whatever flows say: it has a home address, and 'out' is
- * the uplink of a bridge that is configured for VM mobility.  This is above
- * all for packets that table 0 floods.  Frames to which a guest gave a VLAN
- * tag do not concern us.  Unwildcards in 'wc' what this depends on. */
+ * 'ofproto' by 'out', whatever flows say, if that is a bridge that is
+ * configured for VM mobility:
+ *
+ *   - there is a home address in it, and 'out' is the uplink;
+ *
+ *   - it is neighbor discovery between the uplink and a VM port, where there
+ *     are IPv6 home addresses: these are two links.
+ *
+ * This is above all for packets that table 0 floods.  Frames to which a guest
+ * gave a VLAN tag do not concern us.  Unwildcards in 'wc' what this depends
+ * on. */
 bool
 vmmob_is_kept(const struct ofproto_dpif *ofproto, ofp_port_t out,
               const struct flow *flow, const struct flow *in,
@@ -238,29 +290,45 @@ vmmob_is_kept(const struct ofproto_dpif *ofproto, ofp_port_t out,
 {
     struct vmmob_ofproto *vo = CONST_CAST(struct vmmob_ofproto *,
                                           &ofproto->vmmob);
+    uint32_t uplink, in_port = ofp_to_u16(in->in_port.ofp_port);
+    /* Otherwise it is from the hypervisor itself, or from us. */
+    bool from_port = in_port < ofp_to_u16(OFPP_MAX);
+    bool ipv4 = (flow->dl_type == htons(ETH_TYPE_IP)
+                 || flow->dl_type == htons(ETH_TYPE_ARP));
+    struct vmmob_prefix home;
     uint8_t table_id;
-    uint32_t uplink;
-    uint64_t home;
 
     atomic_read_relaxed(&vo->table, &table_id);
     atomic_read_relaxed(&vo->uplink, &uplink);
-    if (!table_id || ofp_to_u16(out) != uplink
-        || (flow->dl_type != htons(ETH_TYPE_IP)
-            && flow->dl_type != htons(ETH_TYPE_ARP))) {
+    atomic_read_relaxed(&vo->ipv6_plen, &home.plen);
+    if (!table_id
+        || (!ipv4 && (flow->dl_type != htons(ETH_TYPE_IPV6) || !home.plen))
+        || (ofp_to_u16(out) != uplink && (ipv4 || in_port != uplink))
+        || out == OFPP_LOCAL) {
         return false;
     }
 
     WC_MASK_FIELD(wc, vlans[0].tci);
     if (in->vlans[0].tci & htons(VLAN_VID_MASK)) {
         return false;
+    } else if (ipv4) {
+        return has_ipv4_home(vo, flow, wc);
+    } else if (from_port && is_nd_message(flow, wc)) {
+        return true;
+    } else if (ofp_to_u16(out) != uplink) {
+        return false;
     }
 
-    atomic_read_relaxed(&vo->home, &home);
-    ovs_be32 addr = htonl(home >> 32);
-    ovs_be32 mask = htonl(home & UINT32_MAX);
-    wc->masks.nw_src |= mask;
-    wc->masks.nw_dst |= mask;
-    return ((flow->nw_src & mask) == addr || (flow->nw_dst & mask) == addr);
+    for (size_t i = 0; i < 2; i++) {
+        uint64_t half;
+
+        atomic_read_relaxed(&vo->ipv6_home[i], &half);
+        half = (OVS_FORCE uint64_t) htonll(half);
+        memcpy(&home.addr.s6_addr[i * 8], &half, sizeof half);
+    }
+    return (has_prefix(&home, flow, wc)
+            || (from_port
+                && has_prefix(&vmmob_link_local, flow, wc)));
 }
 
 /* Takes 'packet', which a "controller" action with 'controller_id' hands to

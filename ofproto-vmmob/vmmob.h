@@ -36,8 +36,10 @@
  *   - moves.[ch]: what moves took, in the log and in figures.
  *   - flow-index.[ch]: which datapath flows name an address.
  *   - agent.[ch]: the connection to ovs-vmmobd.
- *   - pipeline-table.[ch], pipeline.[ch]: which kinds of OpenFlow rules there
- *     are, table by table, and which rules are wanted.
+ *   - pipeline-table.[ch], pipeline-rule.h, pipeline-action.[ch],
+ *     pipeline.[ch], pipeline-vmn.[ch]: which kinds of OpenFlow rules there
+ *     are, table by table; what they are made of; which are wanted, and which
+ *     for one VMN.
  *   - rules.[ch]: what of that is installed, and what it counts.
  *   - punt.[ch]: the queue between the handlers and the module's thread.
  *   - refresh.[ch]: datapath flows that follow the rules at once.
@@ -45,7 +47,8 @@
  *   - vm-port.[ch]: who may be at a port, floods.
  *   - output.[ch]: what is sent: answers, announcements, questions, and
  *     packets that go on.
- *   - gateway.[ch]: the gateway of the uplink's network.
+ *   - gateway.[ch]: the gateways of the uplink's network.
+ *   - advert.[ch]: router advertisements.
  *   - watch.[ch]: tells moves.[ch] what was decided.
  *   - effects.[ch]: what was decided becomes rules, messages, announcements
  *     and datapath flows.
@@ -123,8 +126,12 @@ enum {
 struct vmmob_ofproto {
     atomic_uint8_t table;       /* See vmmob_first_table(). */
     atomic_uint32_t uplink;     /* Its uplink, if 'table' is not 0... */
-    atomic_uint64_t home;       /* ...and its home subnet: the address and,
-                                 * in the low bits, the mask. */
+    atomic_uint64_t home;       /* ...its IPv4 home subnet: the address and, in
+                                 * the low bits, the mask, both 0 if there is
+                                 * none... */
+    atomic_uint64_t ipv6_home[2];   /* ...and the IPv6 one: the address... */
+    atomic_uint8_t ipv6_plen;       /* ...and the prefix length, 0 if there is
+                                     * none. */
 };
 
 /* Main thread only. */

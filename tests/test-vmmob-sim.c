@@ -283,10 +283,21 @@ ipv4(uint32_t addr)
     return in6_addr_mapped_ipv4(htonl(addr));
 }
 
+/* Returns the address fd00:'a':'b'::'c'. */
+static struct in6_addr
+ipv6(uint8_t a, uint8_t b, uint8_t c)
+{
+    return (struct in6_addr) {
+        .s6_addr = { 0xfd, 0, 0, a, 0, b, 0, 0, 0, 0, 0, 0, 0, 0, 0, c },
+    };
+}
+
+/* Every second home address is an IPv6 one. */
 static struct in6_addr
 hoa_addr(int hoa)
 {
-    return ipv4(0x0a640000 + 10 + hoa);
+    return (hoa % 2 ? ipv6(0x64, 0, 10 + hoa)
+            : ipv4(0x0a640000 + 10 + hoa));
 }
 
 static const char *
@@ -332,7 +343,7 @@ switch_configure(struct hypervisor *hyp, const struct ofs_conf *conf)
     uint32_t net = 0x0a000000 + ((1 + conf->number) << 16);
     struct vmmob_settings s;
     struct vmmob_ofs record;
-    struct vmmob_prefix pool;
+    struct vmmob_prefix pools[2];
 
     if (!conf->enabled) {
         sim_trace("sw%d: removes ofs%d", hyp->number, conf->number);
@@ -341,17 +352,28 @@ switch_configure(struct hypervisor *hyp, const struct ofs_conf *conf)
         return;
     }
 
-    pool = (struct vmmob_prefix) {
+    pools[0] = (struct vmmob_prefix) {
         .addr = ipv4(net + 8 + 8 * conf->pool), .plen = 96 + 29,
+    };
+    pools[1] = (struct vmmob_prefix) {
+        .addr = ipv6(1 + conf->number, 1 + conf->pool, 0), .plen = 96,
     };
     memset(&s, 0, sizeof s);
     s.uplink = xstrdup("eth1");
-    s.home = (struct vmmob_prefix) { ipv4(0x0a640000), 96 + 24 };
-    s.home_gateway = ipv4(0x0a640001);
-    s.pools = xmemdup(&pool, sizeof pool);
-    s.n_pools = 1;
-    s.network = (struct vmmob_prefix) { ipv4(net), 96 + 24 };
-    s.gateway = ipv4(net + 1);
+    s.ip[VMMOB_IPV4] = (struct vmmob_ip_settings) {
+        .home = { ipv4(0x0a640000), 96 + 24 },
+        .home_gateway = ipv4(0x0a640001),
+        .network = { ipv4(net), 96 + 24 },
+        .gateway = ipv4(net + 1),
+    };
+    s.ip[VMMOB_IPV6] = (struct vmmob_ip_settings) {
+        .home = { ipv6(0x64, 0, 0), 64 },
+        .home_gateway = ipv6(0x64, 0, 1),
+        .network = { ipv6(1 + conf->number, 0, 0), 64 },
+        .gateway = ipv6(1 + conf->number, 0, 1),
+    };
+    s.pools = xmemdup(pools, sizeof pools);
+    s.n_pools = ARRAY_SIZE(pools);
     s.redirect_ms = conf->redirect_ms;
     s.quarantine_ms = conf->quarantine_ms;
     s.prepare_ms = conf->prepare_ms;
@@ -361,11 +383,8 @@ switch_configure(struct hypervisor *hyp, const struct ofs_conf *conf)
     s.move_window_ms = conf->move_window_ms;
 
     vmmob_ofs_init(&record, conf->id);
-    record.uplink = s.network;
+    vmmob_settings_fill_ofs(&s, &record);
     record.mac = (struct eth_addr) ETH_ADDR_C(02,00,00,00,00,01);
-    record.gateway = s.gateway;
-    record.pools = xmemdup(&pool, sizeof pool);
-    record.n_pools = 1;
     sim_trace("sw%d: ofs%d is "VMMOB_OFS_ID_FMT", pool %d", hyp->number,
               conf->number, conf->id, conf->pool);
     vmmob_handover_configure(hyp->handover, &record, &s, sim_now);
@@ -671,6 +690,11 @@ check_switch(struct hypervisor *hyp, const struct handover_effects *effects)
                 if (!ipv6_addr_is_set(moa)) {
                     continue;
                 }
+                if (vmmob_addr_family(moa) == VMMOB_IPV6
+                    && vmmob_addr_sum(moa)
+                       != vmmob_addr_sum(&vmn->row.pairs[j].hoa)) {
+                    sim_fail("sw%d: checksums change", hyp->number);
+                }
                 for (size_t k = 0; k < n; k++) {
                     if (ipv6_addr_equals(&moas[k], moa)) {
                         sim_fail("sw%d: one MoA for two VMNs", hyp->number);
@@ -679,10 +703,11 @@ check_switch(struct hypervisor *hyp, const struct handover_effects *effects)
                 moas[n++] = *moa;
             }
         }
-        if (vmmob_pool_n_taken(ofs->pool, VMMOB_IPV4) != n) {
+        size_t n_taken = (vmmob_pool_n_taken(ofs->pool, VMMOB_IPV4)
+                          + vmmob_pool_n_taken(ofs->pool, VMMOB_IPV6));
+        if (n_taken != n) {
             sim_fail("sw%d: ofs%d has %"PRIuSIZE" MoAs, but %"PRIuSIZE" are "
-                     "taken", hyp->number, hyp->ofss[i].number, n,
-                     vmmob_pool_n_taken(ofs->pool, VMMOB_IPV4));
+                     "taken", hyp->number, hyp->ofss[i].number, n, n_taken);
         }
     }
     if (count_rows(hyp->authored) != n_rows) {
@@ -1879,7 +1904,8 @@ check_all(void)
             if (!ofs) {
                 sim_fail("sw%d: no ofs%d", i, hyp->ofss[j].number);
             }
-            if (vmmob_pool_n_quarantined(ofs->pool, VMMOB_IPV4)) {
+            if (vmmob_pool_n_quarantined(ofs->pool, VMMOB_IPV4)
+                || vmmob_pool_n_quarantined(ofs->pool, VMMOB_IPV6)) {
                 sim_fail("sw%d: MoAs in quarantine", i);
             }
             if (!ovs_list_is_empty(&ofs->needy)

@@ -35,6 +35,7 @@
 #include "ofproto-vmmob/frame.h"
 #include "ofproto-vmmob/moves.h"
 #include "ofproto-vmmob/pipeline.h"
+#include "ofproto-vmmob/pipeline-vmn.h"
 #include "ofproto-vmmob/resolver.h"
 #include "ofproto-vmmob/tail.h"
 #include "ofproto-vmmob/handover-core.h"
@@ -2767,8 +2768,7 @@ create_handover(void)
     smap_destroy(&smap);
 
     vmmob_ofs_init(&ofs, 3);
-    ofs.uplink = settings.network;
-    ofs.gateway = settings.gateway;
+    vmmob_settings_fill_ofs(&settings, &ofs);
     ofs.mac = (struct eth_addr) ETH_ADDR_C(02,00,00,00,00,03);
     vmmob_handover_configure(h, &ofs, &settings, 0);
     vmmob_ofs_destroy(&ofs);

@@ -6,16 +6,27 @@
     rarp MAC [dst=MAC] [sha=MAC] [op=N]
     other MAC MAC
     tcp|udp|icmp|igmp MAC MAC SRC DST [ttl=N] [data=HEX] [frag=OFFSET,MORE]
+                [sport=N]
     udplite|dccp MAC MAC SRC DST
     unreachable MAC MAC SRC DST about=FRAME [mtu=N] [quote=BYTES]
                 [type=N]
                                     Print a frame whose checksums are right;
                                     vlan=VID[,VID]... gives it VLAN tags.
+    ns MAC SRC TARGET [dst=ADDR] [eth_dst=MAC] [lla=MAC|none]
+    na MAC SRC TARGET [dst=ADDR] [eth_dst=MAC] [lla=MAC|none] [flags=RSO]
+    rs MAC SRC [lla=MAC|none]
+    ra MAC SRC [lla=MAC|none]
+    redirect MAC SRC TARGET dst=ADDR [eth_dst=MAC]
+                                    The same of IPv6; so are those above whose
+                                    addresses are.  hops=N sets the hop limit,
+                                    ext=1 puts a destination options header
+                                    before what follows.
     show                            Tell for each line of standard input what
                                     the frame says; "ok" means that all of its
                                     checksums are right.
 """
 
+import ipaddress
 import socket
 import struct
 import sys
@@ -23,6 +34,8 @@ import sys
 BROADCAST = "ff:ff:ff:ff:ff:ff"
 PROTOS = {"icmp": 1, "igmp": 2, "tcp": 6, "udp": 17, "dccp": 33,
           "udplite": 136}
+ICMPV6 = 58
+ND = {"rs": 133, "ra": 134, "ns": 135, "na": 136, "redirect": 137}
 
 
 def mac(s):
@@ -47,16 +60,22 @@ def csum(b):
 
 
 def pseudo(src, dst, proto, l4):
+    if len(src) == 16:
+        return src + dst + struct.pack("!II", len(l4), proto)
     return src + dst + struct.pack("!BBH", 0, proto, len(l4))
 
 
-def make_l4(proto, src, dst, data):
+def addr(s):
+    return ipaddress.ip_address(s).packed
+
+
+def make_l4(proto, src, dst, data, sport):
     if proto == "tcp":
-        l4 = struct.pack("!HHIIBBHHH", 1000, 2000, 1, 1, 0x50, 0x10, 8192,
+        l4 = struct.pack("!HHIIBBHHH", sport, 2000, 1, 1, 0x50, 0x10, 8192,
                          0, 0) + data
         at = 16
     elif proto == "udp":
-        l4 = struct.pack("!HHHH", 1000, 2000, 8 + len(data), 0) + data
+        l4 = struct.pack("!HHHH", sport, 2000, 8 + len(data), 0) + data
         at = 6
     elif proto == "udplite":
         l4 = struct.pack("!HHHH", 1000, 2000, 0, 0) + data
@@ -64,6 +83,10 @@ def make_l4(proto, src, dst, data):
     elif proto == "dccp":
         l4 = struct.pack("!HHBBHBBHI", 1000, 2000, 4, 0, 0, 4, 0, 0, 1) + data
         at = 6
+    elif proto == "icmp" and len(src) == 16:
+        l4 = struct.pack("!BBHHH", 128, 0, 0, 1, 1) + data
+        over = csum(pseudo(src, dst, ICMPV6, l4) + l4)
+        return l4[:2] + struct.pack("!H", over) + l4[4:]
     elif proto == "icmp":
         l4 = struct.pack("!BBHHH", 8, 0, 0, 1, 1) + data
         at = 2
@@ -81,6 +104,51 @@ def make_ip(eth_src, eth_dst, src, dst, proto, l4, opts):
                        proto, 0, src, dst)
     head = head[:10] + struct.pack("!H", csum(head)) + head[12:]
     return mac(eth_dst) + mac(eth_src) + b"\x08\x00" + head + l4
+
+
+def make_ip6(eth_src, eth_dst, src, dst, proto, l4, opts):
+    offset, more = (int(x) for x in opts.get("frag", "0,0").split(","))
+    if opts.get("ext"):
+        l4 = struct.pack("!BB6s", proto, 0, bytes([1, 4, 0, 0, 0, 0])) + l4
+        proto = 60
+    if offset or more:
+        l4 = struct.pack("!BBHI", proto, 0, offset | more, 7) + l4
+        proto = 44
+    hops = int(opts.get("hops", opts.get("ttl", 64)))
+    return (mac(eth_dst) + mac(eth_src) + b"\x86\xdd"
+            + struct.pack("!IHBB", 6 << 28, len(l4), proto, hops) + src + dst
+            + l4)
+
+
+def make_icmp6(eth_src, eth_dst, src, dst, kind, code, body, opts):
+    l4 = struct.pack("!BBH", kind, code, 0) + body
+    over = csum(pseudo(src, dst, ICMPV6, l4) + l4)
+    l4 = l4[:2] + struct.pack("!H", over) + l4[4:]
+    return make_ip6(eth_src, eth_dst, src, dst, ICMPV6, l4, opts)
+
+
+def make_nd(kind, args, opts):
+    eth_src, src, *target = args
+    opts.setdefault("hops", 255)
+    src = addr(src)
+    target = addr(target[0]) if target else b""
+    groups = {"rs": addr("ff02::2"),
+              "ns": addr("ff02::1:ff00:0")[:13] + target[13:]}
+    dst = (addr(opts["dst"]) if "dst" in opts
+           else groups.get(kind, addr("ff02::1")))
+    eth_dst = opts.get("eth_dst", "33:33:" + mac_str(dst[12:]))
+    body = bytes(4) + target
+    if kind == "na":
+        body = struct.pack("!I", int(opts.get("flags", 1)) << 29) + target
+    elif kind == "ra":
+        body = struct.pack("!BBHII", 64, 0, 1800, 0, 0)
+    elif kind == "redirect":
+        body = bytes(4) + target + addr("2001:db8::5")
+    lla = opts.get("lla", eth_src if src != bytes(16) else "none")
+    if lla != "none":
+        body += struct.pack("!BB6s", 2 if kind in ("na", "redirect") else 1, 1,
+                            mac(lla))
+    return make_icmp6(eth_src, eth_dst, src, dst, ND[kind], 0, body, opts)
 
 
 def make(kind, args):
@@ -114,8 +182,17 @@ def make_untagged(kind, args, opts):
         eth_src, eth_dst = args
         return mac(eth_dst) + mac(eth_src) + b"\x12\x34" + bytes(46)
 
+    if kind in ND:
+        return make_nd(kind, args, opts)
+
     eth_src, eth_dst, src, dst = args
-    src, dst = socket.inet_aton(src), socket.inet_aton(dst)
+    src, dst = addr(src), addr(dst)
+    if len(src) == 16 and kind == "unreachable":
+        quote = int(opts.get("quote", 999))
+        about = bytes.fromhex(opts["about"])[14:14 + quote]
+        return make_icmp6(eth_src, eth_dst, src, dst, int(opts.get("type", 1)),
+                          0, struct.pack("!I", int(opts.get("mtu", 0)))
+                          + about, opts)
     if kind == "unreachable":
         quote = int(opts.get("quote", 28))
         about = bytes.fromhex(opts["about"])[14:14 + quote]
@@ -126,7 +203,11 @@ def make_untagged(kind, args, opts):
 
     data = bytes.fromhex(opts.get("data", "6f767321"))
     later = not opts.get("frag", "0,").startswith("0,")
-    l4 = data if later else make_l4(kind, src, dst, data)
+    l4 = data if later else make_l4(
+        kind, src, dst, data, int(opts.get("sport", 1000)))
+    if len(src) == 16:
+        return make_ip6(eth_src, eth_dst, src, dst,
+                        ICMPV6 if kind == "icmp" else PROTOS[kind], l4, opts)
     return make_ip(eth_src, eth_dst, src, dst, PROTOS[kind], l4, opts)
 
 
@@ -164,6 +245,73 @@ def show_ip(b):
     return s + (" ok" if ok else " bad")
 
 
+def show_nd(kind, l4):
+    names = dict((ND[name], name) for name in ND)
+    s = " " + names[kind]
+    options = l4[24:]
+    if kind == ND["na"]:
+        s += " flags %d" % (l4[4] >> 5)
+    if kind in (ND["rs"], ND["ra"]):
+        options = l4[16:] if kind == ND["ra"] else l4[8:]
+        if kind == ND["ra"]:
+            s += " lifetime %d" % struct.unpack("!H", l4[6:8])
+    else:
+        s += " " + str(ipaddress.ip_address(l4[8:24]))
+    while len(options) >= 8:
+        what, size = options[0], options[1] * 8
+        if what in (1, 2):
+            s += " lla %s" % mac_str(options[2:8])
+        elif what == 3:
+            s += " prefix %s/%d flags %x" % (
+                ipaddress.ip_address(options[16:32]), options[2],
+                options[3] >> 6)
+        elif what == 5:
+            s += " mtu %d" % struct.unpack("!I", options[4:8])
+        else:
+            s += " option %d" % what
+        options = options[size:] if size else b""
+    return s
+
+
+def show_ip6(b):
+    length, proto, hops = struct.unpack("!4xHBB", b[:8])
+    src, dst = b[8:24], b[24:40]
+    l4 = b[40:40 + length]
+    ok = True
+    s = "%s > %s hops %d" % (ipaddress.ip_address(src),
+                             ipaddress.ip_address(dst), hops)
+    while proto in (44, 60):
+        if proto == 44:
+            frag, = struct.unpack("!2xH4x", l4[:8])
+            s += " fragment %d,%d" % (frag & ~7, frag & 1)
+            if frag & ~7 or frag & 1:
+                return s + " %s ok" % l4[8:].hex()
+        else:
+            s += " options"
+        proto, l4 = l4[0], l4[8:]
+    if proto in (6, 17):
+        s += " %s %d > %d" % ("tcp" if proto == 6 else "udp",
+                              *struct.unpack("!HH", l4[:4]))
+        ok = csum(pseudo(src, dst, proto, l4) + l4) == 0
+    elif proto == ICMPV6:
+        ok = csum(pseudo(src, dst, proto, l4) + l4) == 0
+        if l4[0] in ND.values():
+            s += show_nd(l4[0], l4)
+        else:
+            s += " icmp %d,%d" % (l4[0], l4[1])
+        if l4[0] in (1, 2, 3, 4):
+            inner = l4[8:]
+            s += " about %s > %s" % (ipaddress.ip_address(inner[8:24]),
+                                     ipaddress.ip_address(inner[24:40]))
+            if len(inner) == 40 + struct.unpack("!H", inner[4:6])[0]:
+                ok = ok and csum(pseudo(inner[8:24], inner[24:40], inner[6],
+                                        inner[40:]) + inner[40:]) == 0
+                s += " whole"
+    else:
+        s += " proto %d" % proto
+    return s + (" ok" if ok else " bad")
+
+
 def show(line):
     b = bytes.fromhex(line)
     eth_type, = struct.unpack("!H", b[12:14])
@@ -174,6 +322,8 @@ def show(line):
         s += "vlan %d " % (tci & 0xfff)
     if eth_type == 0x800:
         return s + show_ip(b[14:])
+    if eth_type == 0x86dd:
+        return s + show_ip6(b[14:])
     if eth_type in (0x806, 0x8035) and len(b) >= 42:
         op, = struct.unpack("!H", b[20:22])
         return s + "%s %d %s %s > %s %s" % (

@@ -437,12 +437,14 @@ world_configure(struct world *w)
     };
     memset(&s, 0, sizeof s);
     s.uplink = xstrdup("p1");
-    s.home = (struct vmmob_prefix) { ipv4(0x0a640000), 96 + 24 };
-    s.home_gateway = ipv4(0x0a640001);
+    s.ip[VMMOB_IPV4] = (struct vmmob_ip_settings) {
+        .home = { ipv4(0x0a640000), 96 + 24 },
+        .home_gateway = ipv4(0x0a640001),
+        .network = { ipv4(0x0a010000), 96 + 24 },
+        .gateway = ipv4(0x0a010001),
+    };
     s.pools = xmemdup(&pool, sizeof pool);
     s.n_pools = 1;
-    s.network = (struct vmmob_prefix) { ipv4(0x0a010000), 96 + 24 };
-    s.gateway = ipv4(0x0a010001);
     s.redirect_ms = w->scene->brief ? 20 * 1000 : 2000;
     s.quarantine_ms = 3000;
     s.prepare_ms = w->facts[PREPARES] ? 600 * 1000 : 0;
@@ -451,14 +453,11 @@ world_configure(struct world *w)
     s.move_window_ms = 180 * 1000;
 
     vmmob_ofs_init(&record, id);
-    record.uplink = s.network;
+    vmmob_settings_fill_ofs(&s, &record);
     record.mac = (struct eth_addr) ETH_ADDR_C(02,00,00,00,00,01);
-    record.gateway = s.gateway;
     if (w->facts[GATEWAY]) {
         record.gateway_mac = (struct eth_addr) ETH_ADDR_C(02,00,00,00,00,fe);
     }
-    record.pools = xmemdup(&pool, sizeof pool);
-    record.n_pools = 1;
     vmmob_handover_configure(w->h, &record, &s, sim_now);
     vmmob_ofs_destroy(&record);
     vmmob_settings_destroy(&s);

@@ -89,7 +89,9 @@ limits_check_vmn(const struct limits *limits, const struct vmmob_vmn *vmn)
         const struct in6_addr *hoa = &vmn->pairs[i].hoa;
         struct vmmob_prefix prefix = host_prefix(hoa);
 
-        if (!prefix_limit_allows(&limits->homes, &prefix)) {
+        /* They are the same everywhere, and of no prefix. */
+        if (!vmmob_addr_is_link_local(hoa)
+            && !prefix_limit_allows(&limits->homes, &prefix)) {
             return addr_error("home address", hoa, "is not one that "
                               "vmmob-peer-homes allows this peer");
         }

@@ -296,9 +296,6 @@ parse_addresses(struct ports_port *port, const char *value)
         if (problem) {
             add_problem(port, "vmmob-address", word, "neither an IP address "
                         "nor a prefix, without host bits");
-        } else if (!IN6_IS_ADDR_V4MAPPED(&prefix.addr) || prefix.plen < 96) {
-            add_problem(port, "vmmob-address", word,
-                        "only IPv4 is supported yet");
         } else if (!vmmob_port_add_prefix(&port->row, &prefix)) {
             problem = xasprintf("more than %d addresses and prefixes",
                                 VMMOB_MAX_PORT_PREFIXES);

@@ -49,6 +49,7 @@ check_translation(const struct dp_packet *packet)
     struct dp_packet *copy = clone_packet(packet);
     uint8_t *before = dp_packet_data(packet);
     uint8_t *after = dp_packet_data(copy);
+    size_t l3 = (const uint8_t *) dp_packet_l3(packet) - before;
     size_t l4 = (const uint8_t *) dp_packet_l4(packet) - before;
     size_t inner = l4 + ICMP6_DATA_HEADER_LEN;
     struct in6_addr src, dst;
@@ -72,7 +73,7 @@ check_translation(const struct dp_packet *packet)
 
     vmmob_frame_set_addresses(copy, &new_src, &new_dst);
     ovs_assert(dp_packet_size(copy) == dp_packet_size(packet));
-    memcpy(after + ETH_HEADER_LEN + 8, before + ETH_HEADER_LEN + 8, 32);
+    memcpy(after + l3 + 8, before + l3 + 8, 32);
     memcpy(after + l4 + 2, before + l4 + 2, 2);
     ovs_assert(!memcmp(before, after, dp_packet_size(packet)));
     dp_packet_delete(copy);

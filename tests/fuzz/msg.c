@@ -157,11 +157,8 @@ configure(struct handover *h, uint64_t id, size_t variant, long long int now)
     struct vmmob_ofs record;
 
     vmmob_ofs_init(&record, id);
-    record.uplink = s->network;
+    vmmob_settings_fill_ofs(s, &record);
     eth_addr_from_uint64(0x020000000000 + id, &record.mac);
-    record.gateway = s->gateway;
-    record.pools = xmemdup(s->pools, s->n_pools * sizeof *s->pools);
-    record.n_pools = s->n_pools;
     vmmob_handover_configure(h, &record, s, now);
     vmmob_ofs_destroy(&record);
 }

@@ -26,10 +26,20 @@ format_settings(const struct vmmob_settings *s, struct smap *smap)
     struct ds ds = DS_EMPTY_INITIALIZER;
 
     smap_add(smap, "vmmob-uplink", s->uplink);
-    vmmob_prefix_format(&s->home, &ds);
+    for (enum vmmob_family f = 0; f < VMMOB_N_FAMILIES; f++) {
+        if (vmmob_settings_has_home(s, f)) {
+            vmmob_prefix_format(&s->ip[f].home, &ds);
+            ds_put_char(&ds, ',');
+        }
+    }
     smap_add(smap, "vmmob-home", ds_cstr(&ds));
     ds_clear(&ds);
-    vmmob_addr_format(&s->home_gateway, &ds);
+    for (enum vmmob_family f = 0; f < VMMOB_N_FAMILIES; f++) {
+        if (vmmob_settings_has_home(s, f)) {
+            vmmob_addr_format(&s->ip[f].home_gateway, &ds);
+            ds_put_char(&ds, ' ');
+        }
+    }
     smap_add(smap, "vmmob-home-gateway", ds_cstr(&ds));
     ds_clear(&ds);
     for (size_t i = 0; i < s->n_pools; i++) {
@@ -38,8 +48,13 @@ format_settings(const struct vmmob_settings *s, struct smap *smap)
     }
     smap_add(smap, "vmmob-pool", ds_cstr(&ds));
     ds_clear(&ds);
-    vmmob_addr_format(&s->gateway, &ds);
-    ds_put_format(&ds, "/%d", s->network.plen - 96);
+    for (enum vmmob_family f = 0; f < VMMOB_N_FAMILIES; f++) {
+        if (vmmob_settings_has_uplink(s, f)) {
+            vmmob_addr_format(&s->ip[f].gateway, &ds);
+            ds_put_format(&ds, "/%d,", (s->ip[f].network.plen
+                                        - (f == VMMOB_IPV4 ? 96 : 0)));
+        }
+    }
     smap_add(smap, "vmmob-gateway", ds_cstr(&ds));
     ds_destroy(&ds);
     if (!eth_addr_is_zero(s->gateway_mac)) {
@@ -60,41 +75,69 @@ format_settings(const struct vmmob_settings *s, struct smap *smap)
     smap_add_format(smap, "vmmob-move-window", "%lld", s->move_window_ms);
 }
 
-/* Aborts unless a pool with 's' hands out addresses that it may. */
+/* Aborts unless 'pool', with 's', hands out addresses of 'family' that it
+ * may. */
 static void
-check_pool(const struct vmmob_settings *s)
+check_family_pool(const struct vmmob_settings *s, enum vmmob_family family,
+                  struct pool *pool)
 {
-    struct pool *pool = vmmob_pool_create();
+    const struct vmmob_ip_settings *ip = &s->ip[family];
     struct in6_addr moas[3];
     size_t n = 0;
 
-    vmmob_pool_configure(pool, s->pools, s->n_pools, &s->network, &s->gateway,
-                         1);
-    ovs_assert(vmmob_pool_size(pool, VMMOB_IPV4));
-    ovs_assert(!vmmob_pool_contains(pool, &s->gateway));
     while (n < ARRAY_SIZE(moas)) {
         struct vmmob_key key = { .mac = ETH_ADDR_C(02,00,00,00,00,01) };
 
         key.mac.ea[5] += n;
-        if (!vmmob_pool_take(pool, &key, &s->home_gateway, &moas[n])) {
+        if (!vmmob_pool_take(pool, &key, &ip->home_gateway, &moas[n])) {
             break;
         }
         ovs_assert(vmmob_pool_contains(pool, &moas[n]));
-        ovs_assert(vmmob_prefix_contains(&s->network, &moas[n]));
-        ovs_assert(!vmmob_prefix_contains(&s->home, &moas[n]));
+        ovs_assert((family == VMMOB_IPV6
+                    || vmmob_prefix_contains(&ip->network, &moas[n])));
+        ovs_assert(!vmmob_prefix_contains(&ip->home, &moas[n]));
         for (size_t i = 0; i < n; i++) {
             ovs_assert(!ipv6_addr_equals(&moas[i], &moas[n]));
         }
         n++;
-        ovs_assert(vmmob_pool_n_taken(pool, VMMOB_IPV4) == n);
+        ovs_assert(vmmob_pool_n_taken(pool, family) == n);
     }
     for (size_t i = 0; i < n; i++) {
         vmmob_pool_give_back(pool, &moas[i], s->quarantine_ms);
     }
-    ovs_assert(vmmob_pool_n_quarantined(pool, VMMOB_IPV4) == n);
+    ovs_assert(vmmob_pool_n_quarantined(pool, family) == n);
     ovs_assert(vmmob_pool_run(pool, s->quarantine_ms) == (n > 0));
-    ovs_assert(!vmmob_pool_n_taken(pool, VMMOB_IPV4));
-    ovs_assert(!vmmob_pool_n_quarantined(pool, VMMOB_IPV4));
+    ovs_assert(!vmmob_pool_n_taken(pool, family));
+    ovs_assert(!vmmob_pool_n_quarantined(pool, family));
+}
+
+/* Aborts unless a pool with 's' hands out addresses that it may. */
+static void
+check_pool(const struct vmmob_settings *s)
+{
+    struct vmmob_prefix networks[VMMOB_N_FAMILIES];
+    struct in6_addr gateways[VMMOB_N_FAMILIES];
+    struct pool *pool = vmmob_pool_create();
+    size_t n_networks = 0;
+
+    for (enum vmmob_family f = 0; f < VMMOB_N_FAMILIES; f++) {
+        if (vmmob_settings_has_uplink(s, f)) {
+            networks[n_networks] = s->ip[f].network;
+            gateways[n_networks++] = s->ip[f].gateway;
+        }
+    }
+    vmmob_pool_configure(pool, s->pools, s->n_pools, networks, gateways,
+                         n_networks);
+    for (size_t i = 0; i < n_networks; i++) {
+        ovs_assert(!vmmob_pool_contains(pool, &gateways[i]));
+    }
+    for (enum vmmob_family f = 0; f < VMMOB_N_FAMILIES; f++) {
+        ovs_assert(!vmmob_pool_size(pool, f)
+                   == !vmmob_settings_has_pool(s, f));
+        if (vmmob_settings_has_home(s, f)) {
+            check_family_pool(s, f, pool);
+        }
+    }
     vmmob_pool_destroy(pool);
 }
 
@@ -108,15 +151,14 @@ check_records(const struct vmmob_settings *s)
     struct handover_effects effects;
     struct vmmob_ofs record;
     struct vmmob_msg update;
-    struct in6_addr hoa = s->home.addr;
+    enum vmmob_family f = (vmmob_settings_has_home(s, VMMOB_IPV4)
+                           ? VMMOB_IPV4 : VMMOB_IPV6);
+    struct in6_addr hoa = s->ip[f].home.addr;
 
     vmmob_ofs_init(&record, 1);
-    record.uplink = s->network;
+    vmmob_settings_fill_ofs(s, &record);
     record.mac = key.mac;
-    record.gateway = s->gateway;
     record.gateway_mac = s->gateway_mac;
-    record.pools = xmemdup(s->pools, s->n_pools * sizeof *s->pools);
-    record.n_pools = s->n_pools;
     fuzz_assert_ok(vmmob_ofs_validate(&record));
     vmmob_handover_configure(h, &record, s, 0);
     vmmob_handover_run(h, HANDOVER_WAIT_MS);

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#ifndef VMMOB_ADVERT_H
+#define VMMOB_ADVERT_H 1
+
+/* Router advertisements
+ * =====================
+ *
+ * What VMs are told of their IPv6 router (RFC 4861, 6.2), which is the same at
+ * every bridge, so that a VM that moves needs not be told anew: whoever asks
+ * is answered at once, all others are told from time to time.
+ *
+ * Guarded by vmmob_mutex.  Times are in ms. */
+
+#include "openvswitch/ofp-port.h"
+#include "ovs-thread.h"
+
+struct vmmob_bridge;
+
+extern struct ovs_mutex vmmob_mutex;
+
+void vmmob_advert_start(struct vmmob_bridge *, long long int now)
+    OVS_REQUIRES(vmmob_mutex);
+void vmmob_advert_answer(struct vmmob_bridge *, ofp_port_t)
+    OVS_REQUIRES(vmmob_mutex);
+void vmmob_advert_run(struct vmmob_bridge *, long long int now)
+    OVS_REQUIRES(vmmob_mutex);
+
+#endif /* ofproto-vmmob/advert.h */
