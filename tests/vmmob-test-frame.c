@@ -488,12 +488,13 @@ check_garbled(const char *vector)
         }
     }
     for (size_t bit = SRC_OFS * 8; bit < size * 8; bit++) {
-        struct dp_packet *packet = get_vector(vector);
-        uint8_t *data = dp_packet_data(packet);
-
         if (bit / 8 == L4_OFS) {
             continue;               /* Another type. */
         }
+
+        struct dp_packet *packet = get_vector(vector);
+        uint8_t *data = dp_packet_data(packet);
+
         data[bit / 8] ^= 1 << bit % 8;
         vmmob_frame_parse(packet, &frame);
         if (frame.type != FRAME_BAD) {
@@ -869,9 +870,11 @@ check_no_error(void)
             struct dp_packet *bytes = dp_packet_new(0);
 
             dp_packet_put_hex(bytes, packets[i].bytes, NULL);
-            memcpy(dp_packet_at_assert(packet, packets[i].ofs,
-                                       dp_packet_size(bytes)),
-                   dp_packet_data(bytes), dp_packet_size(bytes));
+            if (dp_packet_size(bytes)) {
+                memcpy(dp_packet_at_assert(packet, packets[i].ofs,
+                                           dp_packet_size(bytes)),
+                       dp_packet_data(bytes), dp_packet_size(bytes));
+            }
 
             struct dp_packet *error = compose_error(
                 packet, error_types[j].error, 1400);
