@@ -25,6 +25,12 @@
 #define VMMOB_SINCE_3_4(...)
 #endif
 
+#if VMMOB_OVS_RELEASE >= 400
+#define VMMOB_SINCE_4_0(...) __VA_ARGS__
+#else
+#define VMMOB_SINCE_4_0(...)
+#endif
+
 #if VMMOB_OVS_RELEASE < 306
 /* Returns the number of elements of array 'json'. */
 static inline size_t

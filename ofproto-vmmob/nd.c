@@ -15,6 +15,7 @@
 #include "packets.h"
 #include "unaligned.h"
 #include "util.h"
+#include "vmmob-compat.h"
 
 /* Length of a redirect without options. */
 #define REDIRECT_LEN 40
@@ -90,7 +91,8 @@ vmmob_nd_compose_solicit(const struct eth_addr src, const struct eth_addr *dst,
         in6_generate_lla(src, &lla);
         spa = &lla;
     }
-    compose_nd_ns(packet, src, spa, target);
+    compose_nd_ns(packet, VMMOB_SINCE_4_0(true,) src,
+                  VMMOB_SINCE_4_0(eth_addr_zero,) spa, target);
     if (dst) {
         struct eth_header *eth = dp_packet_eth(packet);
 
