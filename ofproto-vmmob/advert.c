@@ -5,8 +5,6 @@
 #include "ofproto-vmmob/advert.h"
 
 #include "coverage.h"
-#include "netdev.h"
-#include "ofproto/ofproto-dpif.h"
 #include "ofproto-vmmob/bridge.h"
 #include "ofproto-vmmob/handover.h"
 #include "ofproto-vmmob/nd.h"
@@ -43,18 +41,6 @@ COVERAGE_DEFINE(vmmob_router_advert);
 /* The least that IPv6 asks of a link (RFC 8200, 5). */
 #define MIN_MTU 1280
 
-/* Returns the MTU of the uplink of 'b', or 0 if it is not known. */
-static uint32_t
-get_mtu(const struct vmmob_bridge *b)
-{
-    const struct ofport *ofport = ofproto_get_port(&b->ofproto->up,
-                                                   b->uplink);
-    int mtu;
-
-    return (ofport && !netdev_get_mtu(ofport->netdev, &mtu) && mtu >= MIN_MTU
-            ? mtu : 0);
-}
-
 /* Returns an advertisement for all VMs at 'b'. */
 static struct dp_packet *
 compose(const struct vmmob_bridge *b)
@@ -71,7 +57,7 @@ compose(const struct vmmob_bridge *b)
     };
     const struct vmmob_nd_router router = {
         .lifetime = ROUTER_LIFETIME,
-        .mtu = get_mtu(b),
+        .mtu = b->mtu >= MIN_MTU ? b->mtu : 0,
         .hop_limit = HOP_LIMIT,
         .prefixes = &prefix,
         .n_prefixes = 1,
@@ -88,7 +74,7 @@ has_ipv6(const struct vmmob_bridge *b)
     return vmmob_settings_has_home(&b->ofs->settings, VMMOB_IPV6);
 }
 
-/* Has all VMs at 'b' be told soon, as what is said may be new. */
+/* Plans to tell all VMs at 'b', as what there is to say may be new. */
 void
 vmmob_advert_start(struct vmmob_bridge *b, long long int now)
 {

@@ -4,11 +4,10 @@
 
 #include "ofproto-vmmob/bridge.h"
 
-#include "ofproto-vmmob/advert.h"
-
 #include "coverage.h"
 #include "netdev.h"
 #include "ofproto/ofproto-dpif.h"
+#include "ofproto-vmmob/advert.h"
 #include "ofproto-vmmob/fairq.h"
 #include "ofproto-vmmob/handover.h"
 #include "ofproto-vmmob/output.h"
@@ -59,6 +58,8 @@ static char *bridge_choose_settings(struct vmmob_bridge *,
     OVS_REQUIRES(vmmob_mutex);
 static char *bridge_find_uplink(const struct vmmob_bridge *,
                                 const char *uplink_name, ofp_port_t *uplink)
+    OVS_REQUIRES(vmmob_mutex);
+static int bridge_get_mtu(const struct vmmob_bridge *)
     OVS_REQUIRES(vmmob_mutex);
 static void bridge_keep(struct vmmob_bridge *) OVS_REQUIRES(vmmob_mutex);
 static char *bridge_check_tables(const struct vmmob_bridge *)
@@ -116,6 +117,7 @@ vmmob_bridge_configure(struct vmmob_bridge *b, const struct smap *other_config,
     long long int now = time_msec();
     ofp_port_t uplink;
     char *error;
+    int mtu;
 
     error = bridge_choose_settings(b, other_config, &settings, &uplink);
     if (!error && !b->enabled) {
@@ -202,8 +204,10 @@ vmmob_bridge_configure(struct vmmob_bridge *b, const struct smap *other_config,
     if (!enable && !eth_addr_equals(b->mac, mac)) {
         vmmob_handover_announce_all(b->handover, b->ofs);
     }
+    mtu = b->mtu;
     b->mac = mac;
     b->uplink = uplink;
+    b->mtu = bridge_get_mtu(b);
     if (enable || !vmmob_settings_equals(&b->ofs->settings, &settings)) {
         struct vmmob_ofs record;
 
@@ -222,13 +226,15 @@ vmmob_bridge_configure(struct vmmob_bridge *b, const struct smap *other_config,
         /* Before the rules are used; see vmmob_is_kept(). */
         atomic_store_relaxed(&b->ofproto->vmmob.uplink, ofp_to_u16(uplink));
         bridge_keep(b);
-        vmmob_advert_start(b, now);
         b->ofproto->backer->need_revalidate = REV_RECONFIGURE;
 
         HMAP_FOR_EACH (oe, node, vmmob_table_ofs_entries(b->table)) {
             vmmob_rules_update_ofs(b->rules, &ctx, oe->ofs.id);
         }
         vmmob_handover_touch(b->handover, b->ofs);
+    }
+    if (changed || b->mtu != mtu) {
+        vmmob_advert_start(b, now);
     }
     vmmob_vm_ports_find(b, &b->ofs->settings, now);
     /* Only now, as its number may have been that of a VM port. */
@@ -567,6 +573,17 @@ bridge_find_uplink(const struct vmmob_bridge *b, const char *uplink_name,
     }
     return xasprintf("other_config:vmmob-uplink: no interface of the bridge "
                      "is named %s", uplink_name);
+}
+
+/* Returns the MTU of the uplink of 'b', or 0 if it is not known.  Main thread
+ * only, to which the ports belong. */
+static int
+bridge_get_mtu(const struct vmmob_bridge *b)
+{
+    const struct ofport *ofport = ofproto_get_port(&b->ofproto->up, b->uplink);
+    int mtu;
+
+    return ofport && !netdev_get_mtu(ofport->netdev, &mtu) ? mtu : 0;
 }
 
 /* Tells vmmob_is_kept() of the home subnets of 'b'. */

@@ -62,6 +62,7 @@ struct vmmob_bridge {
     uint64_t id;                /* Datapath id. */
     struct eth_addr mac;        /* Its MAC address. */
     ofp_port_t uplink;          /* VMMOB_NO_UPLINK while it is not there. */
+    int mtu;                    /* Of the uplink; 0 if it is not known. */
     struct hmap vm_ports;       /* Contains "struct vmmob_vm_port"s. */
     struct rules *rules;
 
