@@ -17,6 +17,35 @@
 
 static bool parse_plen(const char *, int *plen);
 
+/* Calls 'parse' for each word of the list 's', of which there must be at least
+ * one and at most 'max', with its number, from 0 on, and 'dst', until it
+ * returns an error.  Stores the number of words in '*n', or 0 if there is an
+ * error, which it returns.  'one' and 'many' name the words. */
+static char *
+parse_list(const char *s, const char *one, const char *many, size_t max,
+           char *(*parse)(const char *, size_t i, void *dst), void *dst,
+           size_t *n)
+{
+    char *copy = xstrdup(s);
+    char *save_ptr = NULL;
+    char *error = NULL;
+    size_t i = 0;
+
+    for (char *word = strtok_r(copy, SEPARATORS, &save_ptr); word && !error;
+         word = strtok_r(NULL, SEPARATORS, &save_ptr)) {
+        error = (i < max ? parse(word, i, dst)
+                 : xasprintf("more than %"PRIuSIZE" %s", max,
+                             max == 1 ? one : many));
+        i++;
+    }
+    free(copy);
+    if (!i) {
+        error = xasprintf("no %s", one);
+    }
+    *n = error ? 0 : i;
+    return error;
+}
+
 /* Returns the name of 'family'. */
 const char *
 vmmob_family_to_string(enum vmmob_family family)
@@ -79,6 +108,15 @@ vmmob_addr_to_string(const struct in6_addr *addr, const char *unset)
     return ds_steal_cstr(&s);
 }
 
+static char *
+parse_addr(const char *s, size_t i, void *addrs_)
+{
+    struct in6_addr *addrs = addrs_;
+
+    return (vmmob_addr_from_string(s, &addrs[i])
+            ? NULL : xasprintf("%s: not an IP address", s));
+}
+
 /* Parses 's', a list of addresses, at least one and at most 'max', that are
  * separated by commas or spaces, into 'addrs'.  Stores their number in '*n'.
  *
@@ -88,28 +126,7 @@ char *
 vmmob_addr_parse_list(const char *s, struct in6_addr *addrs, size_t max,
                       size_t *n)
 {
-    char *copy = xstrdup(s);
-    char *save_ptr = NULL;
-    char *error = NULL;
-    size_t i = 0;
-
-    for (char *token = strtok_r(copy, SEPARATORS, &save_ptr);
-         token && !error; token = strtok_r(NULL, SEPARATORS, &save_ptr)) {
-        if (i >= max) {
-            error = xasprintf("more than %"PRIuSIZE" address%s", max,
-                              max == 1 ? "" : "es");
-        } else if (!vmmob_addr_from_string(token, &addrs[i])) {
-            error = xasprintf("%s: not an IP address", token);
-        } else {
-            i++;
-        }
-    }
-    free(copy);
-    if (!error && !i) {
-        error = xstrdup("no address");
-    }
-    *n = error ? 0 : i;
-    return error;
+    return parse_list(s, "address", "addresses", max, parse_addr, addrs, n);
 }
 
 /* Compares 'a' to 'b' as memcmp() does. */
@@ -236,6 +253,20 @@ vmmob_prefix_parse(const char *s, struct vmmob_prefix *prefix,
     return NULL;
 }
 
+struct prefixes {
+    struct vmmob_prefix *prefixes;
+    struct in6_addr *addrs;
+};
+
+static char *
+parse_prefix(const char *s, size_t i, void *dst_)
+{
+    struct prefixes *dst = dst_;
+
+    return vmmob_prefix_parse(s, &dst->prefixes[i],
+                              dst->addrs ? &dst->addrs[i] : NULL);
+}
+
 /* Parses 's', a list of prefixes, at least one and at most 'max', that are
  * separated by commas or spaces, into 'prefixes'.  Stores their number in
  * '*n'.  If 'addrs' is nonnull, stores the addresses into it, with their host
@@ -247,28 +278,9 @@ char *
 vmmob_prefix_parse_list(const char *s, struct vmmob_prefix *prefixes,
                         struct in6_addr *addrs, size_t max, size_t *n)
 {
-    char *copy = xstrdup(s);
-    char *save_ptr = NULL;
-    char *error = NULL;
-    size_t i = 0;
+    struct prefixes dst = { prefixes, addrs };
 
-    for (char *token = strtok_r(copy, SEPARATORS, &save_ptr);
-         token && !error; token = strtok_r(NULL, SEPARATORS, &save_ptr)) {
-        if (i >= max) {
-            error = xasprintf("more than %"PRIuSIZE" prefix%s", max,
-                              max == 1 ? "" : "es");
-        } else {
-            error = vmmob_prefix_parse(token, &prefixes[i],
-                                       addrs ? &addrs[i] : NULL);
-            i += !error;
-        }
-    }
-    free(copy);
-    if (!error && !i) {
-        error = xstrdup("no prefix");
-    }
-    *n = error ? 0 : i;
-    return error;
+    return parse_list(s, "prefix", "prefixes", max, parse_prefix, &dst, n);
 }
 
 /* Appends 'prefix' to 's', always with its prefix length.
