@@ -20,7 +20,7 @@
 /* Set in every multicast Ethernet address, the broadcast address included. */
 static const struct eth_addr multicast_bit = ETH_ADDR_C(01,00,00,00,00,00);
 
-/* Makes 'match' match what is of 'dl_type', and nothing else. */
+/* Initializes 'match' to match frames of 'dl_type'. */
 void
 vmmob_match_type(struct match *match, uint16_t dl_type)
 {
@@ -28,7 +28,7 @@ vmmob_match_type(struct match *match, uint16_t dl_type)
     match_set_dl_type(match, htons(dl_type));
 }
 
-/* Makes 'match' match IP of 'family', and nothing else. */
+/* Initializes 'match' to match IP of 'family'. */
 void
 vmmob_match_ip(struct match *match, enum vmmob_family family)
 {
@@ -36,36 +36,40 @@ vmmob_match_ip(struct match *match, enum vmmob_family family)
                              ? ETH_TYPE_IP : ETH_TYPE_IPV6));
 }
 
-/* Has 'match', which matches the family of 'prefix', match sources in it. */
-void
-vmmob_match_source(struct match *match, const struct vmmob_prefix *prefix)
+static void
+match_prefix(struct match *match, const struct vmmob_prefix *prefix,
+             void (*set_ipv4)(struct match *, ovs_be32 ip, ovs_be32 mask),
+             void (*set_ipv6)(struct match *, const struct in6_addr *ip,
+                              const struct in6_addr *mask))
 {
     if (vmmob_prefix_family(prefix) == VMMOB_IPV4) {
-        match_set_nw_src_masked(match, in6_addr_get_mapped_ipv4(&prefix->addr),
-                                be32_prefix_mask(prefix->plen - 96));
+        set_ipv4(match, in6_addr_get_mapped_ipv4(&prefix->addr),
+                 be32_prefix_mask(prefix->plen - 96));
     } else {
         struct in6_addr mask = ipv6_create_mask(prefix->plen);
 
-        match_set_ipv6_src_masked(match, &prefix->addr, &mask);
+        set_ipv6(match, &prefix->addr, &mask);
     }
 }
 
-/* Has 'match', which matches the family of 'prefix', match destinations in
+/* Limits 'match', which matches the family of 'prefix', to sources in it. */
+void
+vmmob_match_source(struct match *match, const struct vmmob_prefix *prefix)
+{
+    match_prefix(match, prefix, match_set_nw_src_masked,
+                 match_set_ipv6_src_masked);
+}
+
+/* Limits 'match', which matches the family of 'prefix', to destinations in
  * it. */
 void
 vmmob_match_destination(struct match *match, const struct vmmob_prefix *prefix)
 {
-    if (vmmob_prefix_family(prefix) == VMMOB_IPV4) {
-        match_set_nw_dst_masked(match, in6_addr_get_mapped_ipv4(&prefix->addr),
-                                be32_prefix_mask(prefix->plen - 96));
-    } else {
-        struct in6_addr mask = ipv6_create_mask(prefix->plen);
-
-        match_set_ipv6_dst_masked(match, &prefix->addr, &mask);
-    }
+    match_prefix(match, prefix, match_set_nw_dst_masked,
+                 match_set_ipv6_dst_masked);
 }
 
-/* Has 'match', which matches 'family', match ICMP of 'type'. */
+/* Limits 'match', which matches 'family', to ICMP of 'type'. */
 void
 vmmob_match_icmp(struct match *match, enum vmmob_family family, uint8_t type)
 {
@@ -74,8 +78,8 @@ vmmob_match_icmp(struct match *match, enum vmmob_family family, uint8_t type)
     match_set_icmp_type(match, type);
 }
 
-/* Makes 'match' match messages of 'type' of neighbor discovery (RFC 4861)
- * and, if 'target' is not NULL, only those about an address in there. */
+/* Initializes 'match' to match messages of 'type' of neighbor discovery (RFC
+ * 4861) and, if 'target' is nonnull, only those about an address in it. */
 void
 vmmob_match_nd(struct match *match, uint8_t type,
                const struct vmmob_prefix *target)
@@ -90,7 +94,7 @@ vmmob_match_nd(struct match *match, uint8_t type,
     }
 }
 
-/* Has 'match' match packets whose register 'reg' is 'value', which for REG_MOA
+/* Limits 'match' to packets whose register 'reg' is 'value', which for REG_MOA
  * must be 0: no MoA. */
 void
 vmmob_match_reg(struct match *match, enum pipeline_reg reg, uint32_t value)
@@ -102,8 +106,8 @@ vmmob_match_reg(struct match *match, enum pipeline_reg reg, uint32_t value)
     }
 }
 
-/* Has 'match' match packets to a multicast or broadcast MAC address, or if
- * 'multicast' is false, those to others. */
+/* Limits 'match' to packets to a multicast or broadcast MAC address, or if
+ * 'multicast' is false, to others. */
 void
 vmmob_match_multicast(struct match *match, bool multicast)
 {
@@ -230,21 +234,21 @@ put_resubmit_from(struct ofpbuf *ofpacts, uint8_t table_id, ofp_port_t in_port)
     resubmit->table_id = table_id;
 }
 
-/* Appends to 'ofpacts' what has the packet go on at 'table_id'. */
+/* Appends to 'ofpacts' what sends the packet on to 'table_id'. */
 void
 vmmob_put_resubmit(struct ofpbuf *ofpacts, uint8_t table_id)
 {
     put_resubmit_from(ofpacts, table_id, OFPP_IN_PORT);
 }
 
-/* Appends to 'ofpacts' what has the packet pass by the rules for its port. */
+/* Appends to 'ofpacts' what sends the packet past the rules for its port. */
 void
 vmmob_put_pass(struct ofpbuf *ofpacts)
 {
     put_resubmit_from(ofpacts, VMMOB_TABLE_ENTRY, PASS_PORT);
 }
 
-/* Appends to 'ofpacts' what has a packet of a VMN go on as if it was for the
+/* Appends to 'ofpacts' what sends a packet of a VMN on as if it was for the
  * MAC address of the home gateway, so that its IP address decides. */
 void
 vmmob_put_by_ip(struct ofpbuf *ofpacts)
@@ -253,8 +257,7 @@ vmmob_put_by_ip(struct ofpbuf *ofpacts)
     vmmob_put_resubmit(ofpacts, VMMOB_TABLE_DESTINATION);
 }
 
-/* Appends to 'ofpacts' what has the packet be counted, for 'why', and nothing
- * else. */
+/* Appends to 'ofpacts' what counts the packet, for 'why', and drops it. */
 void
 vmmob_put_refused(struct ofpbuf *ofpacts, enum pipeline_refused why)
 {

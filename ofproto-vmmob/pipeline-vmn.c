@@ -28,7 +28,6 @@ vmmob_pipeline_get_next_hop(const struct rules_context *ctx,
     const struct vmmob_ofs *self = vmmob_table_find_ofs(ctx->table,
                                                         ctx->ofs->id);
     const struct vmmob_ofs *other = vmmob_table_find_ofs(ctx->table, id);
-
     enum vmmob_family family = vmmob_addr_family(moa);
 
     if (other && vmmob_prefix_equals(&other->uplink, &self->uplink)
