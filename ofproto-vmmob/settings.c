@@ -595,10 +595,5 @@ check(const struct vmmob_settings *s)
     for (size_t i = 0; i < s->n_pools && !error; i++) {
         error = check_pool(s, &s->pools[i]);
     }
-    if (error
-        || vmmob_settings_has_pool(s, VMMOB_IPV4)
-        || vmmob_settings_has_pool(s, VMMOB_IPV6)) {
-        return error;
-    }
-    return xstrdup("no prefix in vmmob-pool");
+    return error;
 }
