@@ -46,6 +46,20 @@ class Namespace:
             "echo %s > /proc/sys/%s" % pair[::-1]
             for pair in zip(args[::2], args[1::2]))])
 
+    def forward(self, on=True):
+        """Makes it a router, or not, whatever the machine is."""
+        self.sysctl("net/ipv4/ip_forward", int(on),
+                    "net/ipv6/conf/all/forwarding", int(on))
+
+    def add_address(self, device, address, plen):
+        """Gives 'device' an address of whichever family."""
+        if ":" in address:
+            # Nothing but what is said here is to be there, and at once.
+            self.sysctl("net/ipv6/conf/%s/accept_ra" % device, 0,
+                        "net/ipv6/conf/%s/accept_dad" % device, 0,
+                        "net/ipv6/conf/%s/disable_ipv6" % device, 0)
+        self.ip("addr add %s/%d dev %s" % (address, plen, device))
+
     def add_bridge(self, bridge, mac):
         """A Linux bridge, as the plain switch of a network, and with an
         address as the router's port to it.  Without 'mac' of its own it would

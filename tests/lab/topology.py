@@ -25,6 +25,8 @@ its own in front of that, as a site's gateway is near and the others are not:
 
 With netem, which not every kernel has, the core devices of the routers and
 the ports that they lead to delay and lose packets, as set_line() says.
+
+Each lab has IPv4, IPv6 or both; management addresses are always IPv4.
 """
 
 import collections
@@ -38,20 +40,39 @@ import process
 import switch
 import tools
 
-HOME = ipaddress.ip_network("10.100.0.0/24")
-HOME_GATEWAY = "10.100.0.1"
+# By family, which is 4 or 6.
+HOMES = {4: ipaddress.ip_network("10.100.0.0/24"),
+         6: ipaddress.ip_network("fd00:64::/64")}
+HOME_GATEWAYS = {family: str(home[1]) for family, home in HOMES.items()}
+# Between the sites' routers, where there are several.
+CORES = {4: ipaddress.ip_network("198.18.0.0/24"),
+         6: ipaddress.ip_network("2001:db8:ffff::/64")}
+
+HOME, HOME_GATEWAY = HOMES[4], HOME_GATEWAYS[4]
 MANAGEMENT = "mgmt"
 
-# Between the sites' routers, where there are several.
-CORE = ipaddress.ip_network("198.18.0.0/24")
 
+class Site(collections.namedtuple("Site", "name network network6",
+                                  defaults=[None])):
+    """A hypervisor's place: a letter and its IP networks."""
 
-class Site(collections.namedtuple("Site", "name network")):
-    """A hypervisor's place: a letter and its IP network."""
+    def network_of(self, family):
+        return {4: self.network, 6: self.network6}[family]
+
+    def router_of(self, family):
+        return str(self.network_of(family)[1])
+
+    def pool_of(self, family):
+        """The upper half of the network."""
+        return list(self.network_of(family).subnets(1))[1]
+
+    def core_of(self, family):
+        """Its router's address to the other routers."""
+        return str(CORES[family][ord(self.name)])
 
     @property
     def router(self):
-        return str(self.network[1])
+        return self.router_of(4)
 
     @property
     def management(self):
@@ -59,13 +80,11 @@ class Site(collections.namedtuple("Site", "name network")):
 
     @property
     def pool(self):
-        """The upper half of the network."""
-        return list(self.network.subnets(1))[1]
+        return self.pool_of(4)
 
     @property
     def core(self):
-        """Its router's address to the other routers."""
-        return str(CORE[ord(self.name)])
+        return self.core_of(4)
 
     @property
     def router_mac(self):
@@ -76,10 +95,16 @@ class Site(collections.namedtuple("Site", "name network")):
         return "02:00:00:00:%02x:01" % ord(self.name)
 
 
-SITES = tuple(Site(name, ipaddress.ip_network(network))
-              for name, network in (("A", "192.0.2.0/24"),
-                                    ("B", "198.51.100.0/24"),
-                                    ("C", "203.0.113.0/24")))
+SITES = tuple(Site(name, *map(ipaddress.ip_network, networks))
+              for name, *networks in (
+                  ("A", "192.0.2.0/24", "2001:db8:a::/64"),
+                  ("B", "198.51.100.0/24", "2001:db8:b::/64"),
+                  ("C", "203.0.113.0/24", "2001:db8:c::/64")))
+
+
+def family_of(address):
+    """4 or 6, for text with or without a prefix length."""
+    return 6 if ":" in address else 4
 
 
 class Hypervisor:
@@ -101,19 +126,22 @@ class Hypervisor:
 
 
 class Endpoint:
-    """A home address in a namespace of its own behind a switch port: what a
-    VM is to the switch, without a VM."""
+    """Home addresses, one or one of each family, in a namespace of its own
+    behind a switch port: what a VM is to the switch, without a VM."""
 
-    def __init__(self, hypervisor, name, mac, address):
+    def __init__(self, hypervisor, name, mac, *addresses):
         self.hypervisor = hypervisor
         self.name = name
         self.mac = mac
-        self.address = address
+        self.address = addresses[0]
+        self.addresses = addresses
         self.ns = hypervisor.lab.add_namespace(name)
         port = name + "-port"
         netns.add_veth(self.ns, "eth0", hypervisor.ns, port, mac0=mac)
-        self.ns.ip("addr add %s/%d dev eth0" % (address, HOME.prefixlen))
-        self.ns.ip("route add default via " + HOME_GATEWAY)
+        for address in addresses:
+            family = family_of(address)
+            self.ns.add_address("eth0", address, HOMES[family].prefixlen)
+            self.ns.ip("route add default via " + HOME_GATEWAYS[family])
         hypervisor.switch.add_vm_port(port, mac, "iface-" + name)
 
 
@@ -149,13 +177,15 @@ class Lab:
     called for each Hypervisor with its settings, two dictionaries as in
     Switch.start_vmmob(), and may change them.  'datapath' is the type of the
     bridges' datapath, 'netem' whether to use that.  The sites named in
-    'on_bridge' have their management address on br0 itself."""
+    'on_bridge' have their management address on br0 itself.  'families' are
+    those of the network and of home addresses."""
 
     _serial = itertools.count(1)
 
     def __init__(self, build, directory, system="ip", sites=SITES,
                  other_config=None, adjust=None, delay_ms=0,
-                 datapath=switch.USERSPACE, netem=False, on_bridge=()):
+                 datapath=switch.USERSPACE, netem=False, on_bridge=(),
+                 families=(4,)):
         self.build = build
         self.directory = directory
         self.system = system
@@ -166,6 +196,7 @@ class Lab:
         self.datapath = datapath
         self.netem = netem
         self.on_bridge = on_bridge
+        self.families = families
         self.delay_lines = []
         self._lines = []        # Namespaces and devices, if 'netem'.
         self.network = None     # Namespace of the router or bridge.
@@ -241,7 +272,7 @@ class Lab:
         self.network = network = self.add_namespace("net")
         one_router = (self.system == "ip" and not self.delay_ms
                       and not self.netem)
-        network.sysctl("net/ipv4/ip_forward", int(one_router))
+        network.forward(one_router)
         if not one_router:
             network.add_bridge("segment", "02:00:00:00:00:fe")
         for site in self.sites:
@@ -253,8 +284,10 @@ class Lab:
                 self.routers[site.name] = router
                 segment = "site" + site.name
                 router.add_bridge(segment, site.router_mac)
-                router.ip("addr add %s/%d dev %s"
-                          % (site.router, site.network.prefixlen, segment))
+                # IPv4 for the management addresses.
+                for family in sorted({4, *self.families}):
+                    router.add_address(segment, site.router_of(family),
+                                       site.network_of(family).prefixlen)
                 self._wire(router, segment, hv, switch.UPLINK,
                            site.uplink_mac)
             else:
@@ -279,23 +312,33 @@ class Lab:
         """Returns the namespace of a site's own router, far from the others'
         routers."""
         router = self.add_namespace("router" + site.name)
-        router.sysctl("net/ipv4/ip_forward", 1)
+        router.forward()
         self._wire_site(site, router, "core")
-        router.ip("addr add %s/%d dev core" % (site.core, CORE.prefixlen))
-        for peer in self.sites:
-            if peer != site:
-                router.ip("route add %s via %s" % (peer.network, peer.core))
+        for family in sorted({4, *self.families}):
+            router.add_address("core", site.core_of(family),
+                               CORES[family].prefixlen)
+            for peer in self.sites:
+                if peer != site:
+                    router.ip("route add %s via %s"
+                              % (peer.network_of(family),
+                                 peer.core_of(family)))
         return router
 
     def start_vmmob(self):
         for hv in self.hypervisors.values():
             site = hv.site
+            of_each = {
+                "home": HOMES.get,
+                "home-gateway": HOME_GATEWAYS.get,
+                "pool": site.pool_of,
+                "gateway": lambda family: "%s/%d" % (
+                    site.router_of(family),
+                    site.network_of(family).prefixlen)}
             bridge = {
                 "uplink": switch.UPLINK,
-                "home": str(HOME),
-                "home-gateway": HOME_GATEWAY,
-                "pool": str(site.pool),
-                "gateway": "%s/%d" % (site.router, site.network.prefixlen),
+                **{key: ",".join(str(value(family))
+                                 for family in self.families)
+                   for key, value in of_each.items()},
                 # The lab moves its guests more often than people do.
                 "max-moves": "0"}
             open_vswitch = {
