@@ -5,6 +5,7 @@
 #include "ofproto-vmmob/advert.h"
 
 #include "coverage.h"
+#include "dp-packet.h"
 #include "ofproto-vmmob/bridge.h"
 #include "ofproto-vmmob/handover.h"
 #include "ofproto-vmmob/nd.h"
@@ -18,7 +19,8 @@ COVERAGE_DEFINE(vmmob_router_advert);
 
 /* How often everybody is told (RFC 4861, 6.2.1: MaxRtrAdvInterval and
  * MinRtrAdvInterval), and how often at first and for how many times
- * (MAX_INITIAL_RTR_ADVERT_INTERVAL, MAX_INITIAL_RTR_ADVERTISEMENTS). */
+ * (MAX_INITIAL_RTR_ADVERT_INTERVAL, MAX_INITIAL_RTR_ADVERTISEMENTS).  So many
+ * tell of what is no longer, too (MAX_FINAL_RTR_ADVERTISEMENTS). */
 #define MAX_INTERVAL_MS (600 * 1000)
 #define MIN_INTERVAL_MS (200 * 1000)
 #define INITIAL_INTERVAL_MS (16 * 1000)
@@ -41,45 +43,127 @@ COVERAGE_DEFINE(vmmob_router_advert);
 /* The least that IPv6 asks of a link (RFC 8200, 5). */
 #define MIN_MTU 1280
 
-/* Returns an advertisement for all VMs at 'b'. */
-static struct dp_packet *
-compose(const struct vmmob_bridge *b)
-{
-    const struct vmmob_settings *s = &b->ofs->settings;
-    const struct vmmob_prefix *home = &s->ip[VMMOB_IPV6].home;
-    const struct in6_addr lla = vmmob_gateway_lla();
-    const struct vmmob_nd_prefix prefix = {
-        .prefix = *home,
-        .on_link = true,
-        .autonomous = home->plen == SLAAC_PLEN,
-        .valid = VALID_LIFETIME,
-        .preferred = PREFERRED_LIFETIME,
-    };
-    const struct vmmob_nd_router router = {
-        .lifetime = ROUTER_LIFETIME,
-        .mtu = b->mtu >= MIN_MTU ? b->mtu : 0,
-        .hop_limit = HOP_LIMIT,
-        .prefixes = &prefix,
-        .n_prefixes = 1,
-    };
-
-    COVERAGE_INC(vmmob_router_advert);
-    return vmmob_nd_compose_router_advert(&router, vmmob_gateway_mac, &lla,
-                                          NULL, NULL);
-}
-
 static bool
 has_ipv6(const struct vmmob_bridge *b)
 {
     return vmmob_settings_has_home(&b->ofs->settings, VMMOB_IPV6);
 }
 
-/* Plans to tell all VMs at 'b', as what there is to say may be new. */
-void
-vmmob_advert_start(struct vmmob_bridge *b, long long int now)
+/* Returns what there is to say of 'home', which is a home subnet of 'b', or
+ * was one: then hosts shall forget it. */
+static struct vmmob_nd_prefix
+describe(const struct vmmob_prefix *home, bool gone)
 {
-    b->next_advert = has_ipv6(b) ? now : LLONG_MAX;
+    return (struct vmmob_nd_prefix) {
+        .prefix = *home,
+        .on_link = true,
+        .autonomous = home->plen == SLAAC_PLEN,
+        .valid = gone ? 0 : VALID_LIFETIME,
+        .preferred = gone ? 0 : PREFERRED_LIFETIME,
+    };
+}
+
+/* Returns an advertisement for VMs at 'b'.  If 'last' is true, it says that
+ * there is no router any more, and no home subnet. */
+static struct dp_packet *
+compose(const struct vmmob_bridge *b, bool last)
+{
+    const struct in6_addr lla = vmmob_gateway_lla();
+    struct vmmob_nd_prefix prefixes[1 + VMMOB_MAX_OLD_HOMES];
+    struct vmmob_nd_router router = {
+        .mtu = b->mtu >= MIN_MTU ? b->mtu : 0,
+        .hop_limit = HOP_LIMIT,
+        .prefixes = prefixes,
+    };
+
+    if (has_ipv6(b)) {
+        prefixes[router.n_prefixes++]
+            = describe(&b->ofs->settings.ip[VMMOB_IPV6].home, last);
+        router.lifetime = last ? 0 : ROUTER_LIFETIME;
+    }
+    for (size_t i = 0; i < b->n_old_homes; i++) {
+        prefixes[router.n_prefixes++] = describe(&b->old_homes[i], true);
+    }
+
+    COVERAGE_INC(vmmob_router_advert);
+    return vmmob_nd_compose_router_advert(&router, vmmob_gateway_mac, &lla,
+                                          NULL, NULL);
+}
+
+/* Notes that 'home' is a home subnet of 'b' no more. */
+static void
+add_old_home(struct vmmob_bridge *b, const struct vmmob_prefix *home)
+    OVS_REQUIRES(vmmob_mutex)
+{
+    if (b->n_old_homes == VMMOB_MAX_OLD_HOMES) {
+        memmove(b->old_homes, b->old_homes + 1,
+                --b->n_old_homes * sizeof *b->old_homes);
+    }
+    b->old_homes[b->n_old_homes++] = *home;
+}
+
+/* Notes that 'home' is not an old home subnet of 'b'. */
+static void
+remove_old_home(struct vmmob_bridge *b, const struct vmmob_prefix *home)
+    OVS_REQUIRES(vmmob_mutex)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < b->n_old_homes; i++) {
+        if (!vmmob_prefix_equals(&b->old_homes[i], home)) {
+            b->old_homes[n++] = b->old_homes[i];
+        }
+    }
+    b->n_old_homes = n;
+}
+
+/* Sends 'packet', which is freed, to all VMs at 'b'. */
+static void
+tell_all(struct vmmob_bridge *b, struct dp_packet *packet)
+    OVS_REQUIRES(vmmob_mutex)
+{
+    ofp_port_t *ports = xmalloc(hmap_count(&b->vm_ports) * sizeof *ports);
+    const struct vmmob_vm_port *port;
+    size_t n = 0;
+
+    HMAP_FOR_EACH (port, node, &b->vm_ports) {
+        ports[n++] = port->number;
+    }
+    if (n) {
+        vmmob_output(b, packet, ports, n);
+    } else {
+        dp_packet_delete(packet);
+    }
+    free(ports);
+}
+
+/* Plans to tell all VMs at 'b', as what there is to say may be new.  'old' is
+ * the IPv6 home subnet before, unset if there was none: hosts are told that it
+ * is gone if it is not the present one, and that there is no router any more
+ * if there is none now (RFC 4861, 6.2.5). */
+void
+vmmob_advert_start(struct vmmob_bridge *b, const struct vmmob_prefix *old,
+                   long long int now)
+{
+    const struct vmmob_prefix *home = &b->ofs->settings.ip[VMMOB_IPV6].home;
+
+    if (ipv6_addr_is_set(&old->addr) && !vmmob_prefix_equals(old, home)) {
+        remove_old_home(b, old);
+        add_old_home(b, old);
+    }
+    remove_old_home(b, home);
+    b->next_advert = has_ipv6(b) || b->n_old_homes ? now : LLONG_MAX;
     b->n_adverts = 0;
+}
+
+/* Tells all VMs at 'b', for which VM mobility is about to be turned off, that
+ * their router is no more. */
+void
+vmmob_advert_end(struct vmmob_bridge *b)
+{
+    if (b->enabled && has_ipv6(b)) {
+        tell_all(b, compose(b, true));
+    }
 }
 
 /* Answers a router solicitation that came in by 'port' of 'b'. */
@@ -90,7 +174,7 @@ vmmob_advert_answer(struct vmmob_bridge *b, ofp_port_t port)
         /* To all nodes, as routers may answer (RFC 4861, 6.2.6): who asks has
          * perhaps no address yet.  Nobody else is at that port. */
         b->n_answered++;
-        vmmob_output(b, compose(b), &port, 1);
+        vmmob_output(b, compose(b, false), &port, 1);
     }
 }
 
@@ -98,24 +182,17 @@ vmmob_advert_answer(struct vmmob_bridge *b, ofp_port_t port)
 void
 vmmob_advert_run(struct vmmob_bridge *b, long long int now)
 {
-    const struct vmmob_vm_port *port;
-    ofp_port_t *ports;
-    size_t n = 0;
-
     if (now < b->next_advert) {
         return;
     }
-    b->next_advert = now + (++b->n_adverts < INITIAL_ADVERTS
-                            ? INITIAL_INTERVAL_MS
-                            : MIN_INTERVAL_MS
-                              + random_range(MAX_INTERVAL_MS
-                                             - MIN_INTERVAL_MS));
-    ports = xmalloc(hmap_count(&b->vm_ports) * sizeof *ports);
-    HMAP_FOR_EACH (port, node, &b->vm_ports) {
-        ports[n++] = port->number;
+    tell_all(b, compose(b, false));
+    if (++b->n_adverts < INITIAL_ADVERTS) {
+        b->next_advert = now + INITIAL_INTERVAL_MS;
+    } else {
+        b->n_old_homes = 0;
+        b->next_advert = (has_ipv6(b)
+                          ? now + MIN_INTERVAL_MS
+                            + random_range(MAX_INTERVAL_MS - MIN_INTERVAL_MS)
+                          : LLONG_MAX);
     }
-    if (n) {
-        vmmob_output(b, compose(b), ports, n);
-    }
-    free(ports);
 }

@@ -115,6 +115,7 @@ vmmob_bridge_configure(struct vmmob_bridge *b, const struct smap *other_config,
     uint64_t id = ofproto_get_datapath_id(&b->ofproto->up);
     struct vmmob_settings settings;
     long long int now = time_msec();
+    struct vmmob_prefix old_home;
     ofp_port_t uplink;
     char *error;
     int mtu;
@@ -174,6 +175,7 @@ vmmob_bridge_configure(struct vmmob_bridge *b, const struct smap *other_config,
         b->next_count = now + VM_PORT_COUNT_MS;
         b->next_revalidation = LLONG_MAX;
         b->next_ask = LLONG_MAX;
+        b->n_old_homes = 0;
         b->n_punted = b->n_answered = b->n_bad = b->n_unresolved = 0;
         token_bucket_init(&b->asks, ASK_RATE, ASK_RATE * 1000);
         memset(b->n_not_held, 0, sizeof b->n_not_held);
@@ -204,6 +206,8 @@ vmmob_bridge_configure(struct vmmob_bridge *b, const struct smap *other_config,
     if (!enable && !eth_addr_equals(b->mac, mac)) {
         vmmob_handover_announce_all(b->handover, b->ofs);
     }
+    old_home = (enable ? (struct vmmob_prefix) { .plen = 0 }
+                : b->ofs->settings.ip[VMMOB_IPV6].home);
     mtu = b->mtu;
     b->mac = mac;
     b->uplink = uplink;
@@ -234,7 +238,7 @@ vmmob_bridge_configure(struct vmmob_bridge *b, const struct smap *other_config,
         vmmob_handover_touch(b->handover, b->ofs);
     }
     if (changed || b->mtu != mtu) {
-        vmmob_advert_start(b, now);
+        vmmob_advert_start(b, &old_home, now);
     }
     vmmob_vm_ports_find(b, &b->ofs->settings, now);
     /* Only now, as its number may have been that of a VM port. */

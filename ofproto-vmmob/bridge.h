@@ -39,6 +39,9 @@ extern struct ovs_mutex vmmob_mutex;
  * with the old number.  What is sent there is dropped. */
 #define VMMOB_NO_UPLINK OFPP_MAX
 
+/* Most home subnets of before that VMs are told to forget. */
+#define VMMOB_MAX_OLD_HOMES 4
+
 /* A bridge that is configured for VM mobility, even if wrongly. */
 struct vmmob_bridge {
     struct hmap_node node;      /* In 'bridges', by 'name'. */
@@ -77,6 +80,10 @@ struct vmmob_bridge {
     long long int next_advert;  /* When to tell VMs of their router, in ms, or
                                  * LLONG_MAX. */
     unsigned int n_adverts;     /* How often that was done. */
+    struct vmmob_prefix old_homes[VMMOB_MAX_OLD_HOMES]; /* IPv6 home subnets of
+                                                         * before, which VMs
+                                                         * shall forget. */
+    size_t n_old_homes;
     long long int next_sweep;   /* When to look for idle rules, in ms. */
     long long int next_report;  /* When to log forged frames, in ms. */
     long long int next_count;   /* When to look for floods, in ms. */

@@ -12,6 +12,7 @@
 #include "latch.h"
 #include "ofproto/ofproto-dpif.h"
 #include "ofproto/ofproto-dpif-rid.h"
+#include "ofproto-vmmob/advert.h"
 #include "ofproto-vmmob/agent.h"
 #include "ofproto-vmmob/bridge.h"
 #include "ofproto-vmmob/effects.h"
@@ -137,6 +138,7 @@ vmmob_configure(const char *bridge, const struct smap *other_config,
         }
     } else if (b) {
         VLOG_INFO("bridge %s: VM mobility is off", b->name);
+        vmmob_advert_end(b);
         remove_bridge(vmmob, b, true, true);
         b = NULL;
     }

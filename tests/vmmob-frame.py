@@ -262,9 +262,9 @@ def show_nd(kind, l4):
         if what in (1, 2):
             s += " lla %s" % mac_str(options[2:8])
         elif what == 3:
-            s += " prefix %s/%d flags %x" % (
+            s += " prefix %s/%d flags %x%s" % (
                 ipaddress.ip_address(options[16:32]), options[2],
-                options[3] >> 6)
+                options[3] >> 6, "" if any(options[4:12]) else " gone")
         elif what == 5:
             s += " mtu %d" % struct.unpack("!I", options[4:8])
         else:
