@@ -5,7 +5,6 @@
 #include "ofproto-vmmob/advert.h"
 
 #include "coverage.h"
-#include "dp-packet.h"
 #include "ofproto-vmmob/bridge.h"
 #include "ofproto-vmmob/handover.h"
 #include "ofproto-vmmob/nd.h"
@@ -25,6 +24,9 @@ COVERAGE_DEFINE(vmmob_router_advert);
 #define MIN_INTERVAL_MS (200 * 1000)
 #define INITIAL_INTERVAL_MS (16 * 1000)
 #define INITIAL_ADVERTS 3
+
+/* Everybody at a port is told at most this often (MIN_DELAY_BETWEEN_RAS). */
+#define MIN_DELAY_MS 3000
 
 /* For how long what is said holds, in s: that there is a router
  * (AdvDefaultLifetime), and the addresses that hosts make from the prefix
@@ -63,15 +65,30 @@ describe(const struct vmmob_prefix *home, bool gone)
     };
 }
 
-/* Returns an advertisement for VMs at 'b'.  If 'last' is true, it says that
+/* Returns the MTU that VMs at 'port' of 'b' are told: that of the uplink,
+ * unless the port's own is less.  0: none is known, or it is so small that
+ * hosts would not believe it. */
+static int
+get_mtu(const struct vmmob_bridge *b, const struct vmmob_vm_port *port)
+{
+    int mtu = (!b->mtu || !port->mtu ? MAX(b->mtu, port->mtu)
+               : MIN(b->mtu, port->mtu));
+
+    return mtu >= MIN_MTU ? mtu : 0;
+}
+
+/* Sends an advertisement to VMs at 'port' of 'b': to the host 'ip_dst' at
+ * 'dst', or if these are null, to everybody.  If 'last' is true, it says that
  * there is no router any more, and no home subnet. */
-static struct dp_packet *
-compose(const struct vmmob_bridge *b, bool last)
+static void
+tell(struct vmmob_bridge *b, const struct vmmob_vm_port *port, bool last,
+     const struct eth_addr *dst, const struct in6_addr *ip_dst)
+    OVS_REQUIRES(vmmob_mutex)
 {
     const struct in6_addr lla = vmmob_gateway_lla();
     struct vmmob_nd_prefix prefixes[1 + VMMOB_MAX_OLD_HOMES];
     struct vmmob_nd_router router = {
-        .mtu = b->mtu >= MIN_MTU ? b->mtu : 0,
+        .mtu = get_mtu(b, port),
         .hop_limit = HOP_LIMIT,
         .prefixes = prefixes,
     };
@@ -86,8 +103,19 @@ compose(const struct vmmob_bridge *b, bool last)
     }
 
     COVERAGE_INC(vmmob_router_advert);
-    return vmmob_nd_compose_router_advert(&router, vmmob_gateway_mac, &lla,
-                                          NULL, NULL);
+    vmmob_output(b, vmmob_nd_compose_router_advert(
+        &router, vmmob_gateway_mac, &lla, dst, ip_dst), &port->number, 1);
+}
+
+/* Plans to tell everybody at 'port' of 'b', now or as soon as may be. */
+static void
+tell_soon(struct vmmob_bridge *b, struct vmmob_vm_port *port,
+          long long int now)
+    OVS_REQUIRES(vmmob_mutex)
+{
+    port->advert_due = true;
+    b->next_port_advert = MIN(b->next_port_advert,
+                              MAX(now, port->advertised + MIN_DELAY_MS));
 }
 
 /* Notes that 'home' is a home subnet of 'b' no more. */
@@ -117,26 +145,6 @@ remove_old_home(struct vmmob_bridge *b, const struct vmmob_prefix *home)
     b->n_old_homes = n;
 }
 
-/* Sends 'packet', which is freed, to all VMs at 'b'. */
-static void
-tell_all(struct vmmob_bridge *b, struct dp_packet *packet)
-    OVS_REQUIRES(vmmob_mutex)
-{
-    ofp_port_t *ports = xmalloc(hmap_count(&b->vm_ports) * sizeof *ports);
-    const struct vmmob_vm_port *port;
-    size_t n = 0;
-
-    HMAP_FOR_EACH (port, node, &b->vm_ports) {
-        ports[n++] = port->number;
-    }
-    if (n) {
-        vmmob_output(b, packet, ports, n);
-    } else {
-        dp_packet_delete(packet);
-    }
-    free(ports);
-}
-
 /* Plans to tell all VMs at 'b', as what there is to say may be new.  'old' is
  * the IPv6 home subnet before, unset if there was none: hosts are told that it
  * is gone if it is not the present one, and that there is no router any more
@@ -162,37 +170,73 @@ void
 vmmob_advert_end(struct vmmob_bridge *b)
 {
     if (b->enabled && has_ipv6(b)) {
-        tell_all(b, compose(b, true));
+        const struct vmmob_vm_port *port;
+
+        HMAP_FOR_EACH (port, node, &b->vm_ports) {
+            tell(b, port, true, NULL, NULL);
+        }
     }
 }
 
-/* Answers a router solicitation that came in by 'port' of 'b'. */
+/* Answers a router solicitation of the VM 'mac', which came in by 'port' of
+ * 'b': at once, if it has an address, which is 'ip_src'.  Otherwise everybody
+ * at the port is told (RFC 4861, 6.2.6). */
 void
-vmmob_advert_answer(struct vmmob_bridge *b, ofp_port_t port)
+vmmob_advert_answer(struct vmmob_bridge *b, struct vmmob_vm_port *port,
+                    const struct eth_addr mac, const struct in6_addr *ip_src,
+                    long long int now)
 {
-    if (has_ipv6(b)) {
-        /* To all nodes, as routers may answer (RFC 4861, 6.2.6): who asks has
-         * perhaps no address yet.  Nobody else is at that port. */
-        b->n_answered++;
-        vmmob_output(b, compose(b, false), &port, 1);
+    if (!has_ipv6(b)) {
+        return;
+    }
+    b->n_answered++;
+    if (ipv6_addr_is_set(ip_src)) {
+        tell(b, port, false, &mac, ip_src);
+    } else {
+        tell_soon(b, port, now);
     }
 }
 
-/* Tells all VMs at 'b', if that is due at 'now'. */
+/* Tells VMs at 'b' what is due at 'now'. */
 void
 vmmob_advert_run(struct vmmob_bridge *b, long long int now)
 {
-    if (now < b->next_advert) {
-        return;
-    }
-    tell_all(b, compose(b, false));
-    if (++b->n_adverts < INITIAL_ADVERTS) {
-        b->next_advert = now + INITIAL_INTERVAL_MS;
-    } else {
-        b->n_old_homes = 0;
-        b->next_advert = (has_ipv6(b)
+    struct vmmob_vm_port *port;
+
+    if (now >= b->next_advert) {
+        if (b->n_adverts++ >= INITIAL_ADVERTS) {
+            b->n_old_homes = 0;
+        }
+        b->next_advert = (b->n_adverts < INITIAL_ADVERTS
+                          ? now + INITIAL_INTERVAL_MS
+                          : has_ipv6(b)
                           ? now + MIN_INTERVAL_MS
                             + random_range(MAX_INTERVAL_MS - MIN_INTERVAL_MS)
                           : LLONG_MAX);
+        HMAP_FOR_EACH (port, node, &b->vm_ports) {
+            tell_soon(b, port, now);
+        }
     }
+
+    if (now >= b->next_port_advert) {
+        b->next_port_advert = LLONG_MAX;
+        HMAP_FOR_EACH (port, node, &b->vm_ports) {
+            if (!port->advert_due) {
+                continue;
+            } else if (now < port->advertised + MIN_DELAY_MS) {
+                tell_soon(b, port, now);
+            } else {
+                tell(b, port, false, NULL, NULL);
+                port->advertised = now;
+                port->advert_due = false;
+            }
+        }
+    }
+}
+
+/* Returns when to call vmmob_advert_run() for 'b', in ms. */
+long long int
+vmmob_advert_next_event(const struct vmmob_bridge *b)
+{
+    return MIN(b->next_advert, b->next_port_advert);
 }

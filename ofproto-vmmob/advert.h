@@ -8,26 +8,35 @@
  *
  * What VMs are told of their IPv6 router (RFC 4861, 6.2), which is the same at
  * every bridge, so that a VM that moves needs not be told anew: whoever asks
- * is answered at once, all others are told from time to time.  If the IPv6 home
- * subnet changes or goes by configuration, they are told that it is gone; but
- * not when the switch or the bridge goes, which may come back.
+ * is answered at once, all others are told from time to time.
+ *
+ * If the IPv6 home subnet changes or goes by configuration, VMs are told that
+ * it is gone; but not when the switch or the bridge goes, which may come back.
+ *
+ * Each VM port is a link of its own: what goes to everybody goes to everybody
+ * there.
  *
  * Guarded by vmmob_mutex.  Times are in ms. */
 
-#include "openvswitch/ofp-port.h"
+#include "openvswitch/types.h"
 #include "ovs-thread.h"
 
+struct in6_addr;
 struct vmmob_bridge;
 struct vmmob_prefix;
+struct vmmob_vm_port;
 
 extern struct ovs_mutex vmmob_mutex;
 
 void vmmob_advert_start(struct vmmob_bridge *, const struct vmmob_prefix *old,
                         long long int now) OVS_REQUIRES(vmmob_mutex);
 void vmmob_advert_end(struct vmmob_bridge *) OVS_REQUIRES(vmmob_mutex);
-void vmmob_advert_answer(struct vmmob_bridge *, ofp_port_t)
-    OVS_REQUIRES(vmmob_mutex);
+void vmmob_advert_answer(struct vmmob_bridge *, struct vmmob_vm_port *,
+                         const struct eth_addr mac, const struct in6_addr *,
+                         long long int now) OVS_REQUIRES(vmmob_mutex);
 void vmmob_advert_run(struct vmmob_bridge *, long long int now)
+    OVS_REQUIRES(vmmob_mutex);
+long long int vmmob_advert_next_event(const struct vmmob_bridge *)
     OVS_REQUIRES(vmmob_mutex);
 
 #endif /* ofproto-vmmob/advert.h */

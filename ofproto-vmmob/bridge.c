@@ -59,8 +59,6 @@ static char *bridge_choose_settings(struct vmmob_bridge *,
 static char *bridge_find_uplink(const struct vmmob_bridge *,
                                 const char *uplink_name, ofp_port_t *uplink)
     OVS_REQUIRES(vmmob_mutex);
-static int bridge_get_mtu(const struct vmmob_bridge *)
-    OVS_REQUIRES(vmmob_mutex);
 static void bridge_keep(struct vmmob_bridge *) OVS_REQUIRES(vmmob_mutex);
 static char *bridge_check_tables(const struct vmmob_bridge *)
     OVS_REQUIRES(vmmob_mutex);
@@ -175,6 +173,7 @@ vmmob_bridge_configure(struct vmmob_bridge *b, const struct smap *other_config,
         b->next_count = now + VM_PORT_COUNT_MS;
         b->next_revalidation = LLONG_MAX;
         b->next_ask = LLONG_MAX;
+        b->next_port_advert = LLONG_MAX;
         b->n_old_homes = 0;
         b->n_punted = b->n_answered = b->n_bad = b->n_unresolved = 0;
         token_bucket_init(&b->asks, ASK_RATE, ASK_RATE * 1000);
@@ -211,7 +210,7 @@ vmmob_bridge_configure(struct vmmob_bridge *b, const struct smap *other_config,
     mtu = b->mtu;
     b->mac = mac;
     b->uplink = uplink;
-    b->mtu = bridge_get_mtu(b);
+    b->mtu = vmmob_port_get_mtu(ofproto_get_port(&b->ofproto->up, uplink));
     if (enable || !vmmob_settings_equals(&b->ofs->settings, &settings)) {
         struct vmmob_ofs record;
 
@@ -451,7 +450,7 @@ vmmob_bridge_next_event(const struct vmmob_bridge *b)
 
     next = MIN(next, vmmob_handover_next_look_event(b->ofs));
     next = MIN(next, MIN(b->next_ask, b->next_report));
-    next = MIN(next, b->next_advert);
+    next = MIN(next, vmmob_advert_next_event(b));
     return MIN(next, MIN(b->next_count, b->next_revalidation));
 }
 
@@ -577,17 +576,6 @@ bridge_find_uplink(const struct vmmob_bridge *b, const char *uplink_name,
     }
     return xasprintf("other_config:vmmob-uplink: no interface of the bridge "
                      "is named %s", uplink_name);
-}
-
-/* Returns the MTU of the uplink of 'b', or 0 if it is not known.  Main thread
- * only, to which the ports belong. */
-static int
-bridge_get_mtu(const struct vmmob_bridge *b)
-{
-    const struct ofport *ofport = ofproto_get_port(&b->ofproto->up, b->uplink);
-    int mtu;
-
-    return ofport && !netdev_get_mtu(ofport->netdev, &mtu) ? mtu : 0;
 }
 
 /* Tells vmmob_is_kept() of the home subnets of 'b'. */

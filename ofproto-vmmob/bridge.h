@@ -80,6 +80,8 @@ struct vmmob_bridge {
     long long int next_advert;  /* When to tell VMs of their router, in ms, or
                                  * LLONG_MAX. */
     unsigned int n_adverts;     /* How often that was done. */
+    long long int next_port_advert; /* When to tell those at a VM port, in ms,
+                                     * or LLONG_MAX. */
     struct vmmob_prefix old_homes[VMMOB_MAX_OLD_HOMES]; /* IPv6 home subnets of
                                                          * before, which VMs
                                                          * shall forget. */

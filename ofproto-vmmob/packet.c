@@ -658,7 +658,7 @@ process_vm(struct vmmob *vmmob, struct vmmob_bridge *b,
         }
 
     case FRAME_ROUTER_SOLICIT:
-        vmmob_advert_answer(b, punted->in_port);
+        vmmob_advert_answer(b, port, frame->src, &frame->ip_src, now);
         return false;
 
     case FRAME_RARP:

@@ -12,6 +12,7 @@
 #include "ofproto-vmmob/handover.h"
 #include "ofproto-vmmob/punt.h"
 #include "ofproto-vmmob/rules.h"
+#include "ofproto-vmmob/settings.h"
 #include "openvswitch/vlog.h"
 #include "packets.h"
 #include "sset.h"
@@ -234,6 +235,16 @@ configure_punt(const struct vmmob_bridge *b, const struct vmmob_settings *s)
     free(ports);
 }
 
+/* Returns the MTU of 'ofport', or 0 if it is not known.  'ofport' may be
+ * NULL. */
+int
+vmmob_port_get_mtu(const struct ofport *ofport)
+{
+    int mtu;
+
+    return ofport && !netdev_get_mtu(ofport->netdev, &mtu) ? mtu : 0;
+}
+
 /* Finds out which VM ports 'b' has. */
 void
 vmmob_vm_ports_find(struct vmmob_bridge *b, const struct vmmob_settings *s,
@@ -261,6 +272,8 @@ vmmob_vm_ports_find(struct vmmob_bridge *b, const struct vmmob_settings *s,
         if (!port) {
             port = xzalloc(sizeof *port);
             port->number = ofport->ofp_port;
+            port->mtu = vmmob_port_get_mtu(ofport);
+            port->advertised = LLONG_MIN / 2;
             token_bucket_init(&port->errors, ERROR_RATE, ERROR_BURST);
             port->name = xstrdup(name);
             hmap_insert(&b->vm_ports, &port->node,
@@ -271,6 +284,15 @@ vmmob_vm_ports_find(struct vmmob_bridge *b, const struct vmmob_settings *s,
                                       now);
         }
         port->marked = false;
+
+        int mtu = vmmob_port_get_mtu(ofport);
+        if (port->mtu != mtu) {
+            port->mtu = mtu;
+            if (vmmob_settings_has_home(s, VMMOB_IPV6)) {
+                port->advert_due = true;
+                b->next_port_advert = now;
+            }
+        }
     }
     HMAP_FOR_EACH_SAFE (port, node, &b->vm_ports) {
         if (port->marked) {

@@ -22,6 +22,7 @@
 #include "punt-kind.h"
 
 struct fairq_stats;
+struct ofport;
 struct sset;
 struct vmmob_bridge;
 struct vmmob_key;
@@ -36,6 +37,10 @@ struct vmmob_vm_port {
     ofp_port_t number;
     char *name;
     bool marked;                /* While ports are looked for. */
+    int mtu;                    /* 0 if it is not known. */
+    bool advert_due;            /* Those there are to be told of their router
+                                 * as soon as may be... */
+    long long int advertised;   /* ...as all were last then, in ms. */
     bool policed;               /* There are rules for its MAC addresses. */
     struct token_bucket errors; /* ICMP errors that it may cause. */
     bool blocked;               /* Everything from there is dropped... */
@@ -89,6 +94,9 @@ void vmmob_vm_port_police_hoas(struct vmmob_bridge *,
                                const struct vmmob_vm_port *,
                                const struct vmmob_key *, long long int now)
     OVS_REQUIRES(vmmob_mutex);
+
+/* Main thread only, to which the ports belong. */
+int vmmob_port_get_mtu(const struct ofport *);
 
 /* All of a bridge. */
 void vmmob_vm_ports_find(struct vmmob_bridge *, const struct vmmob_settings *,
