@@ -45,12 +45,16 @@ COVERAGE_DEFINE(vmmob_copy_error);
 COVERAGE_DEFINE(vmmob_hold);
 COVERAGE_DEFINE(vmmob_hold_full);
 COVERAGE_DEFINE(vmmob_unresolved);
+COVERAGE_DEFINE(vmmob_probe_unanswered);
 COVERAGE_DEFINE(vmmob_copy_held);
 COVERAGE_DEFINE(vmmob_copy_delivered);
 COVERAGE_DEFINE(vmmob_copy_dropped);
 
-/* How long a packet is held, in ms. */
+/* How long a packet is held, in ms, and the probe of who wants an address: a
+ * little longer than who sent it waits for objections (RFC 4862, 5.4 and RFC
+ * 4861, 10: RETRANS_TIMER). */
 #define HOLD_MS 1000
+#define HOLD_PROBE_MS 1500
 
 static bool process_uplink(struct vmmob *, struct vmmob_bridge *,
                            struct punted *, const struct frame *,
@@ -99,14 +103,47 @@ vmmob_packet_process(struct vmmob *vmmob, struct punted *punted,
     }
 }
 
+/* Returns true if 'frame' asks whether anybody has an address that its sender
+ * would like to have (RFC 4862, 5.4; RFC 5227). */
+static bool
+is_probe(const struct frame *frame)
+{
+    return (frame->type == FRAME_QUESTION
+            && !ipv6_addr_is_set(&frame->ip_src));
+}
+
+/* If 'punted' is a probe, to which nobody objected, asks its sender whether it
+ * has the address now.  It may not say so by itself as long as it has nothing
+ * to say. */
+static void
+ask_prober(struct vmmob *vmmob, const struct punted *punted)
+    OVS_REQUIRES(vmmob_mutex)
+{
+    struct vmmob_bridge *b = vmmob_find_bridge_by_uuid(vmmob,
+                                                       &punted->ofproto_uuid);
+    struct frame frame;
+
+    if (b && vmmob_vm_port_find(b, punted->in_port)) {
+        vmmob_frame_parse(punted->packet, &frame);
+        if (is_probe(&frame)) {
+            COVERAGE_INC(vmmob_probe_unanswered);
+            vmmob_ask_vmn(b, frame.src, &frame.ip_dst, punted->in_port);
+        }
+    }
+}
+
 /* Drops the packets that have been kept for too long. */
 void
 vmmob_packet_expire(struct vmmob *vmmob, long long int now)
 {
     struct ovs_list gone = OVS_LIST_INITIALIZER(&gone);
+    const struct punted *punted;
 
     vmmob_resolver_expire(&vmmob->resolver, now, &gone);
     COVERAGE_ADD(vmmob_unresolved, ovs_list_size(&gone));
+    LIST_FOR_EACH (punted, node, &gone) {
+        ask_prober(vmmob, punted);
+    }
     vmmob_punted_destroy_all(&gone);
 
     vmmob_tail_run(&vmmob->copies, now, &gone);
@@ -114,18 +151,19 @@ vmmob_packet_expire(struct vmmob *vmmob, long long int now)
     vmmob_punted_destroy_all(&gone);
 }
 
-/* Keeps 'punted', if there is room, until there are news about 'addr' or
- * 'other', which may be unspecified.  Returns true if it was taken. */
+/* Keeps 'punted', which has 'frame', if there is room, until there are news
+ * about 'addr' or 'other', which may be unspecified.  Returns true if it was
+ * taken. */
 static bool
 hold(struct vmmob *vmmob, struct vmmob_bridge *b, struct punted *punted,
-     const struct in6_addr *addr, const struct in6_addr *other,
-     long long int now)
+     const struct frame *frame, const struct in6_addr *addr,
+     const struct in6_addr *other, long long int now)
     OVS_REQUIRES(vmmob_mutex)
 {
     if (!punted->expires) {
         COVERAGE_INC(vmmob_hold);
         b->n_unresolved++;
-        punted->expires = now + HOLD_MS;
+        punted->expires = now + (is_probe(frame) ? HOLD_PROBE_MS : HOLD_MS);
     } else if (punted->expires <= now) {
         COVERAGE_INC(vmmob_unresolved);
         return false;
@@ -389,7 +427,7 @@ process_uplink(struct vmmob *vmmob, struct vmmob_bridge *b,
                 }
             }
         }
-        return hold(vmmob, b, punted, &frame->ip_dst,
+        return hold(vmmob, b, punted, frame, &frame->ip_dst,
                     punted->table_id == VMMOB_TABLE_SOURCE ? &frame->ip_src
                     : &in6addr_any, now);
 
@@ -433,7 +471,8 @@ process_arp_request(struct vmmob *vmmob, struct vmmob_bridge *b,
                 vmmob_ask(b, &frame->ip_dst, frame->src, &frame->ip_src,
                           punted->in_port);
             }
-            return hold(vmmob, b, punted, &frame->ip_dst, &in6addr_any, now);
+            return hold(vmmob, b, punted, frame, &frame->ip_dst, &in6addr_any,
+                        now);
         }
         mac = owner->key.mac;
         if (eth_addr_equals(mac, frame->src)) {
@@ -633,14 +672,14 @@ process_vm(struct vmmob *vmmob, struct vmmob_bridge *b,
                         vmmob_ask(b, &frame->ip_dst, frame->src,
                                   &frame->ip_src, punted->in_port);
                     }
-                    return hold(vmmob, b, punted, &frame->ip_dst, &in6addr_any,
-                            now);
+                    return hold(vmmob, b, punted, frame, &frame->ip_dst,
+                            &in6addr_any, now);
                 } else if (!ipv6_addr_is_set(&pair->moa)
                            || !vmmob_pipeline_get_next_hop(&ctx, &pair->moa,
                                                            owner->ofs,
                                                            &next_hop)) {
-                    return hold(vmmob, b, punted, &frame->ip_dst, &in6addr_any,
-                            now);
+                    return hold(vmmob, b, punted, frame, &frame->ip_dst,
+                            &in6addr_any, now);
                 }
 
                 struct vmmob_key remote = owner->key;
@@ -650,8 +689,8 @@ process_vm(struct vmmob *vmmob, struct vmmob_bridge *b,
                     vmmob_ask(b, &frame->ip_dst, frame->src, &frame->ip_src,
                               punted->in_port);
                 }
-                return hold(vmmob, b, punted, &frame->ip_dst, &in6addr_any,
-                            now);
+                return hold(vmmob, b, punted, frame, &frame->ip_dst,
+                            &in6addr_any, now);
             }
             return vmmob_resume(&vmmob->resumed, b, punted, VMMOB_TABLE_ENTRY,
                                 OFPP_NONE);
