@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * guest-echo: the one program of the guest, a TCP and UDP echo server.
+ * guest-echo: the one program of the guest, a TCP and UDP echo server, of IPv4
+ * and IPv6.
  *
  * usage: guest-echo PORT
  *
@@ -31,16 +32,17 @@ struct connection {
 static int
 open_socket(int type, int port)
 {
-    struct sockaddr_in sin = {
-        .sin_family = AF_INET,
-        .sin_port = htons(port),
+    struct sockaddr_in6 sin6 = {
+        .sin6_family = AF_INET6,
+        .sin6_port = htons(port),
     };
-    int fd = socket(AF_INET, type, 0);
-    int on = 1;
+    int fd = socket(AF_INET6, type, 0);
+    int on = 1, off = 0;
 
     if (fd < 0
         || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on)
-        || bind(fd, (const struct sockaddr *) &sin, sizeof sin)
+        || setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off)
+        || bind(fd, (const struct sockaddr *) &sin6, sizeof sin6)
         || (type == SOCK_STREAM && listen(fd, 16))) {
         perror("guest-echo");
         exit(EXIT_FAILURE);
@@ -52,7 +54,7 @@ static void
 echo_datagram(int fd)
 {
     static uint8_t data[65536];
-    struct sockaddr_in from;
+    struct sockaddr_in6 from;
     socklen_t len = sizeof from;
     ssize_t n = recvfrom(fd, data, sizeof data, 0,
                          (struct sockaddr *) &from, &len);

@@ -37,17 +37,18 @@ class Migration:
 class Guest:
     """A VM.  boot() starts it on one hypervisor, migrate() moves it.
 
-    'image' is an image.Image, 'accel' "kvm" or "tcg", 'way' one of WAYS,
+    'image' is an image.Image, 'addresses' (with prefix length) and 'gateways'
+    are its static ones, 'accel' "kvm" or "tcg", 'way' one of WAYS,
     'downtime_limit' in ms is what QEMU is told to aim at."""
 
-    def __init__(self, lab, image, name, mac, address, gateway, accel="tcg",
-                 way="shared", downtime_limit=1):
+    def __init__(self, lab, image, name, mac, addresses, gateways,
+                 accel="tcg", way="shared", downtime_limit=1):
         self.lab = lab
         self.image = image
         self.name = name
         self.mac = mac
-        self.address = address          # With prefix length.
-        self.gateway = gateway
+        self.addresses = addresses
+        self.gateways = gateways
         self.accel = accel
         self.way = way
         self.downtime_limit = downtime_limit
@@ -149,9 +150,7 @@ class Qemu:
             "-accel", guest.accel, "-machine", "pc,memory-backend=ram",
             "-m", "%dM" % MEMORY_MB, "-object", memory,
             "-kernel", guest.image.kernel, "-initrd", guest.image.initrd,
-            # A guest that crashes must not boot again and look healed.
-            "-append", "console=ttyS0 quiet panic=0 lab.address=%s "
-            "lab.gateway=%s" % (guest.address, guest.gateway),
+            "-append", _command_line(guest.addresses, guest.gateways),
             "-serial", "file:" + self.serial,
             "-qmp", "unix:%s,server=on,wait=off" % self._monitor,
             # Open vSwitch's userspace datapath rewrites addresses: the
@@ -221,8 +220,7 @@ def usable_accel(directory, guest_image, memory_mb=MEMORY_MB,
         ["qemu-system-x86_64", "-nodefaults", "-no-user-config", "-display",
          "none", "-accel", "kvm", "-cpu", "host", "-m", "%dM" % memory_mb,
          "-kernel", guest_image.kernel, "-initrd", guest_image.initrd,
-         "-append", "console=ttyS0 quiet panic=0 lab.address=127.0.0.2/8 "
-         "lab.gateway=127.0.0.1", "-serial", "file:" + serial],
+         "-append", _command_line(), "-serial", "file:" + serial],
         os.path.join(directory, "kvm-trial.log"))
 
     def is_up():
@@ -239,6 +237,14 @@ def usable_accel(directory, guest_image, memory_mb=MEMORY_MB,
         return "tcg"
     finally:
         process.stop(trial)
+
+
+def _command_line(addresses=(), gateways=()):
+    """The guest's kernel's."""
+    # A guest that crashes must not boot again and look healed.
+    return " ".join(["console=ttyS0 quiet panic=0"]
+                    + ["lab.address=" + each for each in addresses]
+                    + ["lab.gateway=" + each for each in gateways])
 
 
 def _ram_file(lab, name):

@@ -24,8 +24,9 @@ CACHE = os.path.join(os.environ.get("XDG_CACHE_HOME")
 MODULES = ("virtio_pci", "virtio_net")
 
 # The guest is configured by the kernel's command line: lab.address (with
-# prefix length) and lab.gateway.  Its first packet is an ARP request for its
-# gateway, as that of any guest with something to say.
+# prefix length) and lab.gateway, of each family that it is to have static
+# addresses of.  It asks for its gateway, as any guest with something to say
+# does, and makes itself addresses of IPv6 where a router says so.
 INIT = """#!/bin/sh
 /bin/busybox --install -s /bin
 mount -t proc proc /proc
@@ -36,15 +37,22 @@ for module in %(modules)s; do
 done
 for word in $(cat /proc/cmdline); do
     case $word in
-    lab.address=*) address=${word#*=} ;;
-    lab.gateway=*) gateway=${word#*=} ;;
+    lab.address=*) addresses="$addresses ${word#*=}" ;;
+    lab.gateway=*) gateways="$gateways ${word#*=}" ;;
     esac
 done
 ip link set lo up
-ip addr add $address dev eth0
+for address in $addresses; do
+    ip addr add $address dev eth0
+done
 ip link set eth0 up
-ip route add default via $gateway
-ping -c 1 -W 1 $gateway > /dev/null 2>&1 &
+for gateway in $gateways; do
+    case $gateway in
+    *:*) ip -6 route add default via $gateway ;;
+    *) ip route add default via $gateway ;;
+    esac
+    ping -c 1 -W 1 $gateway > /dev/null 2>&1 &
+done
 exec /bin/guest-echo %(port)d
 """
 READY = "guest-echo: ready"     # What it prints.

@@ -3,7 +3,6 @@
 behind hypervisor C."""
 
 import ipaddress
-import re
 
 import guest
 import process
@@ -11,26 +10,39 @@ import topology
 
 SYSTEMS = {"l2": "L2 baseline", "ip": "across IP networks"}
 
-GUEST_MAC, GUEST_HOA = "52:54:00:64:00:14", "10.100.0.20"
-CN_MAC, CN_HOA = "52:54:00:64:00:1e", "10.100.0.30"
+# By family.  The guest's IPv6 address is the one that it makes of its MAC.
+GUEST_MAC = "52:54:00:64:00:14"
+GUEST_HOAS = {4: "10.100.0.20", 6: "fd00:64::5054:ff:fe64:14"}
+CN_MAC = "52:54:00:64:00:1e"
+CN_HOAS = {4: "10.100.0.30", 6: "fd00:64::30"}
+
+GUEST_HOA, CN_HOA = GUEST_HOAS[4], CN_HOAS[4]
 
 
 class Scene:
     """The guest in 'lab', booted at A, and the correspondent, an Endpoint;
-    they reach each other."""
+    they reach each other by the lab's families."""
 
     def __init__(self, lab, guest_image, accel="tcg", way="shared",
                  downtime_limit=1):
         self.lab = lab
         self.observer = lab.hypervisors["C"]
-        self.cn = topology.Endpoint(self.observer, "CN", CN_MAC, CN_HOA)
-        self.vm = guest.Guest(lab, guest_image, "guest", GUEST_MAC,
-                              "%s/%d" % (GUEST_HOA, topology.HOME.prefixlen),
-                              topology.HOME_GATEWAY, accel, way,
-                              downtime_limit)
+        self.cn = topology.Endpoint(self.observer, "CN", CN_MAC, *(
+            CN_HOAS[family] for family in lab.families))
+        # vmmob is a router, from whose advertisements it has its address.
+        static = [family for family in lab.families
+                  if family == 4 or lab.system != "ip"]
+        self.vm = guest.Guest(
+            lab, guest_image, "guest", GUEST_MAC,
+            ["%s/%d" % (GUEST_HOAS[family], topology.HOMES[family].prefixlen)
+             for family in static],
+            [topology.HOME_GATEWAYS[family] for family in static],
+            accel, way, downtime_limit)
         self.vm.boot(lab.hypervisors["A"])
-        process.wait_until("an answer of the guest to the correspondent",
-                           lambda: self.cn.ns.can_ping(GUEST_HOA), 20)
+        for family in lab.families:
+            process.wait_until(
+                "an answer of the guest to the correspondent",
+                lambda: self.cn.ns.can_ping(GUEST_HOAS[family]), 20)
         if lab.system == "ip":
             self.wait_for_binding(self.vm.hypervisor,
                                   "the guest's first binding", 15)
@@ -38,19 +50,21 @@ class Scene:
     def wait_for_binding(self, place, what, timeout=5):
         """Waits until C's VMN table has the guest at hypervisor 'place'.
         Raises LabError if it does not."""
+        pools = {GUEST_HOAS[family]: place.site.pool_of(family)
+                 for family in self.lab.families}
         process.wait_until(what,
                            lambda: is_bound(self.observer.vmns(), GUEST_MAC,
-                                            place.site.pool), timeout, 0.05)
+                                            pools), timeout, 0.05)
 
 
-def is_bound(vmns, mac, pool):
-    """Returns true if the text of a VMN table has 'mac' with a mobile address
-    in 'pool', and not just prepared.  A record goes from its MAC to the next
-    MAC."""
-    parts = re.split(r"((?:[0-9a-f]{2}:){5}[0-9a-f]{2})", vmns)
-    for this, record in zip(parts[1::2], parts[2::2]):
-        if this == mac and "prepared" not in record:
-            for address in re.findall(r"\d+\.\d+\.\d+\.\d+", record):
-                if ipaddress.ip_address(address) in pool:
-                    return True
-    return False
+def is_bound(vmns, mac, pools):
+    """Returns true if in the text of a VMN table 'mac' has each home address
+    that is a key of 'pools', with a mobile address in the pool that is the
+    value, and not just prepared."""
+    bound = set()
+    for words in map(str.split, vmns.splitlines()):
+        if (words[:1] == [mac] and words[1] in pools
+                and "prepared" not in words and words[2] != "-"
+                and ipaddress.ip_address(words[2]) in pools[words[1]]):
+            bound.add(words[1])
+    return bound == set(pools)

@@ -59,12 +59,13 @@ class Prober:
 class Stream:
     """Holds a TCP connection from 'ns' to the echo server at 'address', with
     'chunk' bytes every 'interval' ms, until finish(), which returns the list
-    of Receipt and sets 'verdict'."""
+    of Receipt and sets 'verdict'.  Several in one 'directory' need a 'name'
+    each."""
 
     def __init__(self, ns, address, directory, programs, interval=10,
-                 chunk=500, port=image.ECHO_PORT):
-        self._output = os.path.join(directory, "stream.out")
-        self._log = os.path.join(directory, "stream.log")
+                 chunk=500, port=image.ECHO_PORT, name="stream"):
+        self._output = os.path.join(directory, name + ".out")
+        self._log = os.path.join(directory, name + ".log")
         self._process = ns.spawn(
             [tools.build("stream", programs), address, str(port),
              str(int(interval * 1000)), str(chunk), self._output], self._log)

@@ -2,7 +2,7 @@
  *
  * prober: send an ICMP echo request every INTERVAL microseconds, or a datagram
  * to a UDP echo server, and say, for each one, when it left and when its
- * answer came.
+ * answer came.  DESTINATION is of IPv4 or IPv6.
  *
  * usage: prober DESTINATION INTERVAL_US OUTPUT [UDP_PORT]
  *
@@ -16,9 +16,9 @@
  *   ANSWERED_NS DUPLICATES", where 0 as ANSWERED_NS means never; and lines
  *   that begin with '#', of which the first is "# icmp-errors N". */
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <linux/icmp.h>
+#include <netinet/icmp6.h>
 #include <netinet/in.h>
 #include <netinet/ip.h>
 #include <pthread.h>
@@ -36,6 +36,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "address.h"
+
 #define DRAIN_MS 1000
 #define MAX_PROBES (1 << 22)
 #define NSEC 1000000000LL
@@ -47,17 +49,20 @@ struct probe {
 };
 
 struct packet {
-    struct icmphdr icmp;        /* With UDP, just padding. */
+    struct icmphdr icmp;        /* An ICMPv6 echo header is the same.  With
+                                 * UDP, just padding. */
     uint64_t seq;               /* The 16 bits of ICMP are too few. */
     uint8_t pad[40];            /* In all 56 bytes, as "ping" sends. */
 } __attribute__((packed));
 
 static struct probe *probes;
 static int fd;
-static struct sockaddr_in destination;
+static struct sockaddr_storage destination;
+static socklen_t destination_len;
 static int64_t interval;        /* ns */
 static uint16_t id;
 static bool udp;
+static bool ipv6;
 static uint64_t n_probes;       /* Sender's, valid after it is joined. */
 static uint64_t n_errors;       /* Receiver's, the same. */
 static atomic_bool stop_sending;
@@ -66,6 +71,7 @@ static atomic_bool stop_receiving;
 static void *sender(void *);
 static void *receiver(void *);
 static void handle_packet(const uint8_t *, size_t, int64_t now);
+static bool is_error(uint8_t type);
 static void handle_answer(uint64_t seq, int64_t now);
 static uint16_t checksum(const void *, size_t);
 
@@ -101,25 +107,26 @@ main(int argc, char *argv[])
     int on = 1, signo;
     FILE *output;
 
-    if (argc < 4 || argc > 5 || !inet_aton(argv[1], &destination.sin_addr)
+    if (argc < 4 || argc > 5
+        || !(destination_len = parse_address(argv[1],
+                                             argc == 5 ? atoi(argv[4]) : 0,
+                                             &destination))
         || atoll(argv[2]) <= 0) {
         fprintf(stderr,
                 "usage: prober DESTINATION INTERVAL_US OUTPUT [UDP_PORT]\n");
         return EXIT_FAILURE;
     }
     udp = argc == 5;
-    destination.sin_family = AF_INET;
+    ipv6 = destination.ss_family == AF_INET6;
     interval = atoll(argv[2]) * 1000;
     id = getpid();
 
     probes = calloc(MAX_PROBES, sizeof *probes);
-    fd = (udp ? socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)
-          : socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_ICMP));
+    fd = socket(destination.ss_family,
+                (udp ? SOCK_DGRAM : SOCK_RAW) | SOCK_CLOEXEC,
+                udp ? 0 : ipv6 ? IPPROTO_ICMPV6 : IPPROTO_ICMP);
     if (!probes || fd < 0) {
         fatal("socket");
-    }
-    if (udp) {
-        destination.sin_port = htons(atoi(argv[4]));
     }
     if (setsockopt(fd, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof on)
         || setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout,
@@ -176,16 +183,19 @@ sender(void *arg)
         clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &at, NULL);
 
         memset(&packet, 0, sizeof packet);
-        packet.icmp.type = ICMP_ECHO;
+        packet.icmp.type = ipv6 ? ICMP6_ECHO_REQUEST : ICMP_ECHO;
         packet.icmp.un.echo.id = htons(id);
         packet.icmp.un.echo.sequence = htons(n_probes);
         packet.seq = n_probes;
-        packet.icmp.checksum = checksum(&packet, sizeof packet);
+        if (!ipv6) {
+            /* The kernel makes that of ICMPv6. */
+            packet.icmp.checksum = checksum(&packet, sizeof packet);
+        }
         p->sent = now_ns(CLOCK_REALTIME);
 
         /* A probe that could not leave counts as lost, as with "ping". */
         sendto(fd, &packet, sizeof packet, 0,
-               (const struct sockaddr *) &destination, sizeof destination);
+               (const struct sockaddr *) &destination, destination_len);
         n_probes++;
 
         do {
@@ -241,27 +251,30 @@ handle_packet(const uint8_t *data, size_t n, int64_t now)
         return;
     }
 
-    header = (data[0] & 0xf) * 4;
+    /* What comes from a raw socket of IPv6 begins with the ICMPv6 header. */
+    header = ipv6 ? 0 : (data[0] & 0xf) * 4;
     if (n < header + sizeof packet.icmp) {
         return;
     }
     memcpy(&packet.icmp, data + header, sizeof packet.icmp);
-    switch (packet.icmp.type) {
-    case ICMP_ECHOREPLY:
+    if (packet.icmp.type == (ipv6 ? ICMP6_ECHO_REPLY : ICMP_ECHOREPLY)) {
         if (n >= header + sizeof packet) {
             memcpy(&packet, data + header, sizeof packet);
             if (packet.icmp.un.echo.id == htons(id)) {
                 handle_answer(packet.seq, now);
             }
         }
-        break;
-
-    case ICMP_DEST_UNREACH:
-    case ICMP_TIME_EXCEEDED:
-    case ICMP_REDIRECT:
+    } else if (is_error(packet.icmp.type)) {
         n_errors++;
-        break;
     }
+}
+
+static bool
+is_error(uint8_t type)
+{
+    return ipv6 ? !(type & ICMP6_INFOMSG_MASK) || type == ND_REDIRECT
+        : (type == ICMP_DEST_UNREACH || type == ICMP_TIME_EXCEEDED
+           || type == ICMP_REDIRECT);
 }
 
 static void

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * stream: hold one TCP connection to an echo server, send a byte stream over
- * it at an even pace, and check every byte that comes back.
+ * it at an even pace, and check every byte that comes back.  DESTINATION is of
+ * IPv4 or IPv6.
  *
  * usage: stream DESTINATION PORT INTERVAL_US CHUNK_BYTES OUTPUT
  *
@@ -13,7 +14,6 @@
  *   each time something came back (CLOCK_REALTIME), and then one line "#
  *   sent N received N mismatch-at N error E", where -1 and 0 mean none. */
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -29,6 +29,8 @@
 #include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "address.h"
 
 #define CONNECT_MS 10000
 #define DRAIN_MS 5000
@@ -50,7 +52,8 @@ struct stream {
     size_t n_receipts, allocated_receipts;
 };
 
-static void stream_connect(struct stream *, const struct sockaddr_in *);
+static void stream_connect(struct stream *, const struct sockaddr_storage *,
+                           socklen_t);
 static int stream_timer(int64_t interval);
 static void stream_send(struct stream *);
 static void stream_receive(struct stream *);
@@ -86,7 +89,8 @@ stream_byte(uint64_t i)
 int
 main(int argc, char *argv[])
 {
-    struct sockaddr_in destination = { .sin_family = AF_INET };
+    struct sockaddr_storage destination;
+    socklen_t destination_len;
     struct stream s = { .mismatch = -1 };
     int64_t deadline = INT64_MAX;       /* Of draining, CLOCK_MONOTONIC. */
     bool draining = false;
@@ -94,13 +98,13 @@ main(int argc, char *argv[])
     int timer_fd, signal_fd;
     FILE *output;
 
-    if (argc != 6 || !inet_aton(argv[1], &destination.sin_addr)
+    if (argc != 6 || !(destination_len = parse_address(argv[1], atoi(argv[2]),
+                                                       &destination))
         || atoll(argv[3]) <= 0 || atoll(argv[4]) <= 0) {
         fprintf(stderr, "usage: stream DESTINATION PORT INTERVAL_US "
                 "CHUNK_BYTES OUTPUT\n");
         return EXIT_FAILURE;
     }
-    destination.sin_port = htons(atoi(argv[2]));
     output = fopen(argv[5], "w");
     if (!output) {
         fatal(argv[5]);
@@ -113,7 +117,7 @@ main(int argc, char *argv[])
     signal(SIGPIPE, SIG_IGN);
     signal_fd = signalfd(-1, &signals, SFD_CLOEXEC);
 
-    stream_connect(&s, &destination);
+    stream_connect(&s, &destination, destination_len);
     puts("connected");
     fflush(stdout);
     timer_fd = stream_timer(atoll(argv[3]) * 1000);
@@ -161,19 +165,21 @@ main(int argc, char *argv[])
 }
 
 static void
-stream_connect(struct stream *s, const struct sockaddr_in *destination)
+stream_connect(struct stream *s, const struct sockaddr_storage *destination,
+               socklen_t destination_len)
 {
     struct pollfd pfd = { .events = POLLOUT };
     socklen_t len = sizeof errno;
     int on = 1;
 
-    s->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    s->fd = socket(destination->ss_family,
+                   SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (s->fd < 0) {
         fatal("socket");
     }
     setsockopt(s->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    if (connect(s->fd, (const struct sockaddr *) destination,
-                sizeof *destination) && errno != EINPROGRESS) {
+    if (connect(s->fd, (const struct sockaddr *) destination, destination_len)
+        && errno != EINPROGRESS) {
         fatal("connect");
     }
     pfd.fd = s->fd;

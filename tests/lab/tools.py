@@ -44,5 +44,5 @@ def build(name, directory, flags=(), source=HERE):
     program = os.path.join(directory, name)
     if not os.path.exists(program):
         process.run(["gcc", "-O2", "-Wall", "-D_GNU_SOURCE", "-pthread",
-                     *flags, source, "-o", program])
+                     "-I" + HERE, *flags, source, "-o", program])
     return program
