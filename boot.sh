@@ -177,8 +177,43 @@ run_tests() {
     return $status
 }
 
+# Has those of PARTS that are in "wanted" built in the background, one after the
+# other, while tests wait for something.  That is in a session of its own, as
+# Linux shares time out by session first, and has the lowest priority.
+start_building() {
+    local part todo=()
+    for part; do
+        [[ " ${wanted[*]} " != *" $part "* ]] || todo+=("$part")
+    done
+    [ ${#todo[@]} != 0 ] || return
+    setsid nice -n 19 ./boot.sh build "${todo[@]}" \
+        > "$logs/build-ahead.log" 2>&1 < /dev/null &
+    building=$!
+}
+
+# What that does.
+build_parts() {
+    local part
+    { echo 19 > /proc/self/autogroup; } 2>/dev/null
+    for part; do
+        case $part in
+            asan | tsan) make build-"$part" ;;
+            packages) make_deb_packages ;;
+        esac && touch "$logs/$part.built"
+    done
+}
+
+# Waits until what part $1 needs is built, or could not be.
+wait_for_build() {
+    while [ ! -e "$logs/$1.built" ] &&
+          kill -0 "${building:-none}" 2>/dev/null; do
+        sleep 1
+    done
+}
+
 finish() {
     stop_progress
+    [ -z "$building" ] || kill -- -"$building" 2>/dev/null
     if [ ${#second_tries[@]} != 0 ]; then
         echo "These had a second try, after a failure that is perhaps a race:"
         printf '  %s\n' "${second_tries[@]}"
@@ -227,8 +262,9 @@ build() {
 
 # check [PART]...
 check() {
-    local part
-    [ $# != 0 ] || set -- "${parts[@]}"
+    local part wanted=("$@")
+    [ $# != 0 ] || wanted=("${parts[@]}")
+    set -- "${wanted[@]}"
     for part; do
         [[ " ${parts[*]} " = *" $part "* ]] ||
             die "\"$part\" is none of: ${parts[*]}"
@@ -243,7 +279,16 @@ check() {
     else
         build --enable-Werror
     fi
+    rm -f "$logs"/*.built
+    # With one part there is nothing to do meanwhile.
+    [ $# = 1 ] || start_building asan tsan
     for part; do
+        # Only now, as it installs what other builds would use, too.
+        if [ $# != 1 ] && [ "$part" = wire ]; then
+            wait_for_build tsan
+            install_deb_packages
+            start_building packages
+        fi
         check_"$part" || exit 1
     done
     echo "All is well, after $SECONDS s"
@@ -266,12 +311,14 @@ check_stock() {
 }
 
 check_asan() {
+    run asan-build "Building with ASan and UBSan" wait_for_build asan
     run_tests asan "Running the tests of vmmob with ASan and UBSan" \
         check-asan TESTSUITEFLAGS='-k vmmob -j4'
 }
 
 # The rest has just one thread.
 check_tsan() {
+    run tsan-build "Building with TSan" wait_for_build tsan
     run_tests tsan "Running the tests of ovs-vswitchd with TSan" check-tsan \
         TESTSUITEFLAGS='-k vmmob-switch -k vmmob-handover -j4'
 }
@@ -348,10 +395,13 @@ check_demo() {
 }
 
 check_packages() {
-    install_deb_packages
-    DEB_BUILD_OPTIONS="nocheck noautodbgsym" build_deb &&
-        run packages "Installing, upgrading and removing packages" \
-            tests/packages/check deb packages &&
+    run deb-build "Building Debian packages" wait_for_build packages
+    if [ ! -e $logs/packages.built ]; then
+        install_deb_packages
+        run deb "Building Debian packages" make_deb_packages || return
+    fi
+    run packages "Installing, upgrading and removing packages" \
+        tests/packages/check deb packages &&
         grep '^== ' $logs/packages.log
 }
 
@@ -359,6 +409,11 @@ install_deb_packages() {
     run build-dep "Installing what the packages are built with" \
         env DEBIAN_FRONTEND=noninteractive apt-get build-dep -y \
         --no-install-recommends ./ || exit 1
+}
+
+# Those that the tests need.
+make_deb_packages() {
+    DEB_BUILD_OPTIONS="nocheck noautodbgsym" make deb
 }
 
 build_deb() {
@@ -387,6 +442,9 @@ case $1 in
     check)
         trap finish EXIT
         check "${@:2}"
+        ;;
+    build)
+        build_parts "${@:2}"
         ;;
     demo)
         trap finish EXIT
