@@ -464,12 +464,16 @@ remove_bridge(struct vmmob *vmmob, struct vmmob_bridge *b, bool withdraw,
 }
 
 /* Processes the "struct punted"s in 'packets', and sends those on their way
- * that can go now. */
+ * that can go now, together with what waited for VMNs that have just come. */
 static void
 run_packets(struct vmmob *vmmob, struct ovs_list *packets, long long int turn)
 {
     struct punted *punted;
 
+    LIST_FOR_EACH_POP (punted, node, packets) {
+        vmmob_packet_process(vmmob, punted, turn);
+    }
+    vmmob_resolver_take_ready(&vmmob->resolver, packets);
     LIST_FOR_EACH_POP (punted, node, packets) {
         vmmob_packet_process(vmmob, punted, turn);
     }
