@@ -29,7 +29,8 @@ enum pipeline_reg {
     REG_PORT,                   /* Port of the VMN that it is for. */
     REG_ATTEMPTS,               /* How often it was sent on its way anew. */
     REG_REFUSED,                /* One of "enum pipeline_refused" if it is only
-                                 * to be counted, otherwise 0. */
+                                 * to be counted, or delivered by MAC address,
+                                 * otherwise 0. */
     REG_MOA,                    /* This register and the three that follow:
                                  * MoA of the VMN that sent it, or 0. */
 };

@@ -62,10 +62,6 @@ const struct pipeline_row vmmob_pipeline_rows[] = {
         "  no VLAN tag\tcount in 251, drop\n"
         "other neighbor discovery, no VLAN tag\twhat is below 165"
     },
-    [RULE_VMN_MULTICAST] = {
-        VMMOB_TABLE_ENTRY, 170,
-        "IP multicast of a VMN here, no VLAN tag\ttable 0"
-    },
     [RULE_VMN] = {
         VMMOB_TABLE_ENTRY, 165,
         "IP of a VMN here, no VLAN tag\tnote its MoA, table 253"
@@ -120,25 +116,28 @@ const struct pipeline_row vmmob_pipeline_rows[] = {
     },
     [RULE_FORWARDED] = {
         VMMOB_TABLE_ENTRY, 95,
-        "other IP for the home subnet,\n"
-        "  to the MAC address of a VMN here\toutput"
-    },
-    [RULE_FORWARDED_REST] = {
-        VMMOB_TABLE_ENTRY, 90,
-        "  to another, no multicast\tcount in 251, drop"
+        "other IP for the home subnet, no multicast\tnote it, table 253"
     },
     [RULE_ENTRY_REST] = {
         VMMOB_TABLE_ENTRY, 0,
         "anything else\ttable 0"
     },
+    [RULE_MULTICAST] = {
+        VMMOB_TABLE_DESTINATION, 144,
+        "multicast MAC address\ttable 0"
+    },
     [RULE_VIA_LOCAL_COPY] = {
         VMMOB_TABLE_DESTINATION, 142,
         "HoA of a VMN here that is expected elsewhere,\n"
-        "  by its MAC address\tgo on by IP address"
+        "  by its MAC address, from a VMN\tgo on by IP address"
     },
     [RULE_VIA_LOCAL] = {
         VMMOB_TABLE_DESTINATION, 140,
         "MAC address of a VMN here\toutput"
+    },
+    [RULE_FORWARDED_REST] = {
+        VMMOB_TABLE_DESTINATION, 139,
+        "any, and it is not from a VMN\tcount in 251, drop"
     },
     [RULE_VIA_REMOTE] = {
         VMMOB_TABLE_DESTINATION, 138,

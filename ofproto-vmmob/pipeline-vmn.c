@@ -124,20 +124,13 @@ local_rules(const struct rules_context *ctx, const struct handover_vmn *vmn,
                                                         ctx->ofs->id);
 
     for (enum vmmob_family family = 0; family < VMMOB_N_FAMILIES; family++) {
-        struct vmmob_prefix home[VMMOB_MAX_HOMES];
-        size_t n = vmmob_settings_get_home(&ctx->ofs->settings, family, home);
         struct match m;
 
-        if (vmn->state != HANDOVER_ATTACHED || !n) {
-            continue;
-        }
-        vmmob_match_ip(&m, family);
-        match_set_dl_dst(&m, key->mac);
-        vmmob_put_output(vmmob_rule_add(list, RULE_VIA_LOCAL, &m), vmn->port);
-
-        for (size_t i = 0; i < n; i++) {
-            vmmob_match_destination(&m, &home[i]);
-            vmmob_put_output(vmmob_rule_add(list, RULE_FORWARDED, &m),
+        if (vmn->state == HANDOVER_ATTACHED
+            && vmmob_settings_has_home(&ctx->ofs->settings, family)) {
+            vmmob_match_ip(&m, family);
+            match_set_dl_dst(&m, key->mac);
+            vmmob_put_output(vmmob_rule_add(list, RULE_VIA_LOCAL, &m),
                              vmn->port);
         }
     }
@@ -169,10 +162,6 @@ local_rules(const struct rules_context *ctx, const struct handover_vmn *vmn,
             vmmob_put_load_moa(a, &pair->moa);
             vmmob_put_resubmit(a, VMMOB_TABLE_DESTINATION);
 
-            vmmob_match_multicast(&m, true);
-            a = vmmob_rule_add(list, RULE_VMN_MULTICAST, &m);
-            vmmob_put_resubmit(a, 0);
-
             vmmob_match_ip(&m, family);
             vmmob_match_destination(&m, &hoa);
             a = vmmob_rule_add(list, RULE_LOCAL, &m);
@@ -190,6 +179,7 @@ local_rules(const struct rules_context *ctx, const struct handover_vmn *vmn,
                 vmmob_match_ip(&m, family);
                 match_set_dl_dst(&m, key->mac);
                 vmmob_match_destination(&m, &hoa);
+                vmmob_match_reg(&m, REG_REFUSED, 0);
                 vmmob_put_by_ip(vmmob_rule_add(list, RULE_VIA_LOCAL_COPY, &m));
             }
         }

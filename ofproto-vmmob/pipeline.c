@@ -46,11 +46,8 @@ vmmob_pipeline_is_arrival(const struct rule_spec *spec)
 bool
 vmmob_pipeline_is_departure(const struct rule_spec *spec)
 {
-    const struct pipeline_row *rows = vmmob_pipeline_rows;
-
-    return (spec->table_id == rows[RULE_VMN].table_id
-            && (spec->priority == rows[RULE_VMN].priority
-                || spec->priority == rows[RULE_VMN_MULTICAST].priority));
+    return (spec->table_id == vmmob_pipeline_rows[RULE_VMN].table_id
+            && spec->priority == vmmob_pipeline_rows[RULE_VMN].priority);
 }
 
 /* Returns true if 'spec' drops packets whose next hop is not here. */
@@ -549,8 +546,9 @@ home_rules(const struct rules_context *ctx, enum vmmob_family family,
         vmmob_match_ip(&m, family);
         vmmob_match_multicast(&m, false);
         vmmob_match_destination(&m, &home[i]);
-        vmmob_put_refused(vmmob_rule_add(list, RULE_FORWARDED_REST, &m),
-                          REFUSED_STRAY);
+        a = vmmob_rule_add(list, RULE_FORWARDED, &m);
+        vmmob_put_load_reg(a, REG_REFUSED, REFUSED_STRAY);
+        vmmob_put_resubmit(a, VMMOB_TABLE_DESTINATION);
 
         vmmob_match_ip(&m, family);
         vmmob_match_destination(&m, &home[i]);
@@ -643,7 +641,16 @@ vmmob_pipeline_base(const struct rules_context *ctx, struct rule_list *list)
 
     match_init_catchall(&m);
     vmmob_match_reg(&m, REG_REFUSED, REFUSED_STRAY);
+    vmmob_put_resubmit(vmmob_rule_add(list, RULE_FORWARDED_REST, &m),
+                       VMMOB_TABLE_SOURCE);
     vmmob_rule_add(list, RULE_STRAY, &m);
+
+    /* The user's flows find all registers as they are without us. */
+    match_init_catchall(&m);
+    vmmob_match_multicast(&m, true);
+    a = vmmob_rule_add(list, RULE_MULTICAST, &m);
+    vmmob_put_load_moa(a, &in6addr_any);
+    vmmob_put_resubmit(a, 0);
 
     for (size_t i = 0; i < s->n_pools; i++) {
         pool_rules(&s->pools[i], ctx->uplink, list);
