@@ -5,7 +5,7 @@
  *
  * usage: dataplane-load udp|tcp FROM-NS TO-NS ADDRESS SIZE WINDOW SECONDS
  *
- * "udp" sends datagrams of SIZE bytes to ADDRESS, and at most WINDOW of them
+ * "udp" sends datagrams of SIZE bytes to ADDRESS, of IPv4 or IPv6, and at most WINDOW of them
  * are on their way at a time, so that queues do not overflow: the rate is what
  * goes through without loss, and not how fast a switch drops.  "tcp" sends on
  * one connection; then SIZE is the size of each write and WINDOW is ignored.
@@ -13,10 +13,8 @@
  * Before the time starts, a tenth of it passes.  Prints one line: packets (of
  * TCP: 0), bytes of payload, nanoseconds, packets lost. */
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
@@ -29,6 +27,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "address.h"
+
 #define NSEC 1000000000LL
 #define BATCH 32
 #define MAX_SIZE 65536
@@ -40,7 +40,8 @@ struct result {
     int64_t start, end;
 };
 
-static struct sockaddr_in address;
+static struct sockaddr_storage address;
+static socklen_t address_len;
 static size_t size;
 static char payload[MAX_SIZE];
 
@@ -77,7 +78,7 @@ open_socket(const char *ns, int type)
         fatal(name);
     }
     close(fd);
-    fd = socket(AF_INET, type | SOCK_CLOEXEC, 0);
+    fd = socket(address.ss_family, type | SOCK_CLOEXEC, 0);
     if (fd < 0) {
         fatal("socket");
     }
@@ -92,7 +93,7 @@ main(int argc, char *argv[])
     int64_t length;
     bool tcp;
 
-    if (argc != 8 || !inet_aton(argv[4], &address.sin_addr)
+    if (argc != 8 || !(address_len = parse_address(argv[4], PORT, &address))
         || atoi(argv[5]) < 4 || atoi(argv[5]) > MAX_SIZE
         || atoi(argv[6]) <= 0 || atof(argv[7]) <= 0) {
         fprintf(stderr, "usage: dataplane-load udp|tcp FROM-NS TO-NS ADDRESS "
@@ -100,19 +101,17 @@ main(int argc, char *argv[])
         return EXIT_FAILURE;
     }
     tcp = !strcmp(argv[1], "tcp");
-    address.sin_family = AF_INET;
-    address.sin_port = htons(PORT);
     size = atoi(argv[5]);
     length = atof(argv[7]) * NSEC;
 
     to = open_socket(argv[3], tcp ? SOCK_STREAM : SOCK_DGRAM);
     setsockopt(to, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-    if (bind(to, (struct sockaddr *) &address, sizeof address)
+    if (bind(to, (struct sockaddr *) &address, address_len)
         || (tcp && listen(to, 1))) {
         fatal("bind");
     }
     from = open_socket(argv[2], tcp ? SOCK_STREAM : SOCK_DGRAM);
-    if (connect(from, (struct sockaddr *) &address, sizeof address)) {
+    if (connect(from, (struct sockaddr *) &address, address_len)) {
         fatal("connect");
     }
     if (tcp) {

@@ -7,13 +7,14 @@
  *                    [--moves N] [--batch N] [--interval US]
  *                    [--interval-cn US] [--pause US] [--timeout MS]
  *                    [--hurry] [--prompt PATH] [--tap NAME=NS:IF:KIND]...
+ *                    [--ipv6]
  *
  * A VMN is nothing but frames that this program sends and receives at network
  * device IF in namespace NS, at one of the devices of its place, "a" or "b".
  * Every 'interval' the correspondent at "cn" sends a probe to each VMN, and
  * every 'interval-cn' each VMN one to the correspondent: UDP, from home
- * address to home address and from MAC to MAC, as inside one L2 network.  All
- * start at "a".  A move:
+ * address to home address and from MAC to MAC, as inside one L2 network, by
+ * IPv4, or with --ipv6 by that.  All start at "a".  A move:
  *
  *     - t0: the RARP of the VMN, as QEMU sends it, is written to a device of
  *       the new place, and after it a probe to the correspondent.
@@ -38,12 +39,14 @@
  * A tap stamps for each move and VMN the first frame received at a device that
  * is, by KIND:
  *
- *     garp      a gratuitous ARP (which does not tell for which VMN it is, so
- *               the nth counts for VMN n)
+ *     garp      a gratuitous ARP, or an unsolicited neighbor advertisement to
+ *               all (which does not tell for which VMN it is, so the nth
+ *               counts for VMN n)
  *     to-vmn    a probe to the VMN with another destination than the last
  *               one before t0
  *     to-cn     a probe of the VMN to the correspondent sent since t0
- *     tcp=ADDR  a TCP segment with data from ADDR (for all VMNs the first)
+ *     tcp=ADDR  a TCP segment with data from ADDR, of IPv4 (for all VMNs the
+ *               first)
  *
  * Writes one line of JSON for each move and VMN to stdout, times in us after
  * the VMN's own t0, null if it did not happen:
@@ -67,8 +70,10 @@
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
 #include <net/if.h>
+#include <netinet/icmp6.h>
 #include <netinet/in.h>
 #include <netinet/ip.h>
+#include <netinet/ip6.h>
 #include <netinet/tcp.h>
 #include <netinet/udp.h>
 #include <sched.h>
@@ -123,8 +128,13 @@ static const int64_t announcements[] = {
 #define PORT_CN 7001
 #define PORT_VMN 7002
 
-#define CN_HOA 0x0a640002       /* 10.100.0.2 */
-#define VMN_HOA 0x0a640100      /* 10.100.1.0, for the first. */
+/* Home addresses are these, which are in the format ::ffff:a.b.c.d if they are
+ * of IPv4, with numbers added. */
+static const struct in6_addr home4 = { { {
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 10, 100, 0, 0 } } };
+static const struct in6_addr home6 = { { { 0xfd, 0, 0, 0x64 } } };
+#define CN_HOA 2
+#define VMN_HOA 0x100           /* For the first. */
 
 struct payload {
     uint32_t magic;
@@ -143,23 +153,55 @@ struct arp {
     uint32_t tpa;
 } __attribute__((packed));
 
+/* A neighbor solicitation or advertisement with a link-layer address. */
+struct nd {
+    uint8_t type, code;
+    uint16_t check;
+    uint32_t flags;
+    struct in6_addr target;
+    uint8_t opt_type, opt_len, lla[6];
+} __attribute__((packed));
+
+/* What is in an IP packet. */
+union inside {
+    struct {
+        struct udphdr udp;
+        struct payload payload;
+    } __attribute__((packed));
+    struct tcphdr tcp;
+    struct nd nd;
+};
+
 struct frame {
     struct ethhdr eth;
     union {
         struct arp arp;
         struct {
             struct iphdr ip;
-            union {
-                struct {
-                    struct udphdr udp;
-                    struct payload payload;
-                } __attribute__((packed));
-                struct tcphdr tcp;
-            };
+            union inside in4;
+        } __attribute__((packed));
+        struct {
+            struct ip6_hdr ip6;
+            union inside in6;
         } __attribute__((packed));
         uint8_t padding[46];
     };
 } __attribute__((packed));
+
+/* An IP packet, or the question or answer of a neighbor. */
+struct packet {
+    struct in6_addr src, dst;
+    uint8_t proto;              /* Of 'inside'. */
+    int ttl;
+    const union inside *inside; /* In its frame, which is of the size that the
+                                 * protocol needs. */
+    size_t size;                /* Of that. */
+};
+struct neighbor {
+    bool answer;
+    struct in6_addr src, dst;   /* Who asks whom, who answers whom. */
+    const uint8_t *sha;         /* Where 'src' is. */
+};
 
 enum kind { CN, PLACE, TAP };
 enum tap_kind { TAP_GARP, TAP_TO_VMN, TAP_TO_CN, TAP_TCP };
@@ -186,9 +228,9 @@ struct tap {
 
 struct vmn {
     uint8_t mac[6];
-    uint32_t hoa;               /* Network byte order. */
+    struct in6_addr hoa;
     int place;
-    bool answered;              /* Did an ARP reply tell it where "cn" is? */
+    bool answered;              /* Did an answer tell it where "cn" is? */
     int64_t t0;                 /* Of the move, or 0 before the first one. */
     int64_t t1, t1_direct, t2;  /* When, or 0. */
     size_t n_announced;
@@ -206,8 +248,9 @@ struct vmn {
     uint64_t vmn_seq;           /* Of its next probe... */
     uint64_t vmn_seq0;          /* ...and of the first one since t0. */
     int ttl;                    /* Of probes to it that take no detour. */
-    uint32_t outer[MAX_TAPS];   /* TAP_TO_VMN: destination last seen, ... */
-    uint32_t outer0[MAX_TAPS];  /* ...and before t0. */
+    struct in6_addr outer[MAX_TAPS];    /* TAP_TO_VMN: destination last seen,
+                                         * ... */
+    struct in6_addr outer0[MAX_TAPS];   /* ...and before t0. */
     int64_t tapped[MAX_TAPS];   /* When it was seen, or 0. */
 };
 
@@ -229,6 +272,8 @@ static size_t n_ports[2];
 static struct tap taps[MAX_TAPS];
 static size_t n_taps;
 
+static bool ipv6;
+static struct in6_addr cn_hoa;
 static struct vmn *vmns;
 static size_t n_vmns = 1;
 static size_t n_moves = 100;
@@ -270,6 +315,26 @@ now_ns(void)
     return ts.tv_sec * NSEC + ts.tv_nsec;
 }
 
+/* Returns the home address with number 'n'. */
+static struct in6_addr
+make_hoa(uint32_t n)
+{
+    struct in6_addr hoa = ipv6 ? home6 : home4;
+
+    hoa.s6_addr32[3] = htonl(ntohl(hoa.s6_addr32[3]) + n);
+    return hoa;
+}
+
+/* Returns the number of home address 'hoa', or a large one. */
+static uint32_t
+hoa_number(const struct in6_addr *hoa)
+{
+    const struct in6_addr *home = ipv6 ? &home6 : &home4;
+
+    return (memcmp(hoa, home, 12) ? UINT32_MAX
+            : ntohl(hoa->s6_addr32[3]) - ntohl(home->s6_addr32[3]));
+}
+
 int
 main(int argc, char *argv[])
 {
@@ -282,6 +347,7 @@ main(int argc, char *argv[])
     while (n_fates < 2 * (timeout + NSEC) / to_vmns.interval) {
         n_fates *= 2;
     }
+    cn_hoa = make_hoa(CN_HOA);
     vmns = calloc(n_vmns, sizeof *vmns);
     for (size_t i = 0; vmns && i < n_vmns; i++) {
         struct vmn *vmn = &vmns[i];
@@ -289,7 +355,7 @@ main(int argc, char *argv[])
 
         vmn->mac[0] = 0x0a;
         memcpy(vmn->mac + 2, &n, sizeof n);
-        vmn->hoa = htonl(VMN_HOA + i);
+        vmn->hoa = make_hoa(VMN_HOA + i);
         vmn->fate = calloc(n_fates, 1);
         if (!vmn->fate) {
             fatal("calloc");
@@ -327,7 +393,7 @@ usage(void)
     fprintf(stderr, "usage: handover-probe --cn NS:IF --a NS:IF[,NS:IF...] "
             "--b NS:IF[,NS:IF...] [--moves N] [--batch N] [--interval US] "
             "[--interval-cn US] [--pause US] [--timeout MS] [--hurry] "
-            "[--prompt PATH] [--tap NAME=NS:IF:KIND]...\n");
+            "[--prompt PATH] [--tap NAME=NS:IF:KIND]... [--ipv6]\n");
     exit(EXIT_FAILURE);
 }
 
@@ -368,7 +434,7 @@ parse_options(int argc, char *argv[])
 {
     enum { OPT_CN = 1, OPT_A, OPT_B, OPT_MOVES, OPT_BATCH, OPT_INTERVAL,
            OPT_INTERVAL_CN, OPT_PAUSE, OPT_TIMEOUT, OPT_HURRY,
-           OPT_PROMPT, OPT_TAP };
+           OPT_PROMPT, OPT_TAP, OPT_IPV6 };
     static const struct option options[] = {
         { "cn", required_argument, NULL, OPT_CN },
         { "a", required_argument, NULL, OPT_A },
@@ -382,6 +448,7 @@ parse_options(int argc, char *argv[])
         { "hurry", no_argument, NULL, OPT_HURRY },
         { "prompt", required_argument, NULL, OPT_PROMPT },
         { "tap", required_argument, NULL, OPT_TAP },
+        { "ipv6", no_argument, NULL, OPT_IPV6 },
         { NULL, 0, NULL, 0 },
     };
     int option;
@@ -444,6 +511,10 @@ parse_options(int argc, char *argv[])
 
         case OPT_TAP:
             parse_tap(optarg);
+            break;
+
+        case OPT_IPV6:
+            ipv6 = true;
             break;
 
         default:
@@ -556,45 +627,87 @@ finish_sum(uint32_t sum)
     return htons(~sum);
 }
 
+/* Starts 'f', from 'src' to 'dst': fills in all but what is inside the IP
+ * packet, of protocol 'proto' and 'size' bytes.  Returns that. */
+static union inside *
+start_frame(struct frame *f, const uint8_t eth_dst[6],
+            const uint8_t eth_src[6], const struct in6_addr *src,
+            const struct in6_addr *dst, uint8_t proto, size_t size)
+{
+    memset(f, 0, sizeof *f);
+    memcpy(f->eth.h_dest, eth_dst, ETH_ALEN);
+    memcpy(f->eth.h_source, eth_src, ETH_ALEN);
+    if (ipv6) {
+        f->eth.h_proto = htons(ETH_P_IPV6);
+        f->ip6.ip6_flow = htonl(6 << 28);
+        f->ip6.ip6_plen = htons(size);
+        f->ip6.ip6_nxt = proto;
+        f->ip6.ip6_hlim = proto == IPPROTO_ICMPV6 ? 255 : 64;
+        f->ip6.ip6_src = *src;
+        f->ip6.ip6_dst = *dst;
+        return &f->in6;
+    }
+    f->eth.h_proto = htons(ETH_P_IP);
+    f->ip.version = 4;
+    f->ip.ihl = 5;
+    f->ip.tot_len = htons(sizeof f->ip + size);
+    f->ip.ttl = 64;
+    f->ip.protocol = proto;
+    f->ip.saddr = src->s6_addr32[3];
+    f->ip.daddr = dst->s6_addr32[3];
+    f->ip.check = finish_sum(sum16(&f->ip, sizeof f->ip, 0));
+    return &f->in4;
+}
+
+/* Returns the checksum of 'size' bytes inside 'f', of protocol 'proto'. */
+static uint16_t
+inside_sum(const struct frame *f, uint8_t proto, size_t size)
+{
+    uint32_t sum = proto + size;
+
+    return finish_sum(ipv6
+                      ? sum16(&f->in6, size, sum16(&f->ip6.ip6_src, 32, sum))
+                      : sum16(&f->in4, size, sum16(&f->ip.saddr, 8, sum)));
+}
+
+/* Sends 'f', which has 'size' bytes inside. */
+static void
+send_packet(struct port *port, const struct frame *f, size_t size)
+{
+    send_frame(port, f, sizeof f->eth + (ipv6 ? sizeof f->ip6 : sizeof f->ip)
+               + size);
+}
+
 /* Sends nothing before the receiver is known, as a host would not: many VMNs
  * that talk to strangers are a flood. */
 static void
 send_probe(struct vmn *vmn, bool from_vmn)
 {
     struct frame f;
-    size_t udp_len = sizeof f.udp + sizeof f.payload;
+    union inside *in;
+    const size_t size = sizeof in->udp + sizeof in->payload;
 
     if (from_vmn ? !vmn->answered : !vmn->last_rx[1]) {
         return;
     }
 
-    memset(&f, 0, sizeof f);
-    memcpy(f.eth.h_dest, from_vmn ? cn_mac : vmn->mac, ETH_ALEN);
-    memcpy(f.eth.h_source, from_vmn ? vmn->mac : cn_mac, ETH_ALEN);
-    f.eth.h_proto = htons(ETH_P_IP);
-    f.ip.version = 4;
-    f.ip.ihl = 5;
-    f.ip.tot_len = htons(sizeof f.ip + udp_len);
-    f.ip.ttl = 64;
-    f.ip.protocol = IPPROTO_UDP;
-    f.ip.saddr = from_vmn ? vmn->hoa : htonl(CN_HOA);
-    f.ip.daddr = from_vmn ? htonl(CN_HOA) : vmn->hoa;
-    f.ip.check = finish_sum(sum16(&f.ip, sizeof f.ip, 0));
-    f.udp.source = htons(from_vmn ? PORT_VMN : PORT_CN);
-    f.udp.dest = htons(from_vmn ? PORT_CN : PORT_VMN);
-    f.udp.len = htons(udp_len);
-    f.payload.magic = htonl(MAGIC);
-    f.payload.vmn = htonl(vmn - vmns);
-    f.payload.seq = from_vmn ? vmn->vmn_seq++ : vmn->seq++;
-    f.payload.sent = now_ns();
-    f.udp.check = finish_sum(sum16(&f.ip.saddr, 8, IPPROTO_UDP + udp_len)
-                             + sum16(&f.udp, udp_len, 0));
+    in = start_frame(&f, from_vmn ? cn_mac : vmn->mac,
+                     from_vmn ? vmn->mac : cn_mac,
+                     from_vmn ? &vmn->hoa : &cn_hoa,
+                     from_vmn ? &cn_hoa : &vmn->hoa, IPPROTO_UDP, size);
+    in->udp.source = htons(from_vmn ? PORT_VMN : PORT_CN);
+    in->udp.dest = htons(from_vmn ? PORT_CN : PORT_VMN);
+    in->udp.len = htons(size);
+    in->payload.magic = htonl(MAGIC);
+    in->payload.vmn = htonl(vmn - vmns);
+    in->payload.seq = from_vmn ? vmn->vmn_seq++ : vmn->seq++;
+    in->payload.sent = now_ns();
+    in->udp.check = inside_sum(&f, IPPROTO_UDP, size);
     if (!from_vmn) {
-        vmn->fate[f.payload.seq % n_fates] = 0;
-        vmn->last_tx = f.payload.sent;
+        vmn->fate[in->payload.seq % n_fates] = 0;
+        vmn->last_tx = in->payload.sent;
     }
-    send_frame(from_vmn ? vmn_port(vmn) : &cn, &f,
-               sizeof f.eth + sizeof f.ip + udp_len);
+    send_packet(from_vmn ? vmn_port(vmn) : &cn, &f, size);
 }
 
 static void
@@ -629,56 +742,189 @@ send_rarp(struct vmn *vmn)
              0);
 }
 
-/* Receiving. */
-
+/* Sends a neighbor solicitation (RFC 4861) or, if 'answer', an advertisement
+ * from 'src', which is at 'sha', for or to 'dst'. */
 static void
-handle_arp(struct port *port, const struct arp *arp)
+send_nd(struct port *port, bool answer, const uint8_t eth_dst[6],
+        const uint8_t sha[6], const struct in6_addr *src,
+        const struct in6_addr *dst)
 {
-    uint32_t n = ntohl(arp->tpa) - VMN_HOA;
+    struct in6_addr group = { { { 0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1,
+                                  0xff } } };
+    struct frame f;
+    union inside *in;
 
-    if (arp->op == htons(2) && port->kind == PLACE && n < n_vmns
-        && arp->spa == htonl(CN_HOA)) {
-        vmns[n].answered = true;
-    }
-    if (arp->op != htons(1)) {
-        return;
-    }
-    if (port->kind == CN && arp->tpa == htonl(CN_HOA)) {
-        send_arp(port, ETH_P_ARP, 2, arp->sha, cn_mac, arp->tpa, arp->sha,
-                 arp->spa);
-    } else if (port->kind == PLACE && n < n_vmns
-               && vmn_port(&vmns[n]) == port
-               && memcmp(arp->sha, vmns[n].mac, ETH_ALEN)) {
-        send_arp(port, ETH_P_ARP, 2, arp->sha, vmns[n].mac, arp->tpa,
-                 arp->sha, arp->spa);
+    memcpy(&group.s6_addr[13], &dst->s6_addr[13], 3);
+    in = start_frame(&f, eth_dst, sha, src, answer ? dst : &group,
+                     IPPROTO_ICMPV6, sizeof in->nd);
+    in->nd.type = answer ? ND_NEIGHBOR_ADVERT : ND_NEIGHBOR_SOLICIT;
+    in->nd.flags = answer ? ND_NA_FLAG_SOLICITED | ND_NA_FLAG_OVERRIDE : 0;
+    in->nd.target = answer ? *src : *dst;
+    in->nd.opt_type = (answer ? ND_OPT_TARGET_LINKADDR
+                       : ND_OPT_SOURCE_LINKADDR);
+    in->nd.opt_len = 1;
+    memcpy(in->nd.lla, sha, sizeof in->nd.lla);
+    in->nd.check = inside_sum(&f, IPPROTO_ICMPV6, sizeof in->nd);
+    send_packet(port, &f, sizeof in->nd);
+}
+
+/* Asks, on behalf of 'src' at 'sha', where 'dst' is. */
+static void
+ask(struct port *port, const uint8_t sha[6], const struct in6_addr *src,
+    const struct in6_addr *dst)
+{
+    if (ipv6) {
+        uint8_t group[6] = { 0x33, 0x33, 0xff };
+
+        memcpy(&group[3], &dst->s6_addr[13], 3);
+        send_nd(port, false, group, sha, src, dst);
+    } else {
+        send_arp(port, ETH_P_ARP, 1, broadcast, sha, src->s6_addr32[3], NULL,
+                 dst->s6_addr32[3]);
     }
 }
 
-/* A probe to 'vmn' arrived at 'port'. */
+/* Answers 'question' on behalf of who was asked, who is at 'sha'. */
+static void
+answer(struct port *port, const struct neighbor *question,
+       const uint8_t sha[6])
+{
+    if (ipv6) {
+        send_nd(port, true, question->sha, sha, &question->dst,
+                &question->src);
+    } else {
+        send_arp(port, ETH_P_ARP, 2, question->sha, sha,
+                 question->dst.s6_addr32[3], question->sha,
+                 question->src.s6_addr32[3]);
+    }
+}
+
+/* Receiving. */
+
+static struct in6_addr
+mapped(uint32_t addr)
+{
+    struct in6_addr mapped_addr = home4;
+
+    mapped_addr.s6_addr32[3] = addr;
+    return mapped_addr;
+}
+
+/* Returns false if 'f', of 'size' bytes, is no IP packet. */
+static bool
+parse_ip(const struct frame *f, size_t size, struct packet *p)
+{
+    size_t header;
+
+    if (f->eth.h_proto == htons(ETH_P_IPV6)) {
+        p->src = f->ip6.ip6_src;
+        p->dst = f->ip6.ip6_dst;
+        p->proto = f->ip6.ip6_nxt;
+        p->ttl = f->ip6.ip6_hlim;
+        p->inside = &f->in6;
+        header = sizeof f->eth + sizeof f->ip6;
+    } else if (f->eth.h_proto == htons(ETH_P_IP) && f->ip.ihl == 5) {
+        p->src = mapped(f->ip.saddr);
+        p->dst = mapped(f->ip.daddr);
+        p->proto = f->ip.protocol;
+        p->ttl = f->ip.ttl;
+        p->inside = &f->in4;
+        header = sizeof f->eth + sizeof f->ip;
+    } else {
+        return false;
+    }
+    p->size = size > header ? size - header : 0;
+    return true;
+}
+
+/* Returns false if 'p' is no probe. */
+static bool
+is_probe(const struct packet *p)
+{
+    return (p->proto == IPPROTO_UDP
+            && p->size >= sizeof p->inside->udp + sizeof p->inside->payload
+            && p->inside->payload.magic == htonl(MAGIC)
+            && ntohl(p->inside->payload.vmn) < n_vmns);
+}
+
+/* Returns false if 'f', of 'size' bytes, is neither ARP nor a neighbor
+ * solicitation or advertisement. */
+static bool
+parse_neighbor(const struct frame *f, size_t size, struct neighbor *n)
+{
+    struct packet p;
+
+    if (f->eth.h_proto == htons(ETH_P_ARP)) {
+        n->answer = f->arp.op == htons(2);
+        n->src = mapped(f->arp.spa);
+        n->dst = mapped(f->arp.tpa);
+        n->sha = f->arp.sha;
+        return true;
+    }
+    if (!ipv6 || !parse_ip(f, size, &p) || p.proto != IPPROTO_ICMPV6
+        || p.size < sizeof p.inside->nd
+        || (p.inside->nd.type != ND_NEIGHBOR_SOLICIT
+            && p.inside->nd.type != ND_NEIGHBOR_ADVERT)) {
+        return false;
+    }
+    n->answer = p.inside->nd.type == ND_NEIGHBOR_ADVERT;
+    n->src = n->answer ? p.inside->nd.target : p.src;
+    n->dst = n->answer ? p.dst : p.inside->nd.target;
+    n->sha = p.inside->nd.lla;
+    return true;
+}
+
+static bool
+addr_equals(const struct in6_addr *a, const struct in6_addr *b)
+{
+    return !memcmp(a, b, sizeof *a);
+}
+
+static void
+handle_neighbor(struct port *port, const struct neighbor *neighbor)
+{
+    uint32_t n = hoa_number(&neighbor->dst) - VMN_HOA;
+
+    if (neighbor->answer) {
+        if (port->kind == PLACE && n < n_vmns
+            && addr_equals(&neighbor->src, &cn_hoa)) {
+            vmns[n].answered = true;
+        }
+    } else if (port->kind == CN && addr_equals(&neighbor->dst, &cn_hoa)) {
+        answer(port, neighbor, cn_mac);
+    } else if (port->kind == PLACE && n < n_vmns
+               && vmn_port(&vmns[n]) == port
+               && memcmp(neighbor->sha, vmns[n].mac, ETH_ALEN)) {
+        answer(port, neighbor, vmns[n].mac);
+    }
+}
+
+/* A probe 'p' to 'vmn' arrived at 'port'. */
 static void
 handle_probe_to_vmn(struct vmn *vmn, const struct port *port,
-                    const struct frame *f, int64_t now)
+                    const struct packet *p, int64_t now)
 {
-    uint8_t *fate = &vmn->fate[f->payload.seq % n_fates];
+    const struct payload *payload = &p->inside->payload;
+    uint8_t *fate = &vmn->fate[payload->seq % n_fates];
     bool here = vmn_port(vmn) == port;
 
-    if (f->payload.seq >= vmn->seq
-        || vmn->seq - f->payload.seq > (uint64_t) n_fates) {
+    if (payload->seq >= vmn->seq
+        || vmn->seq - payload->seq > (uint64_t) n_fates) {
         return;
     }
     if (here) {
         vmn->last_rx[0] = now;
-        vmn->way[0] = now - (int64_t) f->payload.sent;
+        vmn->way[0] = now - (int64_t) payload->sent;
         if (vmn->t0 && now >= vmn->t0) {
             if (!vmn->t1) {
                 vmn->t1 = now;
             }
-            if (!vmn->t1_direct && f->ip.ttl >= vmn->ttl) {
+            if (!vmn->t1_direct && p->ttl >= vmn->ttl) {
                 vmn->t1_direct = now;
             }
         }
-        if (f->ip.ttl > vmn->ttl) {
-            vmn->ttl = f->ip.ttl;
+        if (p->ttl > vmn->ttl) {
+            vmn->ttl = p->ttl;
         }
     }
     if (here || (vmn->t0 && now < vmn->t0)) {
@@ -690,71 +936,84 @@ handle_probe_to_vmn(struct vmn *vmn, const struct port *port,
 }
 
 static void
-handle_probe(struct port *port, const struct frame *f, int64_t now)
+handle_probe(struct port *port, const struct frame *f, const struct packet *p,
+             int64_t now)
 {
-    uint32_t n = ntohl(f->payload.vmn);
-    struct vmn *vmn = &vmns[n];
+    const union inside *in = p->inside;
+    struct vmn *vmn = &vmns[ntohl(in->payload.vmn)];
 
-    if (n >= n_vmns) {
-        return;
-    }
-    if (port->kind == PLACE && f->udp.dest == htons(PORT_VMN)
-        && f->ip.saddr == htonl(CN_HOA) && f->ip.daddr == vmn->hoa
+    if (port->kind == PLACE && in->udp.dest == htons(PORT_VMN)
+        && addr_equals(&p->src, &cn_hoa) && addr_equals(&p->dst, &vmn->hoa)
         && !memcmp(f->eth.h_dest, vmn->mac, ETH_ALEN)) {
-        handle_probe_to_vmn(vmn, port, f, now);
-    } else if (port->kind == CN && f->udp.dest == htons(PORT_CN)
-               && f->ip.saddr == vmn->hoa && f->ip.daddr == htonl(CN_HOA)
+        handle_probe_to_vmn(vmn, port, p, now);
+    } else if (port->kind == CN && in->udp.dest == htons(PORT_CN)
+               && addr_equals(&p->src, &vmn->hoa)
+               && addr_equals(&p->dst, &cn_hoa)
                && !memcmp(f->eth.h_dest, cn_mac, ETH_ALEN)) {
         vmn->last_rx[1] = now;
-        vmn->way[1] = now - (int64_t) f->payload.sent;
-        if (!vmn->t2 && vmn->t0 && f->payload.seq >= vmn->vmn_seq0) {
+        vmn->way[1] = now - (int64_t) in->payload.sent;
+        if (!vmn->t2 && vmn->t0 && in->payload.seq >= vmn->vmn_seq0) {
             vmn->t2 = now;
         }
     }
 }
 
-static void
-handle_tapped(struct tap *tap, const struct frame *f, int64_t now)
+/* Returns true if 'f', of 'size' bytes, announces its sender's address. */
+static bool
+is_announcement(const struct frame *f, size_t size)
 {
-    bool ip = f->eth.h_proto == htons(ETH_P_IP) && f->ip.ihl == 5;
-    bool probe = (ip && f->ip.protocol == IPPROTO_UDP
-                  && f->payload.magic == htonl(MAGIC)
-                  && ntohl(f->payload.vmn) < n_vmns);
+    struct neighbor n;
+
+    return (parse_neighbor(f, size, &n)
+            && n.src.s6_addr32[3]
+            && (addr_equals(&n.src, &n.dst)
+                || (n.answer && IN6_IS_ADDR_MULTICAST(&n.dst))));
+}
+
+static void
+handle_tapped(struct tap *tap, const struct frame *f, size_t size,
+              int64_t now)
+{
+    struct packet p;
+    bool ip = parse_ip(f, size, &p);
+    bool probe = ip && is_probe(&p);
     size_t i = tap - taps;
-    struct vmn *vmn = probe ? &vmns[ntohl(f->payload.vmn)] : NULL;
+    struct vmn *vmn = (probe ? &vmns[ntohl(p.inside->payload.vmn)] : NULL);
 
     switch (tap->kind) {
     case TAP_GARP:
-        if (f->eth.h_proto == htons(ETH_P_ARP) && f->arp.spa
-            && f->arp.spa == f->arp.tpa && tap->n < n_vmns
+        if (is_announcement(f, size) && tap->n < n_vmns
             && vmns[tap->n].t0 && now >= vmns[tap->n].t0) {
             vmns[tap->n++].tapped[i] = now;
         }
         break;
 
     case TAP_TO_VMN:
-        if (probe && f->udp.dest == htons(PORT_VMN)) {
-            vmn->outer[i] = f->ip.daddr;
+        if (probe && p.inside->udp.dest == htons(PORT_VMN)) {
+            vmn->outer[i] = p.dst;
             if (vmn->t0 && now >= vmn->t0) {
-                if (!vmn->tapped[i] && f->ip.daddr != vmn->outer0[i]) {
+                if (!vmn->tapped[i]
+                    && !addr_equals(&p.dst, &vmn->outer0[i])) {
                     vmn->tapped[i] = now;
                 }
             } else {
-                vmn->outer0[i] = f->ip.daddr;
+                vmn->outer0[i] = p.dst;
             }
         }
         break;
 
     case TAP_TO_CN:
-        if (probe && f->udp.dest == htons(PORT_CN) && !vmn->tapped[i]
-            && vmn->t0 && f->payload.seq >= vmn->vmn_seq0) {
+        if (probe && p.inside->udp.dest == htons(PORT_CN) && !vmn->tapped[i]
+            && vmn->t0 && p.inside->payload.seq >= vmn->vmn_seq0) {
             vmn->tapped[i] = now;
         }
         break;
 
     case TAP_TCP:
-        if (ip && f->ip.protocol == IPPROTO_TCP && f->ip.saddr == tap->addr
-            && ntohs(f->ip.tot_len) > sizeof f->ip + f->tcp.doff * 4) {
+        if (f->eth.h_proto == htons(ETH_P_IP) && ip && p.proto == IPPROTO_TCP
+            && f->ip.saddr == tap->addr
+            && (ntohs(f->ip.tot_len)
+                > sizeof f->ip + p.inside->tcp.doff * 4)) {
             for (vmn = vmns; vmn < vmns + n_vmns; vmn++) {
                 if (!vmn->tapped[i] && vmn->t0 && now >= vmn->t0) {
                     vmn->tapped[i] = now;
@@ -769,16 +1028,15 @@ static void
 handle_frame(struct port *port, const struct frame *f, size_t size,
              int64_t now)
 {
+    struct neighbor neighbor;
+    struct packet p;
+
     if (port->kind == TAP) {
-        handle_tapped(port->tap, f, now);
-    } else if (f->eth.h_proto == htons(ETH_P_ARP)) {
-        handle_arp(port, &f->arp);
-    } else if (f->eth.h_proto == htons(ETH_P_IP) && f->ip.ihl == 5
-               && f->ip.protocol == IPPROTO_UDP
-               && size >= (sizeof f->eth + sizeof f->ip + sizeof f->udp
-                           + sizeof f->payload)
-               && f->payload.magic == htonl(MAGIC)) {
-        handle_probe(port, f, now);
+        handle_tapped(port->tap, f, size, now);
+    } else if (parse_neighbor(f, size, &neighbor)) {
+        handle_neighbor(port, &neighbor);
+    } else if (parse_ip(f, size, &p) && is_probe(&p)) {
+        handle_probe(port, f, &p, now);
     }
 }
 
@@ -939,12 +1197,10 @@ settle(size_t number)
 
             /* One after the other, so as not to be a flood. */
             if (!asking) {
-                send_arp(&cn, ETH_P_ARP, 1, broadcast, cn_mac, htonl(CN_HOA),
-                         NULL, vmn->hoa);
+                ask(&cn, cn_mac, &cn_hoa, &vmn->hoa);
             }
             if (!vmn_is_settled(vmn, start)) {
-                send_arp(vmn_port(vmn), ETH_P_ARP, 1, broadcast, vmn->mac,
-                         vmn->hoa, NULL, htonl(CN_HOA));
+                ask(vmn_port(vmn), vmn->mac, &vmn->hoa, &cn_hoa);
             }
             asking = (asking + 1) % n_vmns;
             next_arp = now + (asking ? ARP_SPACING : ARP_INTERVAL);

@@ -13,20 +13,23 @@ START_TIMEOUT = 60
 
 
 def measure(ctx, system, moves, batch=1, interval=200, interval_cn=1000,
-            pause=20000, hurry=False, taps=(), before=None):
+            pause=20000, hurry=False, taps=(), before=None, ipv6=False):
     """Moves 'batch' VMNs of 'system' at once, 'moves' times, and returns a
     list of dictionaries, one for each VMN and move: see handover-probe.c,
     which also says what 'taps' (as in its options) are.  'interval' (between
     probes to a VMN), 'interval_cn' (between those from it) and 'pause'
     (between moves) are in us; with 'hurry', VMNs that are not reached yet
     get more of the probes.  'before' is called before each move, with "a" or
-    "b" for the place where the VMNs are about to go."""
+    "b" for the place where the VMNs are about to go.  'ipv6' says by which
+    family they talk."""
     argv = [ctx.program("handover-probe"), "--cn", system.cn, "--a", system.a,
             "--b", system.b, "--moves", moves, "--batch", batch,
             "--interval", interval, "--interval-cn", interval_cn,
             "--pause", pause, *system.probe_options()]
     if hurry:
         argv.append("--hurry")
+    if ipv6:
+        argv.append("--ipv6")
     for tap in taps:
         argv += ["--tap", tap]
     output = os.path.join(ctx.directory, "handover-probe.out")

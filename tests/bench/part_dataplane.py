@@ -10,10 +10,13 @@ uplink and a port of the bridge of C.  What differs is what the bridges do:
   receiver have addresses of their site's network.
 - vmmob: both are VMNs, and their addresses are rewritten.
 - VXLAN: both are in one IP network, that of a second bridge with a VXLAN
-  port."""
+  port.
+
+All of them by IPv4 and by IPv6 in turn; VXLAN's own packets are of IPv4."""
 
 import collections
 import contextlib
+import itertools
 import os
 import statistics
 
@@ -31,19 +34,21 @@ SITES = tuple(site for site in topology.SITES if site.name in "AC")
 MTU, VXLAN_MTU = 1500, 1450
 
 # What is sent: name, protocol, bytes of payload, how many datagrams may be on
-# their way, and in what unit its rate is.  Small ones fill the smallest frame;
-# bulk ones are the largest that go through all three.  What is on its way fits
-# into a socket's buffer.
+# their way, and in what unit its rate is.  Small ones fill the smallest frame
+# (of IPv4); bulk ones are the largest that go through all three.  What is on
+# its way fits into a socket's buffer.
 SMALL, BULK, TCP = "small UDP", "bulk UDP", "TCP"
 KINDS = ((SMALL, "udp", 18, 128, "kpps"),
-         (BULK, "udp", VXLAN_MTU - 28, 64, "Mbit/s"),
+         (BULK, "udp", VXLAN_MTU - 48, 64, "Mbit/s"),
          (TCP, "tcp", 65536, 1, "Mbit/s"))
 
-PACKET_RATE = 0.95              # The goal.
+FAMILIES = (4, 6)
+PACKET_RATES = {4: 0.95, 6: 0.97}       # The goal, by family.
 
 
 class Path(topology.Lab):
-    """The two sites, and 'from_' and 'to' at their ends: namespaces."""
+    """The two sites, and at their ends namespaces with addresses of both
+    families."""
 
     name = "vmmob"
     mtu = MTU
@@ -53,34 +58,33 @@ class Path(topology.Lab):
         try:
             for hv in self.hypervisors.values():
                 self._hide_uplink(hv)
-            self.ends = [self._end(hv, *self.address(site))
-                         for site, hv in self.hypervisors.items()]
+            self.ends = [self._end(hv) for hv in self.hypervisors.values()]
             # Both speak, so that vmmob comes to know both.
-            process.wait_until(
-                "%s: packets to arrive" % self.name,
-                lambda: all([self.ends[1].can_ping(self.from_),
-                             self.ends[0].can_ping(self.to)]), 20)
+            for family in FAMILIES:
+                process.wait_until(
+                    "%s: packets of IPv%d to arrive" % (self.name, family),
+                    lambda: all([self.ends[1].can_ping(self.end(0, family)),
+                                 self.ends[0].can_ping(self.end(1, family))]),
+                    20)
         except BaseException:
             self.close()
             raise
         return self
 
-    @property
-    def from_(self):
-        return self.address(SITES[0].name)[0]
-
-    @property
-    def to(self):
-        return self.address(SITES[1].name)[0]
+    def end(self, i, family):
+        """The address of an end."""
+        return self.address(SITES[i], family)[0]
 
     def bridge(self):
         """Where the ends are."""
         return switch.BRIDGE
 
-    def address(self, site):
+    def address(self, site, family):
         """The address of the end at 'site', its prefix length and its
         gateway, if any."""
-        return "10.100.0.%d" % ord(site), 24, topology.HOME_GATEWAY
+        home = topology.HOMES[family]
+        return (str(home[ord(site.name)]), home.prefixlen,
+                topology.HOME_GATEWAYS[family])
 
     @staticmethod
     def _hide_uplink(hv):
@@ -91,18 +95,20 @@ class Path(topology.Lab):
         hv.ns.ip("link set %s address fe%s" % (switch.UPLINK,
                                                hv.site.uplink_mac[2:]))
 
-    def _end(self, hv, address, plen, gateway):
+    def _end(self, hv):
         ns = self.add_namespace("end-" + hv.name)
         netns.add_veth(ns, "eth0", hv.ns, "end",
                        mac0="52:54:00:64:01:%02x" % ord(hv.name))
         ns.ip("link set eth0 mtu %d" % self.mtu)
-        ns.ip("addr add %s/%d dev eth0" % (address, plen))
-        if gateway:
-            ns.ip("route add default via " + gateway)
+        for family in FAMILIES:
+            address, plen, gateway = self.address(hv.site, family)
+            ns.add_address("eth0", address, plen)
+            if gateway:
+                ns.ip("route add default via " + gateway)
         hv.switch.vsctl("add-port", self.bridge(), "end")
         return ns
 
-    def load(self, ctx, kind, size, window, seconds):
+    def load(self, ctx, family, kind, size, window, seconds):
         """Runs dataplane-load and returns packets per second, bytes per
         second, packets lost and the CPU time that the switches took in it,
         in ns per packet."""
@@ -110,7 +116,7 @@ class Path(topology.Lab):
         packets, size, ns, lost = (
             int(word) for word in process.run(
                 [ctx.program("dataplane-load"), kind, self.ends[0].name,
-                 self.ends[1].name, self.to, size, window,
+                 self.ends[1].name, self.end(1, family), size, window,
                  seconds]).split())
         self.check()
         cpu = self._cpu_ns() - cpu
@@ -127,12 +133,12 @@ class Path(topology.Lab):
                     total += int(f.read().split()[0])
         return total
 
-    def frame_size(self, ctx, size):
+    def frame_size(self, ctx, family, size):
         """Returns how long a frame with a datagram of 'size' bytes is between
         site A and the router."""
         capture = wire.Capture(self.network, "A-" + switch.UPLINK)
         try:
-            self.load(ctx, "udp", size, 1, 0.1)
+            self.load(ctx, family, "udp", size, 1, 0.1)
             frames, _ = capture.take()
         finally:
             capture.close()
@@ -147,9 +153,9 @@ class Plain(Path):
     def start_vmmob(self):
         pass
 
-    def address(self, site):
-        network = self.hypervisors[site].site.network
-        return str(network[10]), network.prefixlen, str(network[1])
+    def address(self, site, family):
+        network = site.network_of(family)
+        return str(network[10]), network.prefixlen, site.router_of(family)
 
 
 class Vxlan(Path):
@@ -185,8 +191,8 @@ class Vxlan(Path):
     def bridge(self):
         return "overlay"
 
-    def address(self, site):
-        return "10.100.0.%d" % ord(site), 24, None
+    def address(self, site, family):
+        return super().address(site, family)[:2] + (None,)
 
 
 def run(ctx):
@@ -197,27 +203,35 @@ def run(ctx):
             directory = os.path.join(ctx.directory, "dataplane-" + cls.name)
             os.mkdir(directory)
             paths.append(stack.enter_context(
-                cls(ctx.build, directory, sites=SITES)))
+                cls(ctx.build, directory, sites=SITES, families=FAMILIES)))
         for path in paths:
-            for name, kind, size, _, _ in KINDS:
+            for (name, kind, size, _, _), family in itertools.product(
+                    KINDS, FAMILIES):
                 if kind == "udp":
-                    ctx.record(PART, "%s, %s: frame" % (name, path.name),
-                               [path.frame_size(ctx, size)], "bytes")
+                    ctx.record(PART, _case(name, family, path) + ": frame",
+                               [path.frame_size(ctx, family, size)], "bytes")
         rates = collections.defaultdict(list)
         for i in range(rounds):
             ctx.say("data plane: round %d of %d" % (i + 1, rounds))
             for each in KINDS:
                 # Nobody is always first.
                 for path in paths[i % 3:] + paths[:i % 3]:
-                    rates[each[0], path.name].append(_measure(
-                        ctx, path, *each, seconds))
-    _goals(ctx, rates)
+                    for family in FAMILIES[::(-1) ** i]:
+                        rates[each[0], family, path.name].append(_measure(
+                            ctx, path, family, *each, seconds))
+    for family in FAMILIES:
+        _goals(ctx, family, rates)
 
 
-def _measure(ctx, path, name, kind, size, window, unit, seconds):
+def _case(name, family, path):
+    return "%s, IPv%d, %s" % (name, family, path.name)
+
+
+def _measure(ctx, path, family, name, kind, size, window, unit, seconds):
     """Records one measurement and returns the rate."""
-    packets, bytes_, lost, cpu = path.load(ctx, kind, size, window, seconds)
-    case = "%s, %s" % (name, path.name)
+    packets, bytes_, lost, cpu = path.load(ctx, family, kind, size, window,
+                                           seconds)
+    case = _case(name, family, path)
     rate = packets / 1e3 if unit == "kpps" else bytes_ * 8 / 1e6
     ctx.record(PART, case, [rate], unit)
     if kind == "udp":
@@ -228,18 +242,21 @@ def _measure(ctx, path, name, kind, size, window, unit, seconds):
     return rate
 
 
-def _goals(ctx, rates):
+def _goals(ctx, family, rates):
     def ratio(kind, other):
         """Of rates of the same round, as machines get slower and quicker."""
         return statistics.median(
-            ours / theirs for ours, theirs in zip(rates[kind, Path.name],
-                                                  rates[kind, other.name]))
+            ours / theirs for ours, theirs in zip(
+                rates[kind, family, Path.name],
+                rates[kind, family, other.name]))
 
     for other, goal, met in (
             (Plain, "at least %g of plain forwarding's packet rate"
-             % PACKET_RATE, ratio(SMALL, Plain) >= PACKET_RATE),
+             % PACKET_RATES[family],
+             ratio(SMALL, Plain) >= PACKET_RATES[family]),
             (Vxlan, "a packet rate above VXLAN's", ratio(SMALL, Vxlan) > 1)):
-        ctx.goal("data plane: " + goal, "%.3f" % ratio(SMALL, other), met,
+        ctx.goal("data plane, IPv%d: %s" % (family, goal),
+                 "%.3f" % ratio(SMALL, other), met,
                  "median of %d rounds' ratios; bulk UDP %.3f, TCP %.3f"
-                 % (len(rates[SMALL, Path.name]), ratio(BULK, other),
+                 % (len(rates[SMALL, family, Path.name]), ratio(BULK, other),
                     ratio(TCP, other)))

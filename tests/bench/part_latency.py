@@ -5,6 +5,7 @@ t1 is from the RARP at the new place until the first packet of the
 correspondent arrives there, t2 until the first packet of the VMN arrives at
 the correspondent."""
 
+import functools
 import os
 
 import handover
@@ -27,6 +28,9 @@ BATCH_INTERVAL = 10000          # Between probes to one of many, in us.
 INTERVAL_PREPARED = 1000
 PREPARED_SCALE = ((1, 0), (1000, 0), (1000, 100000), (100000, 0),
                   (100000, 100000))
+
+
+FAMILIES_RATIO = 1.1            # The goal.
 
 
 class Prepared(systems.Vmmob):
@@ -52,6 +56,7 @@ def run(ctx):
             _compare_batch(ctx, (vmmob, started["prepared"],
                                  started["controller"]))
         _breakdown(ctx, vmmob)
+        _compare_families(ctx)
         _scale(ctx, vmmob)
 
 
@@ -106,6 +111,39 @@ def _compare_batch(ctx, compared):
                     "times quicker (until the last is reached)"
                     % (BATCH, system.name), p50["controller"],
                     p50[system.name], 10)
+
+
+def _compare_families(ctx):
+    """One VMN, which has addresses of both families, so that it does not
+    matter to its moves by which it talks: in turn by each."""
+    rounds, moves = (2, 6) if ctx.quick else (20, 50)
+    with systems.Vmmob(ctx, os.path.join(ctx.directory, "families"),
+                       families=(4, 6)) as system:
+        measures = {"": system.measure, ", prepared": functools.partial(
+            system.measure_prepared, interval=INTERVAL_PREPARED)}
+        for family in 4, 6:
+            system.measure(2, ipv6=family == 6)
+        for i in range(rounds):
+            for how, measure in measures.items():
+                # Nobody is always first.
+                for family in ((4, 6), (6, 4))[i % 2]:
+                    _record(ctx, _families_name(family, how),
+                            measure(moves, ipv6=family == 6))
+            system.reset()
+            ctx.say("IPv4 and IPv6: round %d of %d" % (i + 1, rounds))
+    for how in measures:
+        for which in "t1", "t2":
+            p50 = {family: _case(ctx, _families_name(family, how),
+                                 which).p(50) for family in (4, 6)}
+            ratio = p50[6] / p50[4] if p50[6] and p50[4] else None
+            ctx.goal("IPv6: vmmob%s: %s at most %g times IPv4's (median)"
+                     % (how, which, FAMILIES_RATIO),
+                     "%.3f times" % ratio if ratio else "not measured",
+                     ratio is not None and ratio <= FAMILIES_RATIO)
+
+
+def _families_name(family, how):
+    return "vmmob%s, both families, by IPv%d" % (how, family)
 
 
 def _breakdown(ctx, vmmob):

@@ -5,6 +5,7 @@ A and B, and their correspondent is at C."""
 
 import contextlib
 import ipaddress
+import itertools
 import os
 import socket
 import time
@@ -16,8 +17,9 @@ import switch
 import topology
 import wire
 
-# Simulated VMNs have their home addresses in there.
-HOME = "10.100.0.0/14"
+# Simulated VMNs have their home addresses in there, by family.
+HOMES = {4: "10.100.0.0/14", 6: str(topology.HOMES[6])}
+HOME = HOMES[4]
 STAYING_HOA = 10        # After that, those of VMNs that stay where they are.
 
 # Until all sites know what was prepared: a little for each VMN, in seconds.
@@ -28,10 +30,11 @@ PREPARED_SETTLE_EACH = 0.001
 REVALIDATORS_REST = 0.1
 
 # With pools for thousands of VMNs.
-SITES = tuple(topology.Site(name, ipaddress.ip_network(network))
-              for name, network in (("A", "172.16.0.0/18"),
-                                    ("B", "172.16.64.0/18"),
-                                    ("C", "172.16.128.0/18")))
+SITES = tuple(topology.Site(site.name, ipaddress.ip_network(network),
+                            site.network6)
+              for site, network in zip(topology.SITES,
+                                       ("172.16.0.0/18", "172.16.64.0/18",
+                                        "172.16.128.0/18")))
 
 
 def mac(i):
@@ -42,8 +45,8 @@ def mac(i):
 def route_pools(lab):
     """Keeps the router of 'lab' from having a neighbor for each MoA: Linux has
     room for 1,024 on the whole machine."""
-    for site in lab.sites:
-        pool, device = site.pool, "site" + site.name
+    for site, family in itertools.product(lab.sites, lab.families):
+        pool, device = site.pool_of(family), "site" + site.name
         router = lab.routers[site.name]
         router.ip("route add %s via %s dev %s onlink"
                   % (pool, pool[0], device))
@@ -102,20 +105,22 @@ class System:
 class Vmmob(System):
     """vmmob: tests/lab's three hypervisors, with 'ports' ports for
     handover-probe on A and B, over which it spreads the VMNs.  Packets take
-    'delay_ms' from one site to another."""
+    'delay_ms' from one site to another.  'families' are those of IP."""
 
     name = "vmmob"
     kind = "ip"                 # Of topology.Lab.
 
-    def __init__(self, ctx, directory, delay_ms=0, ports=1):
+    def __init__(self, ctx, directory, delay_ms=0, ports=1, families=(4,)):
         super().__init__(ctx, directory)
         self.delay_ms = delay_ms
         self.ports = ports
+        self.families = families
         self._n_expecting = 0
 
     def start(self):
         def adjust(hv, bridge, open_vswitch):
-            bridge["home"] = HOME
+            bridge["home"] = ",".join(HOMES[family]
+                                      for family in self.families)
             # Many VMNs are behind one port here.
             bridge["max-vmns"] = "0"
 
@@ -123,7 +128,8 @@ class Vmmob(System):
         os.mkdir(directory)
         self.lab = self._stack.enter_context(
             topology.Lab(self.ctx.build, directory, self.kind, SITES,
-                         adjust=adjust, delay_ms=self.delay_ms))
+                         adjust=adjust, delay_ms=self.delay_ms,
+                         families=self.families))
         probe = self.lab.add_namespace("probe")
         self.a, self.b, self.cn = (
             ",".join("%s:%s" % (probe.name,
