@@ -10,9 +10,9 @@
  * from a VMN, or one that a VM forwards to a VMN, goes on to
  * VMMOB_TABLE_DESTINATION, one by the uplink to a VMN to VMMOB_TABLE_SOURCE.
  * pipeline-table.h has the table of all kinds of rules; the functions here and
- * in pipeline-vmn.h compute, from the state of lib/vmmob-table.h and handover.h
- * and without a switch, what rules are wanted for one thing at a time.  They
- * install nothing: see rules.h.
+ * in pipeline-vmn.h compute, from the state of lib/vmmob-table.h and
+ * handover.h and without a switch, what rules are wanted for one thing at a
+ * time.  They install nothing: see rules.h.
  *
  * As in any L2 network, a packet of a VMN goes first by its destination MAC
  * address.  That of a VMN here means that VMN, whatever the IP address, as for
