@@ -264,6 +264,28 @@ find_local_port(const struct vmmob_bridge *b, const struct in6_addr *hoa)
     return (vmn && vmn->state == HANDOVER_ATTACHED ? vmn->port : OFPP_NONE);
 }
 
+/* Sends the ICMP error 'punted' out by 'port', from 'src' to 'dst', with
+ * 'addrs' as its source and its destination and, if 'embedded' is true, those
+ * of the packet that it quotes. */
+static void
+output_icmp_error(struct vmmob_bridge *b, const struct punted *punted,
+                  const struct in6_addr addrs[4], bool embedded,
+                  const struct eth_addr src, const struct eth_addr dst,
+                  ofp_port_t port)
+    OVS_REQUIRES(vmmob_mutex)
+{
+    struct dp_packet *packet = dp_packet_clone(punted->packet);
+    struct eth_header *eth = dp_packet_eth(packet);
+
+    if (embedded) {
+        vmmob_frame_set_embedded(packet, &addrs[2], &addrs[3]);
+    }
+    vmmob_frame_set_addresses(packet, &addrs[0], &addrs[1]);
+    eth->eth_src = src;
+    eth->eth_dst = dst;
+    vmmob_output(b, packet, &port, 1);
+}
+
 /* Delivers an ICMP error to one of our VMNs.  What it quotes gets the
  * addresses with which the VMN sent it. */
 static void
@@ -307,16 +329,38 @@ deliver_icmp_error(struct vmmob_bridge *b, struct punted *punted,
         }
     }
 
-    struct dp_packet *packet = dp_packet_clone(punted->packet);
-    struct eth_header *eth = dp_packet_eth(packet);
+    output_icmp_error(b, punted, addrs, embedded, vmmob_gateway_mac,
+                      vmn->row.key.mac, vmn->port);
+}
 
-    if (embedded) {
-        vmmob_frame_set_embedded(packet, &addrs[2], &addrs[3]);
+/* Sends an ICMP error of one of our VMNs to the outside, with mobile addresses
+ * in what it quotes, too: those which whoever is told has sent it to. */
+static void
+send_icmp_error(struct vmmob_bridge *b, const struct punted *punted,
+                const struct frame *frame)
+    OVS_REQUIRES(vmmob_mutex)
+{
+    const struct eth_addr gateway_mac = b->gateways[frame->family].mac;
+    struct in6_addr addrs[4] = { frame->ip_src, frame->ip_dst };
+    bool embedded = vmmob_frame_get_embedded(punted->packet, &addrs[2],
+                                             &addrs[3]);
+
+    for (size_t i = 0; i < (embedded ? 4 : 2); i++) {
+        const struct vmmob_vmn *row
+            = vmmob_table_find_by_hoa(b->table, 0, &addrs[i]);
+
+        if (row) {
+            addrs[i] = vmmob_vmn_find_hoa(row, &addrs[i])->moa;
+            if (!ipv6_addr_is_set(&addrs[i])) {
+                return;
+            }
+        }
     }
-    vmmob_frame_set_addresses(packet, &addrs[0], &addrs[1]);
-    eth->eth_src = vmmob_gateway_mac;
-    eth->eth_dst = vmn->row.key.mac;
-    vmmob_output(b, packet, &vmn->port, 1);
+    if (!eth_addr_is_zero(gateway_mac)
+        && !ipv6_addr_equals(&addrs[0], &frame->ip_src)) {
+        output_icmp_error(b, punted, addrs, embedded, b->mac, gateway_mac,
+                          b->uplink);
+    }
 }
 
 /* Returns true if a packet from the uplink for 'moa' makes us ask the VM ports
@@ -653,7 +697,13 @@ process_vm(struct vmmob *vmmob, struct vmmob_bridge *b,
                                 OFPP_NONE);
         } else if (!vmmob_settings_is_on_link(&ofs->settings,
                                               &frame->ip_dst)) {
-            prohibit(b, port, punted, frame);
+            if (frame->type != FRAME_ICMP_ERROR
+                || vmmob_settings_is_in_pool(&ofs->settings, &frame->ip_dst)
+                || vmmob_rules_is_in_pool(b->rules, &frame->ip_dst)) {
+                prohibit(b, port, punted, frame);
+            } else {
+                send_icmp_error(b, punted, frame);
+            }
             return false;
         } else {
             const struct vmmob_vmn *owner = vmmob_table_find_by_hoa(

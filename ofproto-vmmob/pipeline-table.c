@@ -194,9 +194,13 @@ const struct pipeline_row vmmob_pipeline_rows[] = {
         VMMOB_TABLE_DESTINATION, 10,
         "UDP-Lite, DCCP\tdrop"
     },
+    [RULE_OUTSIDE_ICMP] = {
+        VMMOB_TABLE_DESTINATION, 8,
+        "MAC address of the home gateway, ICMP error\tpunt"
+    },
     [RULE_OUTSIDE] = {
         VMMOB_TABLE_DESTINATION, 5,
-        "MAC address of the home gateway\trewrite source, to uplink"
+        "  anything else\trewrite source, to uplink"
     },
     [RULE_NO_NEXT_HOP] = {
         VMMOB_TABLE_DESTINATION, 0,

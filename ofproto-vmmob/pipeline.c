@@ -294,9 +294,11 @@ vm_port_rules(const struct vmmob_settings *s, const struct vmmob_ofs *self,
 
 /* Appends to 'ofpacts' what makes a ping of the home gateway 'addr', or a
  * fragment of one, the answer and sends it back.  Only a first fragment has a
- * type, and a checksum that changes with it. */
+ * type, and a checksum that changes with it; it is set if 'has_type' is
+ * true. */
 static void
-put_echo_reply(const struct in6_addr *addr, struct ofpbuf *ofpacts)
+put_echo_reply(const struct in6_addr *addr, bool has_type,
+               struct ofpbuf *ofpacts)
 {
     bool ipv4 = vmmob_addr_family(addr) == VMMOB_IPV4;
     const uint8_t echo_reply = ipv4 ? ICMP4_ECHO_REPLY : ICMP6_ECHO_REPLY;
@@ -306,9 +308,11 @@ put_echo_reply(const struct in6_addr *addr, struct ofpbuf *ofpacts)
     vmmob_put_set_source(ofpacts, addr);
     vmmob_put_move(ofpacts, MFF_ETH_SRC, MFF_ETH_DST);
     vmmob_put_set_eth_source(ofpacts, vmmob_gateway_mac);
-    ofpact_put_set_field(ofpacts, mf_from_id(ipv4 ? MFF_ICMPV4_TYPE
-                                             : MFF_ICMPV6_TYPE),
-                         &echo_reply, NULL);
+    if (has_type) {
+        ofpact_put_set_field(ofpacts, mf_from_id(ipv4 ? MFF_ICMPV4_TYPE
+                                                 : MFF_ICMPV6_TYPE),
+                             &echo_reply, NULL);
+    }
     vmmob_put_output(ofpacts, OFPP_IN_PORT);
 }
 
@@ -324,7 +328,7 @@ home_gateway_rules(const struct in6_addr *addr, struct rule_list *list)
     vmmob_match_icmp(&m, family, (family == VMMOB_IPV4 ? ICMP4_ECHO_REQUEST
                                   : ICMP6_ECHO_REQUEST));
     vmmob_match_destination(&m, &gateway);
-    put_echo_reply(addr, vmmob_rule_add(list, RULE_GATEWAY_PING, &m));
+    put_echo_reply(addr, true, vmmob_rule_add(list, RULE_GATEWAY_PING, &m));
 
     /* No fragment matches a type.  They are of a ping: nothing else that is
      * ICMP is so large. */
@@ -333,7 +337,14 @@ home_gateway_rules(const struct in6_addr *addr, struct rule_list *list)
                             ? IPPROTO_ICMP : IPPROTO_ICMPV6));
     vmmob_match_destination(&m, &gateway);
     match_set_nw_frag_masked(&m, FLOW_NW_FRAG_ANY, FLOW_NW_FRAG_ANY);
-    put_echo_reply(addr, vmmob_rule_add(list, RULE_GATEWAY_PING, &m));
+    put_echo_reply(addr, true, vmmob_rule_add(list, RULE_GATEWAY_PING, &m));
+    if (family == VMMOB_IPV6) {
+        /* Of a later fragment, Open vSwitch does not look further. */
+        match_set_nw_proto(&m, IPPROTO_FRAGMENT);
+        match_set_nw_frag(&m, FLOW_NW_FRAG_ANY | FLOW_NW_FRAG_LATER);
+        put_echo_reply(addr, false,
+                       vmmob_rule_add(list, RULE_GATEWAY_PING, &m));
+    }
 
     vmmob_match_ip(&m, family);
     vmmob_match_destination(&m, &gateway);
@@ -379,6 +390,30 @@ not_unicast_rules(const struct vmmob_settings *s, enum vmmob_family family,
     }
 }
 
+/* Adds to 'list' that those are punted of what 'match', which is of 'family',
+ * matches that are ICMP errors. */
+static void
+add_punt_errors(struct rule_list *list, enum pipeline_rule rule,
+                const struct match *match, enum vmmob_family family,
+                enum punt_kind kind)
+{
+    static const uint8_t ipv4[] = {
+        ICMP4_DST_UNREACH, ICMP4_TIME_EXCEEDED, ICMP4_PARAM_PROB,
+    };
+    static const uint8_t ipv6[] = {
+        ICMP6_DST_UNREACH, ICMP6_PACKET_TOO_BIG, ICMP6_TIME_EXCEEDED,
+        ICMP6_PARAM_PROB,
+    };
+    const uint8_t *types = family == VMMOB_IPV4 ? ipv4 : ipv6;
+    size_t n = family == VMMOB_IPV4 ? ARRAY_SIZE(ipv4) : ARRAY_SIZE(ipv6);
+    struct match m = *match;
+
+    for (size_t i = 0; i < n; i++) {
+        vmmob_match_icmp(&m, family, types[i]);
+        add_punt(list, rule, &m, kind, false);
+    }
+}
+
 /* What comes in by 'uplink' for 'pool', which is ours, and what VMNs send
  * there. */
 static void
@@ -389,22 +424,13 @@ pool_rules(const struct vmmob_prefix *pool, ofp_port_t uplink,
      * a router of the uplink's network, so it must not believe that one's
      * redirect (RFC 1122, 3.2.2.2; RFC 4861, 8.1), and nobody believes a
      * source quench (RFC 6633). */
-    static const uint8_t ipv4_errors[] = {
-        ICMP4_DST_UNREACH, ICMP4_TIME_EXCEEDED, ICMP4_PARAM_PROB,
-    };
     static const uint8_t ipv4_useless[] = {
         ICMP4_SOURCEQUENCH, ICMP4_REDIRECT,
-    };
-    static const uint8_t ipv6_errors[] = {
-        ICMP6_DST_UNREACH, ICMP6_PACKET_TOO_BIG, ICMP6_TIME_EXCEEDED,
-        ICMP6_PARAM_PROB,
     };
     static const uint8_t ipv6_useless[] = { ND_REDIRECT };
     enum vmmob_family family = vmmob_prefix_family(pool);
     bool ipv4 = family == VMMOB_IPV4;
-    const uint8_t *errors = ipv4 ? ipv4_errors : ipv6_errors;
     const uint8_t *useless = ipv4 ? ipv4_useless : ipv6_useless;
-    size_t n_errors = ipv4 ? sizeof ipv4_errors : sizeof ipv6_errors;
     size_t n_useless = ipv4 ? sizeof ipv4_useless : sizeof ipv6_useless;
     struct match m;
 
@@ -421,10 +447,7 @@ pool_rules(const struct vmmob_prefix *pool, ofp_port_t uplink,
     vmmob_match_ip(&m, family);
     match_set_in_port(&m, uplink);
     vmmob_match_destination(&m, pool);
-    for (size_t i = 0; i < n_errors; i++) {
-        vmmob_match_icmp(&m, family, errors[i]);
-        add_punt(list, RULE_POOL_ICMP, &m, PUNT_ICMP, false);
-    }
+    add_punt_errors(list, RULE_POOL_ICMP, &m, family, PUNT_ICMP);
     for (size_t i = 0; i < n_useless; i++) {
         vmmob_match_icmp(&m, family, useless[i]);
         vmmob_rule_add(list, RULE_POOL_ICMP, &m);
@@ -577,6 +600,8 @@ home_rules(const struct rules_context *ctx, enum vmmob_family family,
                       REFUSED_STRAY);
 
     match_set_dl_dst(&m, vmmob_gateway_mac);
+    /* What they quote, no rule changes. */
+    add_punt_errors(list, RULE_OUTSIDE_ICMP, &m, family, PUNT_VM);
     a = vmmob_rule_add(list, RULE_OUTSIDE, &m);
     if (!eth_addr_is_zero(gateway_mac)) {
         vmmob_put_set_source_to_moa(a, family);

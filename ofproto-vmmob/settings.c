@@ -253,6 +253,19 @@ vmmob_settings_has_pool(const struct vmmob_settings *s,
     return false;
 }
 
+/* Returns true if 'addr' is in a pool of 's'. */
+bool
+vmmob_settings_is_in_pool(const struct vmmob_settings *s,
+                          const struct in6_addr *addr)
+{
+    for (size_t i = 0; i < s->n_pools; i++) {
+        if (vmmob_prefix_contains(&s->pools[i], addr)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Returns true if 'addr' is in the home subnet of 's', or link-local, which is
  * as good where there is IPv6. */
 bool

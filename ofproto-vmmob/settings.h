@@ -69,6 +69,8 @@ bool vmmob_settings_has_uplink(const struct vmmob_settings *,
                                enum vmmob_family);
 bool vmmob_settings_has_pool(const struct vmmob_settings *,
                              enum vmmob_family);
+bool vmmob_settings_is_in_pool(const struct vmmob_settings *,
+                               const struct in6_addr *);
 bool vmmob_settings_is_on_link(const struct vmmob_settings *,
                                const struct in6_addr *);
 bool vmmob_settings_same_networks(const struct vmmob_settings *,
