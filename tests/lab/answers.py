@@ -15,8 +15,8 @@ import topology
 import wire
 from checks import BOUND, must
 
-ICMP_ERRORS = (3, 4, 5, 11, 12)
-ICMP_REDIRECT = 5
+REDIRECT = {4: 5, 6: 137}
+UNREACHABLE = {4: 3, 6: 1}
 UNSUMMED = wire.IPPROTO_UDPLITE, wire.IPPROTO_DCCP
 
 
@@ -32,11 +32,11 @@ class Cases:
                 # A host has other answers than errors to the other two.
                 for proto in ((socket.IPPROTO_UDP,) if ttl > hops
                               else (socket.IPPROTO_UDP, socket.IPPROTO_TCP,
-                                    socket.IPPROTO_ICMP)):
+                                    packet.ping_proto(self.cn.address))):
                     probe = packet.make(self.cn.address, self.vm.address,
                                         proto, b"probe %d" % len(probes), ttl)
                     probes.append(packet.with_ttl(probe, 1))
-                    self.send(self.cn.ns, probe)
+                    packet.send(self.cn.ns, probe)
             process.wait_until("an answer to each of %d probes" % len(probes),
                                lambda: len(errors.take()) >= len(probes),
                                BOUND)
@@ -49,28 +49,34 @@ class Cases:
 
             # A route to a neighbour, of which the router tells the sender.
             router = self.lab.routers["C"]
-            route = "%s/32 via %s" % (self.moas(self.c)[self.vm.mac],
-                                      self.c.site.management)
+            route = "%s via %s dev siteC" % (
+                self.moas(self.c)[self.vm.mac],
+                self.c.site.management if self.family == 4
+                else topology.link_local(self.c.site.uplink_mac))
             capture = wire.Capture(router, "C-" + switch.UPLINK, outgoing=True)
             del errors.seen[:]
             router.ip("route add " + route)
+            if self.family == 6:
+                # Linux tells who was just told of an error after a second.
+                time.sleep(1.1)
             last = packet.make(self.cn.address, self.vm.address,
                                socket.IPPROTO_UDP, b"behind the redirect")
             try:
-                self.send(self.cn.ns, last)
+                packet.send(self.cn.ns, last)
                 process.wait_until(
                     "a redirect by the router",
-                    lambda: any(frame.outgoing and frame.data[23] == 1
-                                and frame.data[34] == ICMP_REDIRECT
+                    lambda: any(frame.outgoing and (ip := wire.packet_of(frame))
+                                and ip.icmp_type == REDIRECT[self.family]
                                 for frame in capture.take()[0]), BOUND)
             finally:
                 router.ip("route del " + route)
                 capture.close()
             # Whatever is heard after it.
-            self.send(self.cn.ns, last)
+            packet.send(self.cn.ns, last)
             process.wait_until("an answer behind the redirect",
                                lambda: errors.take(), BOUND)
-            must([kind for kind, _ in errors.seen] == [3],
+            must([kind for kind, _ in errors.seen]
+                 == [UNREACHABLE[self.family]],
                  "the VM hears ICMP of type %s"
                  % [kind for kind, _ in errors.seen])
         return "%d probes of 3 protocols found by all that is quoted; no " \
@@ -87,15 +93,15 @@ class Cases:
         try:
             sent = [packet.make(self.cn.address, self.vm.address, proto,
                                 b"between VMs") for proto in protos]
-            self.send(self.cn.ns, *sent)
+            packet.send(self.cn.ns, *sent)
             self.wait_frames("UDP-Lite and DCCP to a VM", ends[self.vm],
                              b"between VMs", {packet.payload(each)
                                               for each in sent})
             # UDP is the last one and not kept back.
-            self.send(self.cn.ns, *(packet.make(self.cn.address, outside,
+            packet.send(self.cn.ns, *(packet.make(self.cn.address, outside,
                                                 proto, b"to the outside")
                                     for proto in protos))
-            self.send(self.lab.routers["A"],
+            packet.send(self.lab.routers["A"],
                       *(packet.make(outside, moa, proto, b"from the outside")
                         for proto in protos))
             process.wait_until("UDP-Lite and DCCP to be counted",
@@ -150,7 +156,7 @@ class Cases:
                       for hv in (self.a, self.c)}
 
             def send(one, name, ttl):
-                self.send(one.ns, packet.make(
+                packet.send(one.ns, packet.make(
                     one.address, self.vm.address, socket.IPPROTO_UDP, name,
                     ttl))
 
@@ -163,10 +169,10 @@ class Cases:
             try:
                 # First, as Linux tells who was told of something else just
                 # before nothing of a forbidden route.
-                router.ip("route add prohibit %s/32" % new)
+                router.ip("route add prohibit %s" % new)
                 send(self.third, b"[is refused]", 64)
                 wait_errors(self.a, 1)
-                router.ip("route del prohibit %s/32" % new)
+                router.ip("route del prohibit %s" % new)
                 send(self.cn, b"[ends at A]", hops + 1)
                 send(self.cn, b"[ends behind A]", hops + 2)
                 send(self.third, b"[local]", 1)
@@ -225,7 +231,8 @@ class Cases:
             for vm in self.vm, self.third:
                 process.wait_until(
                     "that A knows %s" % vm.name,
-                    lambda: vm.ns.can_ping(topology.HOME_GATEWAY)
+                    lambda: all(map(vm.ns.can_ping,
+                                    topology.HOME_GATEWAYS.values()))
                     and self.places(self.a).get(vm.mac) == "A", BOUND)
 
         capture = wire.Capture(self.vm.ns, "eth0", True)
@@ -237,7 +244,7 @@ class Cases:
             before = [self.counter(self.a, name) for name in names]
             self.third.ns.ip("neigh replace %s lladdr %s dev eth0"
                              % (self.vm.address, self.vm.mac))
-            self.send(self.third.ns, packet.make(
+            packet.send(self.third.ns, packet.make(
                 self.third.address, self.vm.address, socket.IPPROTO_UDP,
                 b"again and again"))
             process.wait_until("the guard", lambda: self.counter(
@@ -256,15 +263,6 @@ class Cases:
     def hops(self):
         """Returns how many routers are between two sites."""
         return 2 if self.lab.netem else 1
-
-    @staticmethod
-    def send(ns, *packets):
-        with wire.inside(ns):
-            sock = socket.socket(socket.AF_INET, socket.SOCK_RAW,
-                                 socket.IPPROTO_RAW)
-        with sock:
-            for each in packets:
-                sock.sendto(each, (socket.inet_ntoa(each[16:20]), 0))
 
     @staticmethod
     def wait_frames(what, capture, marker, payloads):
@@ -287,7 +285,7 @@ class Cases:
     def prepared_moa(self, hv):
         for row in self.all_rows(hv):
             if row["mac"] == self.vm.mac and row["status"] == "prepared":
-                return row["pairs"][0][1]
+                return self.moa_of(row)
         return None
 
     def n_unsummed(self):
@@ -308,8 +306,9 @@ class Errors:
         self.vm = vm
         self.seen = []
         with wire.inside(vm.ns):
-            self._socket = socket.socket(socket.AF_INET, socket.SOCK_RAW,
-                                         socket.IPPROTO_ICMP)
+            self._socket = socket.socket(
+                {4: socket.AF_INET, 6: socket.AF_INET6}[vm.family],
+                socket.SOCK_RAW, packet.PING[vm.family][0])
         self._socket.setblocking(False)
 
     def __enter__(self):
@@ -325,6 +324,8 @@ class Errors:
                 data = self._socket.recv(1 << 16)
             except BlockingIOError:
                 return self.seen
-            icmp = packet.payload(data)
-            if icmp[0] in ICMP_ERRORS:
+            # Of IPv6, it is without the header.
+            icmp = packet.payload(data) if self.vm.family == 4 else data
+            if icmp[0] in (*wire.ICMP_ERRORS[self.vm.family],
+                           REDIRECT[self.vm.family]):
                 self.seen.append((icmp[0], icmp[8:]))

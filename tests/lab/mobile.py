@@ -32,9 +32,12 @@ class Mobile:
 
     def __init__(self, lab, number, place):
         self.lab = lab
+        self.number = number
         self.name = "vm%d" % number
         self.mac = "52:54:00:64:00:%02x" % number
-        self.address = str(topology.HOME[number])
+        self.addresses = [str(topology.HOMES[family][number])
+                          for family in lab.families]
+        self.family = lab.families[0]   # That 'address' is of.
         self.place = place
         self.moves = 0
         self.ns = ns = lab.add_namespace(self.name)
@@ -46,9 +49,9 @@ class Mobile:
             netns.add_veth(ns, hv.name, hv.ns, self.name)
             ns.ip("link set %s down" % hv.name)
             ns.ip("link set %s master eth0" % hv.name)
-        ns.ip("addr add %s/%d dev eth0"
-              % (self.address, topology.HOME.prefixlen))
-        ns.ip("route add default via " + topology.HOME_GATEWAY)
+        for family, address in zip(lab.families, self.addresses):
+            ns.add_address("eth0", address, topology.HOMES[family].prefixlen)
+            ns.ip("route add default via " + topology.HOME_GATEWAYS[family])
         self._rarp = (b"\xff" * 6 + self._mac_bytes()
                       + struct.pack("!HHHBBH", ETH_P_RARP, 1, 0x0800, 6, 4, 3)
                       + (self._mac_bytes() + b"\0" * 4) * 2).ljust(60, b"\0")
@@ -58,6 +61,10 @@ class Mobile:
         lab.on_close(self._socket.close)
         self.plug(place)
         ns.ip("link set %s up" % place.name)
+
+    @property
+    def address(self):
+        return str(topology.HOMES[self.family][self.number])
 
     def plug(self, hv, timeout=30, announce=True):
         """Adds the VM's port to the switch of 'hv', as what starts a VM does,

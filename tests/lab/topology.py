@@ -107,6 +107,14 @@ def family_of(address):
     return 6 if ":" in address else 4
 
 
+def link_local(mac):
+    """Returns the address that a host with 'mac' makes itself (RFC 4291)."""
+    mac = bytes.fromhex(mac.replace(":", ""))
+    return ipaddress.ip_address(
+        b"\xfe\x80" + bytes(6) + bytes([mac[0] ^ 2]) + mac[1:3]
+        + b"\xff\xfe" + mac[3:])
+
+
 class Hypervisor:
     """One site's namespace and switch."""
 

@@ -231,13 +231,18 @@ class Watch(threading.Thread):
 
     def __init__(self, lab, vms):
         super().__init__(daemon=True)
-        pools = [site.pool for site in lab.sites]
-        others = {site.network[1] for site in lab.sites}
-        if lab.on_bridge:
-            others.update(site.network[2] for site in lab.sites)
-        if lab.netem:
-            others.update(ipaddress.ip_address(site.core)
-                          for site in lab.sites)
+        pools, others = [], set()
+        for site in lab.sites:
+            for family in lab.families:
+                pools.append(site.pool_of(family))
+                others.add(site.network_of(family)[1])
+                if lab.netem:
+                    others.add(ipaddress.ip_address(site.core_of(family)))
+            # The router and the bridge, to each other.
+            others.update(map(topology.link_local,
+                              (site.router_mac, site.uplink_mac)))
+            if lab.on_bridge:
+                others.add(site.network[2])
         self._captures = []
         self._verdicts = []
         self._stopping = threading.Event()
@@ -249,8 +254,7 @@ class Watch(threading.Thread):
                                    or any(address in p for p in pools)))
         self._add([wire.Capture(vm.ns, "eth0", True) for vm in vms],
                   # What is broadcast in the network comes as well.
-                  lambda address: (address in topology.HOME
-                                   or not any(address in p for p in pools)))
+                  lambda address: not any(address in p for p in pools))
         lab.on_close(self.finish)
 
     def _add(self, captures, is_allowed):
