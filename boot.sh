@@ -37,6 +37,8 @@ packages=(
     busybox-static cpio qemu-system-x86 tcpdump
 
     libvirt-clients libvirt-daemon libvirt-daemon-driver-qemu
+
+    liblwip-dev ndisc6
 )
 # What the benchmark compares vmmob with.
 bench_packages=(frr python3-os-ken)
@@ -370,7 +372,9 @@ check_wire() {
         tail -n 1 $logs/wire.log &&
         run_twice answers "Checking answers to packets and to their copies" \
             lab vmmob-datapath --datapath netdev errors unsummed copies \
-            quotes guard && tail -n 1 $logs/answers.log
+            quotes guard && tail -n 1 $logs/answers.log &&
+        run_twice stacks "Trying IPv6 with what others wrote" \
+            lab vmmob-stacks && tail -n 1 $logs/stacks.log
 }
 
 # In a virtual machine.

@@ -16,6 +16,9 @@ NEEDED = {"ip": "iproute2", "ethtool": "ethtool", "ping": "iputils-ping",
 # What vmmob-libvirt needs besides.
 LIBVIRT = {"libvirtd": "libvirt-daemon", "virsh": "libvirt-clients"}
 
+# What vmmob-stacks needs besides.
+STACKS = {"rdisc6": "ndisc6", "ndisc6": "ndisc6"}
+
 
 def check():
     """Raises LabError unless the lab can run on this machine."""
@@ -26,9 +29,9 @@ def check():
 
 
 def check_programs(names):
-    """Raises LabError unless all programs 'names', which are in NEEDED or
-    LIBVIRT, are installed."""
-    packages = {**NEEDED, **LIBVIRT}
+    """Raises LabError unless all programs 'names', which are in NEEDED,
+    LIBVIRT or STACKS, are installed."""
+    packages = {**NEEDED, **LIBVIRT, **STACKS}
     missing = ["%s (package %s)" % (name, packages[name]) for name in names
                if not shutil.which(name)]
     if missing:
@@ -44,5 +47,5 @@ def build(name, directory, flags=(), source=HERE):
     program = os.path.join(directory, name)
     if not os.path.exists(program):
         process.run(["gcc", "-O2", "-Wall", "-D_GNU_SOURCE", "-pthread",
-                     "-I" + HERE, *flags, source, "-o", program])
+                     "-I" + HERE, source, *flags, "-o", program])
     return program
