@@ -292,7 +292,8 @@ vmmob_is_kept(const struct ofproto_dpif *ofproto, ofp_port_t out,
 {
     struct vmmob_ofproto *vo = CONST_CAST(struct vmmob_ofproto *,
                                           &ofproto->vmmob);
-    uint32_t uplink, in_port = ofp_to_u16(in->in_port.ofp_port);
+    /* 'in' may have the number that the port has in the datapath. */
+    uint32_t uplink, in_port = ofp_to_u16(flow->in_port.ofp_port);
     /* Otherwise it is from the hypervisor itself, or from us. */
     bool from_port = in_port < ofp_to_u16(OFPP_MAX);
     bool ipv4 = (flow->dl_type == htons(ETH_TYPE_IP)
