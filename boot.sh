@@ -225,6 +225,10 @@ finish() {
     fi
 }
 
+# Waits while somebody else installs packages, too.
+apt_get=(env DEBIAN_FRONTEND=noninteractive
+         apt-get -o DPkg::Lock::Timeout=600)
+
 install_packages() {
     local package missing=()
     command -v apt-get > /dev/null || die "this needs Debian (apt-get).  \
@@ -243,8 +247,8 @@ namespaces: run it as root."
     fi
     if [ ${#missing[@]} != 0 ]; then
         run apt-install "Installing ${missing[*]}" \
-            env DEBIAN_FRONTEND=noninteractive apt-get install -y \
-            --no-install-recommends "${missing[@]}" || exit 1
+            "${apt_get[@]}" install -y --no-install-recommends \
+            "${missing[@]}" || exit 1
     fi
 }
 
@@ -411,8 +415,7 @@ check_packages() {
 
 install_deb_packages() {
     run build-dep "Installing what the packages are built with" \
-        env DEBIAN_FRONTEND=noninteractive apt-get build-dep -y \
-        --no-install-recommends ./ || exit 1
+        "${apt_get[@]}" build-dep -y --no-install-recommends ./ || exit 1
 }
 
 # Those that the tests need.
