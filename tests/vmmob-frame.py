@@ -21,15 +21,22 @@
                                     addresses are.  hops=N sets the hop limit,
                                     ext=1 puts a destination options header
                                     before what follows.
-    show                            Tell for each line of standard input what
-                                    the frame says; "ok" means that all of its
-                                    checksums are right.
+    show FILE                       Tell for each line of FILE what the frame
+                                    says; "ok" means that all of its checksums
+                                    are right.
+    pcap FILE                       Print the frames in FILE, without one at its
+                                    end that is still being written.
+    serve FIFO                      Do any of these for each line of FIFO, after
+                                    another FIFO that what is printed goes to.
 """
 
 import ipaddress
+import os
+import signal
 import socket
 import struct
 import sys
+import threading
 
 BROADCAST = "ff:ff:ff:ff:ff:ff"
 PROTOS = {"icmp": 1, "igmp": 2, "tcp": 6, "udp": 17, "dccp": 33,
@@ -332,12 +339,50 @@ def show(line):
     return s + "%04x" % eth_type
 
 
-def main():
-    if sys.argv[1] == "show":
-        for line in sys.stdin:
-            print(show(line.strip()))
+def pcap(path):
+    with open(path, "rb") as f:
+        data = f.read()
+    at = 24
+    while at + 16 <= len(data):
+        size, = struct.unpack("=I", data[at + 8:at + 12])
+        frame = data[at + 16:at + 16 + size]
+        if len(frame) == size:
+            yield frame.hex()
+        at += 16 + size
+
+
+def run(what, *args):
+    if what == "show":
+        with open(args[0]) as f:
+            lines = [show(line.strip()) for line in f]
+    elif what == "pcap":
+        lines = pcap(args[0])
     else:
-        print(make(sys.argv[1], sys.argv[2:]).hex())
+        lines = [make(what, args).hex()]
+    return "".join(line + "\n" for line in lines)
+
+
+def answer(fifo, *args):
+    # Opened first, as somebody waits there.
+    with open(fifo, "w") as f:
+        f.write(run(*args))
+
+
+def serve(fifo):
+    # Open for writing, too, so that there is no end.
+    with open(os.open(fifo, os.O_RDWR)) as requests:
+        while True:
+            # In case the test was killed.
+            signal.alarm(600)
+            line = requests.readline()
+            threading.Thread(target=answer, args=line.split(),
+                             daemon=True).start()
+
+
+def main():
+    if sys.argv[1] == "serve":
+        serve(sys.argv[2])
+    sys.stdout.write(run(*sys.argv[1:]))
 
 
 if __name__ == "__main__":
