@@ -386,6 +386,7 @@ process_uplink(struct vmmob *vmmob, struct vmmob_bridge *b,
     const struct vmmob_table *table = b->table;
     struct handover_ofs *ofs = b->ofs;
     const struct vmmob_vmn *row;
+    struct in6_addr lla;
 
     switch (frame->type) {
     case FRAME_QUESTION:
@@ -397,8 +398,10 @@ process_uplink(struct vmmob *vmmob, struct vmmob_bridge *b,
             vmmob_bridge_update_ofs(b, now);
         }
         row = vmmob_table_find_by_moa(table, &frame->ip_dst);
-        if (frame->type == FRAME_QUESTION && row
-            && vmmob_table_find_row(table, &row->key, b->id)
+        in6_generate_lla(b->mac, &lla);
+        if (frame->type == FRAME_QUESTION
+            && (row ? vmmob_table_find_row(table, &row->key, b->id) != NULL
+                : ipv6_addr_equals(&frame->ip_dst, &lla))
             && !eth_addr_equals(frame->sha, b->mac)) {
             b->n_answered++;
             vmmob_output(b, vmmob_frame_compose_answer(b->mac, &frame->ip_dst,

@@ -33,7 +33,8 @@ const struct pipeline_row vmmob_pipeline_rows[] = {
     },
     [RULE_GATEWAY_ARP] = {
         VMMOB_TABLE_ENTRY, 205,
-        "uplink, ARP from the gateway\tpunt, table 0"
+        "uplink, ARP from the gateway, neighbor\n"
+        "  solicitation for the bridge\tpunt, table 0"
     },
     [RULE_POOL_ICMP] = {
         VMMOB_TABLE_ENTRY, 200,

@@ -463,10 +463,13 @@ pool_rules(const struct vmmob_prefix *pool, ofp_port_t uplink,
     add_punt(list, RULE_TO_POOL, &m, PUNT_VM, false);
 }
 
-/* What tells where the gateway of 'family' is. */
+/* What tells where the gateway of 'family' is, and in which it asks where
+ * 'self' is, which has asked it from a link-local address: which
+ * the hypervisor perhaps has as well. */
 static void
-gateway_rules(const struct vmmob_settings *s, enum vmmob_family family,
-              ofp_port_t uplink, struct rule_list *list)
+gateway_rules(const struct vmmob_settings *s, const struct vmmob_ofs *self,
+              enum vmmob_family family, ofp_port_t uplink,
+              struct rule_list *list)
 {
     const struct vmmob_prefix gateway
         = vmmob_prefix_of_host(&s->ip[family].gateway);
@@ -480,6 +483,15 @@ gateway_rules(const struct vmmob_settings *s, enum vmmob_family family,
     }
     match_set_in_port(&m, uplink);
     add_punt(list, RULE_GATEWAY_ARP, &m, PUNT_GATEWAY_ARP, true);
+
+    if (family == VMMOB_IPV6) {
+        struct vmmob_prefix own = { .plen = 128 };
+
+        in6_generate_lla(self->mac, &own.addr);
+        vmmob_match_nd(&m, ND_NEIGHBOR_SOLICIT, &own);
+        match_set_in_port(&m, uplink);
+        add_punt(list, RULE_GATEWAY_ARP, &m, PUNT_GATEWAY_ARP, true);
+    }
 }
 
 /* What hosts say of who they are, but for IP. */
@@ -691,7 +703,7 @@ vmmob_pipeline_base(const struct rules_context *ctx, struct rule_list *list)
     }
     for (enum vmmob_family f = 0; f < VMMOB_N_FAMILIES; f++) {
         if (vmmob_settings_has_uplink(s, f)) {
-            gateway_rules(s, f, ctx->uplink, list);
+            gateway_rules(s, self, f, ctx->uplink, list);
         }
         if (vmmob_settings_has_home(s, f)) {
             home_rules(ctx, f, list);
