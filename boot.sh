@@ -377,6 +377,8 @@ check_wire() {
         run_twice answers "Checking answers to packets and to their copies" \
             lab vmmob-datapath --datapath netdev errors unsummed copies \
             quotes guard && tail -n 1 $logs/answers.log &&
+        run_twice guests "Checking what guests make of neighbor discovery" \
+            lab vmmob-guests && tail -n 1 $logs/guests.log &&
         run_twice stacks "Trying IPv6 with what others wrote" \
             lab vmmob-stacks && tail -n 1 $logs/stacks.log
 }

@@ -24,7 +24,8 @@ MODULES = ("openvswitch", "nfnetlink", "veth", "bridge", "sch_netem", "tun", "vi
            "virtio_blk")
 
 # From the host, with the libraries that they need.
-PROGRAMS = ("/usr/bin/python3", "dash", "ip", "tc", "ethtool", "ping")
+PROGRAMS = ("/usr/bin/python3", "dash", "ip", "tc", "ethtool", "ping",
+            "rdisc6", "ndisc6")
 # From Open vSwitch's build tree.
 OVS_PROGRAMS = ("ovs-vswitchd", "ovs-vsctl", "ovs-appctl", "ovs-ofctl",
                 "ovs-dpctl", "ovsdb-server", "ovsdb-tool", "ovsdb-client",

@@ -28,9 +28,10 @@ SIOCGIFFLAGS, SIOCSIFFLAGS, IFF_UP = 0x8913, 0x8914, 1
 
 
 class Mobile:
-    """A VM that is at 'place', a Hypervisor of 'lab'.  Not thread-safe."""
+    """A VM that is at 'place', a Hypervisor of 'lab', with addresses of all
+    families of that unless 'static' is false.  Not thread-safe."""
 
-    def __init__(self, lab, number, place):
+    def __init__(self, lab, number, place, static=True):
         self.lab = lab
         self.number = number
         self.name = "vm%d" % number
@@ -49,7 +50,8 @@ class Mobile:
             netns.add_veth(ns, hv.name, hv.ns, self.name)
             ns.ip("link set %s down" % hv.name)
             ns.ip("link set %s master eth0" % hv.name)
-        for family, address in zip(lab.families, self.addresses):
+        for family, address in (zip(lab.families, self.addresses) if static
+                                else ()):
             ns.add_address("eth0", address, topology.HOMES[family].prefixlen)
             ns.ip("route add default via " + topology.HOME_GATEWAYS[family])
         self._rarp = (b"\xff" * 6 + self._mac_bytes()

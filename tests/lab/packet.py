@@ -31,6 +31,26 @@ def make(source, destination, proto, data, ttl=64, extensions=()):
     return _ip(pair, proto, payload, ttl)
 
 
+def icmp6(source, destination, kind, body, ttl=255):
+    """Returns an ICMPv6 message of 'kind', such as one of neighbor
+    discovery."""
+    pair = b"".join(ipaddress.ip_address(each).packed
+                    for each in (source, destination))
+    return _ip(pair, socket.IPPROTO_ICMPV6, _sum(
+        struct.pack("!BBH", kind, 0, 0) + body, socket.IPPROTO_ICMPV6, pair),
+        ttl)
+
+
+def frame(mac, packet):
+    """Returns 'packet', of IPv6 and to a group, as 'mac' sends it."""
+    return (b"\x33\x33" + packet[36:40] + mac_bytes(mac) + b"\x86\xdd"
+            + packet)
+
+
+def mac_bytes(mac):
+    return bytes.fromhex(mac.replace(":", ""))
+
+
 def ping_proto(address):
     """Returns the protocol of pings to 'address'."""
     return PING[ipaddress.ip_address(address).version][0]
