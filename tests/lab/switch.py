@@ -112,7 +112,9 @@ class Switch:
         self._start_ovsdb(CONF, "conf.db", "vswitch.ovsschema",
                           self.db,
                           "db:Open_vSwitch,Open_vSwitch,manager_options")
-        self.vsctl("--no-wait", "init", "--", "set", "open_vswitch", ".",
+        # Its socket is there a moment before it listens.
+        self.vsctl("--retry", "--no-wait", "init", "--",
+                   "set", "open_vswitch", ".",
                    "external_ids:system-id=" + self.name,
                    *("other_config:%s=%s" % item
                      for item in other_config.items()))
