@@ -189,7 +189,7 @@ start_building() {
     done
     [ ${#todo[@]} != 0 ] || return
     setsid nice -n 19 ./boot.sh build "${todo[@]}" \
-        > "$logs/build-ahead.log" 2>&1 < /dev/null &
+        >> "$logs/build-ahead.log" 2>&1 < /dev/null &
     building=$!
 }
 
