@@ -8,6 +8,7 @@
 #include "ofproto-vmmob/bridge.h"
 #include "ofproto-vmmob/frame.h"
 #include "ofproto-vmmob/handover.h"
+#include "ofproto-vmmob/nd.h"
 #include "ofproto-vmmob/output.h"
 #include "openvswitch/vlog.h"
 #include "packets.h"
@@ -17,6 +18,7 @@ VLOG_DEFINE_THIS_MODULE(vmmob_gateway);
 COVERAGE_DEFINE(vmmob_gateway_retry);
 COVERAGE_DEFINE(vmmob_gateway_confirm);
 COVERAGE_DEFINE(vmmob_gateway_conflict);
+COVERAGE_DEFINE(vmmob_gateway_solicit);
 
 /* For what others can cause. */
 static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 20);
@@ -27,6 +29,10 @@ static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 20);
                                  * hear the first answers)... */
 #define PROBE_UNKNOWN_MS 1000   /* ...then while it is not known... */
 #define PROBE_KNOWN_MS 10000    /* ...and when it is. */
+
+/* A router that does not answer so many questions is not the one that we look
+ * for, or not any more. */
+#define MAX_UNANSWERED 3
 
 /* What comes for so long after a question, in ms, is an answer. */
 #define ANSWER_MS 1000
@@ -59,6 +65,9 @@ vmmob_gateways_configure(struct vmmob_bridge *b,
         }
         gw->family = f;
         gw->used = vmmob_settings_has_uplink(settings, f);
+        gw->addr = settings->ip[f].gateway;
+        gw->by_advert = gw->used && !ipv6_addr_is_set(&gw->addr);
+        gw->n_unanswered = 0;
         gw->mac = gw->used ? settings->gateway_mac : eth_addr_zero;
         gw->next_probe = (gw->used && eth_addr_is_zero(settings->gateway_mac)
                           ? now : LLONG_MAX);
@@ -82,6 +91,9 @@ vmmob_gateways_ask(struct vmmob_bridge *b, long long int now)
 
         if (gw->next_probe != LLONG_MAX) {
             gw->heard = now;
+            if (gw->by_advert) {
+                gw->addr = in6addr_any;
+            }
             /* The datapath may not know the port yet. */
             gw->next_probe = now + PROBE_SOON_MS;
             gw->soon_until = now + PROBE_SOON_FOR_MS;
@@ -148,6 +160,7 @@ vmmob_gateway_hear(struct vmmob_bridge *b, struct vmmob_gateway *gw,
     }
 
     gw->answered = true;
+    gw->n_unanswered = 0;
     if (eth_addr_equals(mac, gw->mac)) {
         gw->heard = now;
         gw->current_answered = true;
@@ -176,6 +189,26 @@ vmmob_gateway_hear(struct vmmob_bridge *b, struct vmmob_gateway *gw,
     }
     use(b, gw, mac, now);
     return true;
+}
+
+/* Takes into account a router advertisement of 'addr', which is link-local,
+ * that came in by the uplink of 'b'.  'lifetime' is 0 if that is no router any
+ * more. */
+void
+vmmob_gateway_hear_router(struct vmmob_bridge *b, const struct in6_addr *addr,
+                          uint16_t lifetime, long long int now)
+{
+    struct vmmob_gateway *gw = &b->gateways[VMMOB_IPV6];
+
+    if (!gw->by_advert || gw->next_probe == LLONG_MAX
+        || (lifetime ? ipv6_addr_is_set(&gw->addr)
+            : !ipv6_addr_equals(&gw->addr, addr))) {
+        return;
+    }
+    gw->addr = lifetime ? *addr : in6addr_any;
+    gw->n_unanswered = 0;
+    gw->next_probe = (token_bucket_withdraw(&gw->confirm, 1)
+                      ? now : now + CONFIRM_MS);
 }
 
 /* Returns true if two hosts answer for the gateway 'gw'. */
@@ -213,18 +246,31 @@ gateway_run(struct vmmob_bridge *b, struct vmmob_gateway *gw,
 
     bool known = !eth_addr_is_zero(gw->mac);
 
+    if (gw->by_advert && gw->n_unanswered >= MAX_UNANSWERED) {
+        gw->addr = in6addr_any;
+        gw->n_unanswered = 0;
+    }
+    if (!ipv6_addr_is_set(&gw->addr)) {
+        COVERAGE_INC(vmmob_gateway_solicit);
+        vmmob_output(b, vmmob_nd_compose_router_solicit(b->mac), &b->uplink,
+                     1);
+        gw->next_probe = now + (now < gw->soon_until ? PROBE_UNKNOWN_MS
+                                : PROBE_KNOWN_MS);
+        return changed;
+    }
     if (!known) {
         COVERAGE_INC(vmmob_gateway_retry);
     }
     vmmob_output(b, vmmob_frame_compose_question(
-        b->mac, NULL, &in6addr_any, &b->ofs->settings.ip[gw->family].gateway),
-                 &b->uplink, 1);
+        b->mac, NULL, &in6addr_any, &gw->addr), &b->uplink, 1);
     gw->asked = now;
+    gw->n_unanswered++;
     gw->answered = gw->current_answered = false;
     gw->before = gw->mac;
     gw->other = eth_addr_zero;
     gw->next_probe = now + (known ? PROBE_KNOWN_MS
-                            : now < gw->soon_until ? PROBE_SOON_MS
+                            : now < gw->soon_until && !gw->by_advert
+                            ? PROBE_SOON_MS
                             : PROBE_UNKNOWN_MS);
     return changed;
 }

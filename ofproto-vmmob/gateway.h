@@ -11,6 +11,12 @@
  * again.  If two answer the same question, the one that was in use stays, as
  * long as it answers.
  *
+ * If not even its address is configured, as may be for IPv6, we solicit
+ * routers.  The first one that advertises itself is asked, at its link-local
+ * address, and is the gateway if it answers.  It stays that, whoever else
+ * advertises, until it says that it is no router any more or does not answer
+ * a few times: then we solicit again.
+ *
  * Guarded by vmmob_mutex.  Times are in ms. */
 
 #include <stdbool.h>
@@ -32,6 +38,10 @@ struct vmmob_gateway {
                                  * are not in use, but for 'mac', which is all
                                  * zeros, and 'next_probe', which is
                                  * LLONG_MAX. */
+    bool by_advert;             /* 'addr' is learned from a router's
+                                 * advertisement. */
+    struct in6_addr addr;       /* Whom we ask; unset: to be learned. */
+    unsigned int n_unanswered;  /* Questions to it since it last answered. */
     struct eth_addr mac;        /* All zeros: not known. */
     long long int heard;        /* When it last answered. */
     long long int next_probe;   /* When to ask for it, or LLONG_MAX if it is
@@ -59,6 +69,9 @@ void vmmob_gateways_ask(struct vmmob_bridge *, long long int now)
     OVS_REQUIRES(vmmob_mutex);
 bool vmmob_gateway_hear(struct vmmob_bridge *, struct vmmob_gateway *,
                         const struct eth_addr, bool reply, long long int now)
+    OVS_REQUIRES(vmmob_mutex);
+void vmmob_gateway_hear_router(struct vmmob_bridge *, const struct in6_addr *,
+                               uint16_t lifetime, long long int now)
     OVS_REQUIRES(vmmob_mutex);
 bool vmmob_gateway_has_rival(const struct vmmob_gateway *, long long int now);
 bool vmmob_gateways_run(struct vmmob_bridge *, long long int now)

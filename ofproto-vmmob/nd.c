@@ -131,6 +131,33 @@ vmmob_nd_compose_advert(const struct eth_addr src,
     return packet;
 }
 
+/* Returns a router solicitation of the link-local address of 'src'. */
+struct dp_packet *
+vmmob_nd_compose_router_solicit(const struct eth_addr src)
+{
+    const size_t size = ICMP6_DATA_HEADER_LEN + ND_LLA_OPT_LEN;
+    struct dp_packet *packet = dp_packet_new(0);
+    struct in6_addr lla;
+    struct eth_addr to;
+    uint8_t *rs;
+
+    in6_generate_lla(src, &lla);
+    ipv6_multicast_to_ethernet(&to, &in6addr_all_routers);
+    eth_compose(packet, to, src, ETH_TYPE_IPV6, IPV6_HEADER_LEN);
+    rs = compose_ipv6(packet, IPPROTO_ICMPV6, &lla, &in6addr_all_routers,
+                      0, 0, 255, size);
+    memset(rs, 0, size);
+    rs[0] = ND_ROUTER_SOLICIT;
+    rs[ICMP6_DATA_HEADER_LEN] = ND_OPT_SOURCE_LINKADDR;
+    rs[ICMP6_DATA_HEADER_LEN + 1] = ND_LLA_OPT_LEN / 8;
+    memcpy(rs + ICMP6_DATA_HEADER_LEN + 2, &src, sizeof src);
+
+    ovs_be16 csum = packet_csum_upperlayer6(dp_packet_l3(packet), rs,
+                                            IPPROTO_ICMPV6, size);
+    memcpy(rs + 2, &csum, sizeof csum);
+    return packet;
+}
+
 /* Returns a router advertisement of the router 'ip_src', which must be
  * link-local, at 'src', to 'ip_dst' at 'dst', or if these are null, to
  * everybody. */

@@ -35,6 +35,8 @@ struct dp_packet *vmmob_nd_compose_advert(const struct eth_addr src,
                                           const struct eth_addr *dst,
                                           const struct in6_addr *ip_dst);
 
+struct dp_packet *vmmob_nd_compose_router_solicit(const struct eth_addr src);
+
 /* A prefix in a router advertisement. */
 struct vmmob_nd_prefix {
     struct vmmob_prefix prefix;

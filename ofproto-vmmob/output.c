@@ -82,9 +82,9 @@ vmmob_announce(struct vmmob_bridge *b, const struct in6_addr *moa, bool fresh)
 
     vmmob_output(b, vmmob_frame_compose_announcement(b->mac, moa), &b->uplink,
                  1);
-    if (fresh) {
-        vmmob_output(b, vmmob_frame_compose_question(
-            b->mac, mac, moa, &b->ofs->settings.ip[family].gateway),
+    if (fresh && ipv6_addr_is_set(&gw->addr)) {
+        vmmob_output(b, vmmob_frame_compose_question(b->mac, mac, moa,
+                                                     &gw->addr),
                      &b->uplink, 1);
     }
 }

@@ -391,8 +391,9 @@ process_uplink(struct vmmob *vmmob, struct vmmob_bridge *b,
     switch (frame->type) {
     case FRAME_QUESTION:
     case FRAME_ANSWER:
-        if (ipv6_addr_equals(&frame->ip_src,
-                             &ofs->settings.ip[frame->family].gateway)
+        if (ipv6_addr_is_set(&frame->ip_src)
+            && ipv6_addr_equals(&frame->ip_src,
+                                &b->gateways[frame->family].addr)
             && vmmob_gateway_hear(b, &b->gateways[frame->family], frame->sha,
                                   frame->solicited, now)) {
             vmmob_bridge_update_ofs(b, now);
@@ -478,9 +479,13 @@ process_uplink(struct vmmob *vmmob, struct vmmob_bridge *b,
                     punted->table_id == VMMOB_TABLE_SOURCE ? &frame->ip_src
                     : &in6addr_any, now);
 
+    case FRAME_ROUTER_ADVERT:
+        vmmob_gateway_hear_router(b, &frame->ip_src, frame->router_lifetime,
+                                  now);
+        return false;
+
     case FRAME_RARP:
     case FRAME_ROUTER_SOLICIT:
-    case FRAME_ROUTER_ADVERT:
     case FRAME_REDIRECT:
     case FRAME_MLD:
     case FRAME_BAD:

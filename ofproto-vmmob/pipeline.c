@@ -478,8 +478,15 @@ gateway_rules(const struct vmmob_settings *s, const struct vmmob_ofs *self,
     if (family == VMMOB_IPV4) {
         vmmob_match_type(&m, ETH_TYPE_ARP);
         vmmob_match_source(&m, &gateway);
-    } else {
+    } else if (ipv6_addr_is_set(&gateway.addr)) {
         vmmob_match_nd(&m, ND_NEIGHBOR_ADVERT, &gateway);
+    } else {
+        /* To be learned: any router. */
+        vmmob_match_nd(&m, ND_ROUTER_ADVERT, NULL);
+        match_set_in_port(&m, uplink);
+        add_punt(list, RULE_GATEWAY_ARP, &m, PUNT_GATEWAY_ARP, true);
+
+        vmmob_match_nd(&m, ND_NEIGHBOR_ADVERT, &vmmob_link_local);
     }
     match_set_in_port(&m, uplink);
     add_punt(list, RULE_GATEWAY_ARP, &m, PUNT_GATEWAY_ARP, true);

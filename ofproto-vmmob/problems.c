@@ -264,11 +264,19 @@ bridge_get_gateway_problem(const struct vmmob_bridge *b,
                            const struct vmmob_gateway *gw,
                            struct vmmob_problems *p)
 {
-    char *addr = vmmob_addr_to_string(&ofs->settings.ip[gw->family].gateway,
-                                      "-");
+    char *addr = vmmob_addr_to_string(&gw->addr, "-");
     bool known = !eth_addr_is_zero(gw->mac);
 
-    if (gw->used && (!known || vmmob_gateway_is_silent(gw))) {
+    if (gw->used && !known && gw->by_advert) {
+        vmmob_problems_add(
+            p, VMMOB_PROBLEM_GATEWAY,
+            xasprintf("bridge %s: no router advertises itself on the uplink "
+                      "and answers neighbor solicitations, so nothing can be "
+                      "sent to other networks by IPv6", b->name),
+            xasprintf("let the router on interface %s send router "
+                      "advertisements, or set its address in "
+                      "other_config:vmmob-gateway", ofs->settings.uplink));
+    } else if (gw->used && (!known || vmmob_gateway_is_silent(gw))) {
         vmmob_problems_add(
             p, VMMOB_PROBLEM_GATEWAY,
             xasprintf("bridge %s: the gateway %s does not answer %s%s",

@@ -454,7 +454,9 @@ parse_gateway(const struct setting *setting OVS_UNUSED, const char *value,
             = &s->ip[vmmob_prefix_family(&networks[i])];
 
         ip->network = networks[i];
-        ip->gateway = gateways[i];
+        ip->gateway = (vmmob_prefix_family(&networks[i]) == VMMOB_IPV6
+                       && ipv6_addr_equals(&gateways[i], &networks[i].addr)
+                       ? in6addr_any : gateways[i]);
         error = (networks[i].plen == 128
                  ? xasprintf("%s: prefix length of the uplink's network "
                              "missing", value)

@@ -20,7 +20,8 @@ struct vmmob_ip_settings {
     struct in6_addr home_gateway;   /* In 'home'. */
     struct vmmob_prefix network;    /* IP network of the uplink; 'addr' is
                                      * unset if there is none. */
-    struct in6_addr gateway;    /* In 'network'. */
+    struct in6_addr gateway;    /* In 'network'; unset if it is to be learned
+                                 * from a router's advertisement (IPv6). */
 };
 
 /* Link-local addresses, which are home addresses where there is IPv6. */

@@ -57,6 +57,7 @@ struct bridge_shot {
     unsigned long long int n_ignored[PUNT_N_KINDS];
     unsigned long long int n_uplink_forged;    /* Dropped by flows. */
     struct family_shot {
+        struct in6_addr gateway;        /* Unset if not known. */
         struct eth_addr gateway_mac;    /* All zeros if not known. */
         const char *gateway_status;
         size_t pool_size, n_taken, n_quarantined;
@@ -234,6 +235,7 @@ take_bridge(struct bridge_shot *shot, const struct vmmob *vmmob,
     shot->n_uplink_forged = vmmob_rules_count_forged(b->rules, b->uplink);
     for (enum vmmob_family f = 0; f < VMMOB_N_FAMILIES; f++) {
         shot->families[f] = (struct family_shot) {
+            .gateway = b->gateways[f].addr,
             .gateway_mac = b->gateways[f].mac,
             .gateway_status = gateway_status(&b->gateways[f]),
             .pool_size = vmmob_pool_size(ofs->pool, f),
@@ -274,7 +276,10 @@ take_bridge(struct bridge_shot *shot, const struct vmmob *vmmob,
 static const char *
 gateway_status(const struct vmmob_gateway *gw)
 {
-    return (eth_addr_is_zero(gw->mac)
+    return (eth_addr_is_zero(gw->mac) && gw->by_advert
+            ? "no router advertised itself and answered; nothing can be sent "
+              "to other networks"
+            : eth_addr_is_zero(gw->mac)
             ? "does not answer; nothing can be sent to other networks"
             : gw->next_probe == LLONG_MAX ? "configured"
             : vmmob_gateway_is_silent(gw)
@@ -363,8 +368,10 @@ family_to_text(const struct bridge_shot *b, enum vmmob_family family,
     const struct eth_addr mac = shot->gateway_mac;
 
     if (vmmob_settings_has_uplink(&b->settings, family)) {
-        ds_put_cstr(s, "  gateway: ");
-        vmmob_addr_format(&ip->gateway, s);
+        char *gateway = vmmob_addr_to_string(&shot->gateway, "-");
+
+        ds_put_format(s, "  gateway: %s", gateway);
+        free(gateway);
         if (!eth_addr_is_zero(mac)) {
             ds_put_format(s, " at "ETH_ADDR_FMT, ETH_ADDR_ARGS(mac));
         }
@@ -556,7 +563,8 @@ family_to_json(const struct bridge_shot *b, enum vmmob_family family)
         json_object_put(json, "network", json_string_create_nocopy(
                             vmmob_prefix_to_string(&ip->network)));
         json_object_put(json, "gateway", json_string_create_nocopy(
-                            vmmob_addr_to_string(&ip->gateway, "-")));
+                            vmmob_addr_to_string(
+                                &b->families[family].gateway, "-")));
         vmmob_json_put_mac(json, "gateway_mac",
                            b->families[family].gateway_mac);
         json_object_put_string(json, "gateway_status",

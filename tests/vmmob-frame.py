@@ -15,7 +15,7 @@
     ns MAC SRC TARGET [dst=ADDR] [eth_dst=MAC] [lla=MAC|none]
     na MAC SRC TARGET [dst=ADDR] [eth_dst=MAC] [lla=MAC|none] [flags=RSO]
     rs MAC SRC [lla=MAC|none]
-    ra MAC SRC [lla=MAC|none]
+    ra MAC SRC [lla=MAC|none] [lifetime=S]
     redirect MAC SRC TARGET dst=ADDR [eth_dst=MAC]
                                     The same of IPv6; so are those above whose
                                     addresses are.  hops=N sets the hop limit,
@@ -148,7 +148,8 @@ def make_nd(kind, args, opts):
     if kind == "na":
         body = struct.pack("!I", int(opts.get("flags", 1)) << 29) + target
     elif kind == "ra":
-        body = struct.pack("!BBHII", 64, 0, 1800, 0, 0)
+        body = struct.pack("!BBHII", 64, 0,
+                           int(opts.get("lifetime", 1800)), 0, 0)
     elif kind == "redirect":
         body = bytes(4) + target + addr("2001:db8::5")
     lla = opts.get("lla", eth_src if src != bytes(16) else "none")
