@@ -105,7 +105,8 @@ const struct pipeline_row vmmob_pipeline_rows[] = {
     },
     [RULE_ARP] = {
         VMMOB_TABLE_ENTRY, 140,
-        "other ARP, RARP\tpunt, table 0"
+        "other ARP, RARP\tpunt, table 0\n"
+        "MLD from ::\tpunt, table 0"
     },
     [RULE_HOME_MULTICAST] = {
         VMMOB_TABLE_ENTRY, 110,

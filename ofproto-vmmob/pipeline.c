@@ -32,6 +32,9 @@ static const uint8_t nd_of_address[] = {
     ND_NEIGHBOR_SOLICIT, ND_NEIGHBOR_ADVERT,
 };
 
+/* What hosts say of the groups that they are in (RFC 2710, RFC 3810). */
+static const uint8_t mld_of_hosts[] = { MLD_REPORT, MLD_DONE, MLD2_REPORT };
+
 /* Returns true if 'spec' is about packets for a MoA that came in by the
  * uplink. */
 bool
@@ -559,6 +562,14 @@ nd_rules(const struct vmmob_settings *s, struct rule_list *list)
             vmmob_match_reg(&m, REG_ND, 1);
             add_punt(list, RULE_HOME_ARP, &m, PUNT_VM, false);
         }
+    }
+
+    /* Who has no address yet (RFC 3590) is there as well. */
+    for (size_t i = 0; i < ARRAY_SIZE(mld_of_hosts); i++) {
+        vmmob_match_ip(&m, VMMOB_IPV6);
+        match_set_ipv6_src(&m, &in6addr_any);
+        vmmob_match_icmp(&m, VMMOB_IPV6, mld_of_hosts[i]);
+        add_punt(list, RULE_ARP, &m, PUNT_VM, true);
     }
 }
 

@@ -17,10 +17,13 @@
     rs MAC SRC [lla=MAC|none]
     ra MAC SRC [lla=MAC|none] [lifetime=S]
     redirect MAC SRC TARGET dst=ADDR [eth_dst=MAC]
+    mld MAC SRC GROUP [type=N]
                                     The same of IPv6; so are those above whose
                                     addresses are.  hops=N sets the hop limit,
                                     ext=1 puts a destination options header
                                     before what follows.
+    lines FILE                      Print a frame for each line of FILE, which
+                                    has what is above.
     show FILE                       Tell for each line of FILE what the frame
                                     says; "ok" means that all of its checksums
                                     are right.
@@ -159,6 +162,22 @@ def make_nd(kind, args, opts):
     return make_icmp6(eth_src, eth_dst, src, dst, ND[kind], 0, body, opts)
 
 
+def make_mld(args, opts):
+    eth_src, src, group = args
+    kind = int(opts.get("type", 143))
+    src, group = addr(src), addr(group)
+    dst = {132: addr("ff02::2"), 143: addr("ff02::16")}.get(kind, group)
+    body = (struct.pack("!HHBBH", 0, 1, 4, 0, 0) if kind == 143
+            else bytes(4)) + group
+    l4 = struct.pack("!BBH", kind, 0, 0) + body
+    over = csum(pseudo(src, dst, ICMPV6, l4) + l4)
+    l4 = l4[:2] + struct.pack("!H", over) + l4[4:]
+    alert = struct.pack("!BB6s", ICMPV6, 0, bytes([5, 2, 0, 0, 1, 0]))
+    opts.setdefault("hops", 1)
+    return make_ip6(eth_src, "33:33:" + mac_str(dst[12:]), src, dst, 0,
+                    alert + l4, opts)
+
+
 def make(kind, args):
     opts = dict(arg.split("=", 1) for arg in args if "=" in arg)
     args = [arg for arg in args if "=" not in arg]
@@ -190,6 +209,8 @@ def make_untagged(kind, args, opts):
         eth_src, eth_dst = args
         return mac(eth_dst) + mac(eth_src) + b"\x12\x34" + bytes(46)
 
+    if kind == "mld":
+        return make_mld(args, opts)
     if kind in ND:
         return make_nd(kind, args, opts)
 
@@ -356,6 +377,10 @@ def run(what, *args):
     if what == "show":
         with open(args[0]) as f:
             lines = [show(line.strip()) for line in f]
+    elif what == "lines":
+        with open(args[0]) as f:
+            frames = [line.split() for line in f]
+        lines = [make(frame[0], frame[1:]).hex() for frame in frames]
     elif what == "pcap":
         lines = pcap(args[0])
     else:
