@@ -125,7 +125,8 @@ ask_prober(struct vmmob *vmmob, const struct punted *punted)
 
     if (b && vmmob_vm_port_find(b, punted->in_port)) {
         vmmob_frame_parse(punted->packet, &frame);
-        if (is_probe(&frame)) {
+        if (is_probe(&frame)
+            && vmmob_handover_is_home(b->ofs, &frame.ip_dst)) {
             COVERAGE_INC(vmmob_probe_unanswered);
             vmmob_ask_vmn(b, frame.src, &frame.ip_dst, punted->in_port);
         }
