@@ -90,6 +90,9 @@ vmmob_ofs_to_json(const struct vmmob_ofs *ofs)
     vmmob_json_put_mac(object, "gateway_mac", ofs->gateway_mac);
     vmmob_json_put_prefixes(object, "pools", ofs->pools, ofs->n_pools);
     json_object_put(object, "stale", json_boolean_create(ofs->stale));
+    if (ofs->foreign) {
+        json_object_put(object, "foreign", json_boolean_create(true));
+    }
     return object;
 }
 
@@ -114,6 +117,8 @@ vmmob_ofs_from_json(const struct json *json, struct vmmob_ofs *ofs)
         .gateway_mac = vmmob_object_get_mac(&object, "gateway_mac"),
         .stale = vmmob_object_get_boolean(&object, "stale"),
     };
+    ofs->foreign = (!object.error && shash_find(json->object, "foreign")
+                    && vmmob_object_get_boolean(&object, "foreign"));
     vmmob_object_get_prefixes(&object, "pools", VMMOB_MAX_POOLS, &ofs->pools,
                               &ofs->n_pools);
 

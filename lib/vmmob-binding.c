@@ -293,7 +293,8 @@ vmmob_ofs_equals(const struct vmmob_ofs *a, const struct vmmob_ofs *b)
             && eth_addr_equals(a->gateway_mac, b->gateway_mac)
             && eth_addr_equals(a->ipv6_gateway_mac, b->ipv6_gateway_mac)
             && vmmob_ofs_same_pools(a, b)
-            && a->stale == b->stale);
+            && a->stale == b->stale
+            && a->foreign == b->foreign);
 }
 
 /* Returns the MAC address of the gateway of 'ofs', which is one of ours, for
@@ -316,6 +317,28 @@ vmmob_ofs_same_pools(const struct vmmob_ofs *a, const struct vmmob_ofs *b)
         }
     }
     return true;
+}
+
+/* Returns true if 'a' and 'b', which have the same id, are one bridge by all
+ * else that another bridge would not have as well: MAC address, uplink and
+ * pools, in whatever order. */
+bool
+vmmob_ofs_same_bridge(const struct vmmob_ofs *a, const struct vmmob_ofs *b)
+{
+    bool same = (eth_addr_equals(a->mac, b->mac)
+                 && vmmob_prefix_equals(&a->uplink, &b->uplink)
+                 && a->n_pools == b->n_pools);
+
+    for (size_t i = 0; same && i < a->n_pools; i++) {
+        size_t j = 0;
+
+        while (j < b->n_pools
+               && !vmmob_prefix_equals(&a->pools[i], &b->pools[j])) {
+            j++;
+        }
+        same = j < b->n_pools;
+    }
+    return same;
 }
 
 /* Checks that 'ofs' keeps to what "struct vmmob_ofs" promises and that its

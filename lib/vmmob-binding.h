@@ -119,6 +119,8 @@ struct vmmob_ofs {
                                          * gateway of an OFS of ours. */
     bool stale;                 /* The database that this row is from cannot
                                  * be reached: last known state. */
+    bool foreign;               /* Of another hypervisor, by what the agent
+                                 * knows. */
 };
 
 void vmmob_ofs_init(struct vmmob_ofs *, uint64_t id);
@@ -126,6 +128,7 @@ void vmmob_ofs_clone(struct vmmob_ofs *dst, const struct vmmob_ofs *src);
 void vmmob_ofs_destroy(struct vmmob_ofs *);
 bool vmmob_ofs_equals(const struct vmmob_ofs *, const struct vmmob_ofs *);
 bool vmmob_ofs_same_pools(const struct vmmob_ofs *, const struct vmmob_ofs *);
+bool vmmob_ofs_same_bridge(const struct vmmob_ofs *, const struct vmmob_ofs *);
 struct eth_addr vmmob_ofs_gateway_mac(const struct vmmob_ofs *,
                                       enum vmmob_family);
 char *vmmob_ofs_validate(const struct vmmob_ofs *);

@@ -31,8 +31,9 @@
  *                     "pairs": [["HoA", "MoA"], ...]}   ("" for no MoA)
  *   "ofss": array of {"id": "..", "site": "..", "uplink": "PREFIX/LEN",
  *                     "mac": "..", "gateway": "..", "gateway_mac": "..",
- *                     "pools": ["PREFIX/LEN", ...], "stale": false}
- *                                                  ("" for no gateway)
+ *                     "pools": ["PREFIX/LEN", ...], "stale": false,
+ *                     "foreign": false}
+ *                        ("" for no gateway; "foreign" only if it is true)
  *   "del_vmns": array of {"tenant": 0, "mac": "aa:..", "ofs": ".."}
  *   "del_ofss": array of "id"
  *   "ports": array of {"name": "tap0", "iface_id": "..",
@@ -50,6 +51,10 @@
  * "partial", between "begin" and "end", says that ovs-vmmobd has not read all
  * sites' databases yet.  Then an OFS that it does not tell is not gone, nor
  * are the rows of that OFS.  Once it has read all, it begins anew.
+ *
+ * Only ovs-vmmobd tells which OFSs are "foreign": those of other hypervisors.
+ * What these wrote, no OFS of this switch takes for its own, even if it has
+ * the same datapath id.
  *
  * Only ovs-vmmobd tells ports: what the Open_vSwitch database says of this
  * hypervisor's interfaces.  It tells them even before "begin", if it does not

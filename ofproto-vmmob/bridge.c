@@ -47,6 +47,10 @@ static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 20);
 
 static void bridge_disable(struct vmmob_bridge *, bool withdraw,
                            bool delete_flows) OVS_REQUIRES(vmmob_mutex);
+static char *bridge_check_id(struct vmmob_bridge *, uint64_t id,
+                             struct eth_addr mac,
+                             const struct vmmob_settings *)
+    OVS_REQUIRES(vmmob_mutex);
 static void bridge_reserve(struct vmmob_bridge *, uint64_t id)
     OVS_REQUIRES(vmmob_mutex);
 static void bridge_set_error(struct vmmob_bridge *, char *error)
@@ -81,6 +85,7 @@ vmmob_bridge_create(const char *name, struct ofproto_dpif *ofproto,
     b->table = vmmob_handover_get_table(handover);
     b->held_until = LLONG_MAX;
     hmap_init(&b->vm_ports);
+    smap_init(&b->other_config);
     return b;
 }
 
@@ -97,6 +102,7 @@ vmmob_bridge_destroy(struct vmmob_bridge *b, bool withdraw, bool delete_flows)
     resync = b->reserved && withdraw;
     bridge_reserve(b, 0);
     hmap_destroy(&b->vm_ports);
+    smap_destroy(&b->other_config);
     free(b->error);
     free(b->name);
     free(b);
@@ -115,9 +121,18 @@ vmmob_bridge_configure(struct vmmob_bridge *b, const struct smap *other_config,
     long long int now = time_msec();
     struct vmmob_prefix old_home;
     ofp_port_t uplink;
-    char *error;
+    bool gave_way = b->enabled && b->ofs->foreign;
+    char *error, *id_error;
     int mtu;
 
+    if (gave_way) {
+        bridge_disable(b, true, true);
+    }
+    if (other_config != &b->other_config) {
+        smap_destroy(&b->other_config);
+        smap_clone(&b->other_config, other_config);
+    }
+    b->config_mac = mac;
     error = bridge_choose_settings(b, other_config, &settings, &uplink);
     if (!error && !b->enabled) {
         b->error_kind = VMMOB_PROBLEM_TABLES;
@@ -135,21 +150,23 @@ vmmob_bridge_configure(struct vmmob_bridge *b, const struct smap *other_config,
     } else {
         b->held_until = LLONG_MAX;
     }
-    if (vmmob_handover_find_ofs(b->handover, id)
-        && !(b->enabled && b->id == id)) {
+    id_error = bridge_check_id(b, id, mac, error && !b->enabled
+                               ? NULL : &settings);
+    if (id_error) {
         if (!error) {
             b->error_kind = VMMOB_PROBLEM_DATAPATH_ID;
-            error = xasprintf("datapath id "VMMOB_OFS_ID_FMT" is that of "
-                              "another bridge, too", id);
+            error = id_error;
+        } else {
+            free(id_error);
         }
         id = b->enabled ? b->id : id;
     }
     bridge_set_error(b, error);
-    bridge_reserve(b, b->enabled || !error || vmmob_handover_find_ofs(
-        b->handover, id) ? 0 : id);
+    bridge_reserve(b, b->enabled || !error || b->barred_id
+                   || vmmob_handover_find_ofs(b->handover, id) ? 0 : id);
     if (error && !b->enabled) {
         vmmob_settings_destroy(&settings);
-        return false;
+        return gave_way;
     }
 
     if (b->enabled && b->id != id) {
@@ -260,6 +277,19 @@ vmmob_bridge_start(struct vmmob_bridge *b)
         VLOG_INFO("bridge %s: VM mobility is on, as OFS "VMMOB_OFS_ID_FMT,
                   b->name, b->id);
     }
+}
+
+/* Returns true if 'b' must be configured again, as it was last: it has turned
+ * out that its datapath id is that of another hypervisor's OFS, or that is not
+ * so any more. */
+bool
+vmmob_bridge_must_configure(const struct vmmob_bridge *b)
+{
+    const struct vmmob_ofs *row
+        = b->barred_id ? vmmob_table_find_ofs(b->table, b->barred_id) : NULL;
+
+    return ((b->enabled && b->ofs->foreign)
+            || (b->barred_id && !(row && row->foreign)));
 }
 
 /* Stops VM mobility on 'b' if it has been without uplink for too long at
@@ -486,6 +516,40 @@ bridge_disable(struct vmmob_bridge *b, bool withdraw, bool delete_flows)
     b->enabled = false;
 }
 
+/* Returns an error, which the caller must free, if 'b', with 'mac' and
+ * 'settings', which are null if they are wrong, cannot be the OFS 'id',
+ * otherwise NULL. */
+static char *
+bridge_check_id(struct vmmob_bridge *b, uint64_t id, struct eth_addr mac,
+                const struct vmmob_settings *settings)
+{
+    const struct vmmob_ofs *foreign;
+    struct vmmob_ofs record;
+
+    b->barred_id = 0;
+    if (b->enabled && b->id == id) {
+        return NULL;
+    } else if (vmmob_handover_find_ofs(b->handover, id)) {
+        return xasprintf("datapath id "VMMOB_OFS_ID_FMT" is that of another "
+                         "bridge, too", id);
+    } else if (!settings) {
+        return NULL;
+    }
+
+    vmmob_ofs_init(&record, id);
+    vmmob_settings_fill_ofs(settings, &record);
+    record.mac = mac;
+    foreign = vmmob_handover_find_foreign(b->handover, &record);
+    vmmob_ofs_destroy(&record);
+    if (!foreign) {
+        return NULL;
+    }
+    b->barred_id = id;
+    return xasprintf("datapath id "VMMOB_OFS_ID_FMT" is that of a bridge of "
+                     "another hypervisor (site %s), too", id,
+                     foreign->site[0] ? foreign->site : "-");
+}
+
 /* Keeps what was published for the datapath id 'id' until 'b' can be that OFS.
  * With 'id' 0, keeps nothing. */
 static void
@@ -611,7 +675,8 @@ static char *
 bridge_check_tables(const struct vmmob_bridge *b)
 {
     for (int i = VMMOB_TABLE_SOURCE; i <= VMMOB_TABLE_DESTINATION; i++) {
-        if (!classifier_is_empty(&b->ofproto->up.tables[i].cls)) {
+        /* The classifier has deleted rules for a moment, too. */
+        if (b->ofproto->up.tables[i].n_flows) {
             return xasprintf("OpenFlow table %d is in use; VM mobility needs "
                              "tables %d to %d for itself", i,
                              VMMOB_TABLE_SOURCE, VMMOB_TABLE_DESTINATION);

@@ -20,6 +20,7 @@
 #include "ovs-thread.h"
 #include "punt-kind.h"
 #include "rules.h"
+#include "smap.h"
 #include "vm-port.h"
 #include "vmmob-problems.h"
 
@@ -27,7 +28,6 @@ struct agent;
 struct handover;
 struct handover_ofs;
 struct ofproto_dpif;
-struct smap;
 
 extern struct ovs_mutex vmmob_mutex;
 
@@ -54,6 +54,13 @@ struct vmmob_bridge {
     long long int held_until;   /* While the uplink is not there: until when
                                  * all goes on without it; otherwise
                                  * LLONG_MAX. */
+
+    /* As it was last configured. */
+    struct smap other_config;
+    struct eth_addr config_mac;
+    uint64_t barred_id;         /* The datapath id that it has by that and may
+                                 * not use, as it is that of another
+                                 * hypervisor's OFS; 0 if all is well. */
 
     uint64_t reserved;          /* While not enabled: the datapath id whose
                                  * published rows stay, or 0. */
@@ -136,6 +143,8 @@ bool vmmob_bridge_destroy(struct vmmob_bridge *, bool withdraw,
 bool vmmob_bridge_configure(struct vmmob_bridge *, const struct smap *,
                             struct eth_addr mac) OVS_REQUIRES(vmmob_mutex);
 void vmmob_bridge_start(struct vmmob_bridge *) OVS_REQUIRES(vmmob_mutex);
+bool vmmob_bridge_must_configure(const struct vmmob_bridge *)
+    OVS_REQUIRES(vmmob_mutex);
 bool vmmob_bridge_end_hold(struct vmmob_bridge *, long long int now)
     OVS_REQUIRES(vmmob_mutex);
 void vmmob_bridge_update_ofs(struct vmmob_bridge *, long long int now)

@@ -68,7 +68,7 @@ vmmob_handover_take_effects(struct handover *h,
                 const struct vmmob_vmn *row
                     = vmmob_table_find_row(h->table, &kn->key, ofs->id);
 
-                if (row) {
+                if (row && !ofs->foreign) {
                     vmmob_msg_put_vmn(update, row);
                 }
             }
@@ -79,8 +79,10 @@ vmmob_handover_take_effects(struct handover *h,
     effects->ofss = xmalloc(hmap_count(&h->dirty_ofss)
                             * sizeof *effects->ofss);
     HMAP_FOR_EACH_POP (in, node, &h->dirty_ofss) {
+        const struct handover_ofs *ofs = vmmob_handover_find_ofs(h, in->id);
+
         effects->ofss[effects->n_ofss++] = in->id;
-        if (vmmob_handover_find_ofs(h, in->id)) {
+        if (ofs && !ofs->foreign) {
             vmmob_msg_put_ofs(update,
                               vmmob_table_find_ofs(h->table, in->id));
         } else if (!vmmob_table_find_ofs(h->table, in->id)) {
@@ -142,6 +144,9 @@ vmmob_handover_get_authored(const struct handover *h, struct vmmob_msg *update)
     HMAP_FOR_EACH (ofs, node, &h->ofss) {
         struct handover_vmn *vmn;
 
+        if (ofs->foreign) {
+            continue;
+        }
         vmmob_msg_put_ofs(update, vmmob_table_find_ofs(h->table, ofs->id));
         HMAP_FOR_EACH (vmn, node, &ofs->vmns) {
             vmmob_msg_put_vmn(update, &vmn->row);
@@ -154,7 +159,8 @@ vmmob_handover_get_authored(const struct handover *h, struct vmmob_msg *update)
                                                                in->id);
         const struct vmmob_row *row;
 
-        if (!ofs_row || vmmob_handover_find_ofs(h, in->id)) {
+        if (!ofs_row || ofs_row->foreign
+            || vmmob_handover_find_ofs(h, in->id)) {
             continue;
         }
         vmmob_msg_put_ofs(update, ofs_row);

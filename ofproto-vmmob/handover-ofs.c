@@ -21,6 +21,7 @@
 #include "vmmob-msg.h"
 
 COVERAGE_DEFINE(vmmob_moa_lost);
+COVERAGE_DEFINE(vmmob_ofs_foreign);
 COVERAGE_DEFINE(vmmob_ofs_renamed);
 
 static void configure_pool(struct handover_ofs *);
@@ -125,7 +126,8 @@ configure_pool(struct handover_ofs *ofs)
 
 /* Removes the OFS with the given 'id' from 'h'.  If 'withdraw' is true,
  * withdraws its rows; otherwise they stay, to be found again after a
- * restart. */
+ * restart.  If another hypervisor's OFS has the same id, the agent must tell
+ * everything again, as its rows are not known. */
 void
 vmmob_handover_remove(struct handover *h, uint64_t id, bool withdraw,
                       long long int now)
@@ -156,6 +158,12 @@ vmmob_handover_remove(struct handover *h, uint64_t id, bool withdraw,
     if (withdraw) {
         vmmob_handover_touch_ofs(h, id);
     }
+    if (ofs->foreign) {
+        vmmob_table_put_ofs(h->table, ofs->foreign);
+        vmmob_handover_touch_ofs(h, id);
+        vmmob_ofs_destroy(ofs->foreign);
+        free(ofs->foreign);
+    }
 
     HMAP_FOR_EACH_POP (kn, node, &ofs->active) {
         free(kn);
@@ -175,9 +183,9 @@ vmmob_handover_remove(struct handover *h, uint64_t id, bool withdraw,
 }
 
 /* Changes the id of the OFS 'id' of 'h' to 'new_id', which must not be that of
- * another OFS of 'h'.  Its VMNs keep their HoAs, MoAs, ports and states.  To
- * others they move from one OFS to another: the new rows are in force while
- * the old ones are still there. */
+ * another OFS of 'h', nor of another hypervisor.  Its VMNs keep their HoAs,
+ * MoAs, ports and states.  To others they move from one OFS to another: the
+ * new rows are in force while the old ones are still there. */
 void
 vmmob_handover_rename(struct handover *h, uint64_t id, uint64_t new_id,
                       long long int now)
@@ -230,6 +238,36 @@ vmmob_handover_rename(struct handover *h, uint64_t id, uint64_t new_id,
         const struct vmmob_key key = vmn->row.key;
 
         vmmob_handover_vmn_settle(h, &key, now);
+    }
+}
+
+/* Returns the row of another hypervisor's OFS that has the id of 'record', so
+ * that no bridge of ours may be that OFS, or NULL if there is none.  An id is
+ * not enough to take the rows of an earlier life for one's own. */
+const struct vmmob_ofs *
+vmmob_handover_find_foreign(const struct handover *h,
+                            const struct vmmob_ofs *record)
+{
+    const struct handover_ofs *ofs = vmmob_handover_find_ofs(h, record->id);
+    const struct vmmob_ofs *row = (ofs ? ofs->foreign
+                                   : vmmob_table_find_ofs(h->table,
+                                                          record->id));
+
+    return (row && row->foreign && !vmmob_ofs_same_bridge(row, record)
+            ? row : NULL);
+}
+
+/* Takes into account that 'row', an OFS of another hypervisor, has the id of
+ * 'ofs'.  If 'ofs' has told anything, then it was first, as far as anybody
+ * knows.  Otherwise it must not: the user is to remove it. */
+void
+vmmob_handover_ofs_give_way(struct handover *h, struct handover_ofs *ofs,
+                            const struct vmmob_ofs *row)
+{
+    if (h->receiving && !ofs->restored && !ofs->foreign) {
+        COVERAGE_INC(vmmob_ofs_foreign);
+        ofs->foreign = xmalloc(sizeof *ofs->foreign);
+        vmmob_ofs_clone(ofs->foreign, row);
     }
 }
 

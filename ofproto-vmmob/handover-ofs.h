@@ -15,5 +15,7 @@ void vmmob_handover_ofs_stop_being_blind(struct handover *,
                                          struct handover_ofs *);
 void vmmob_handover_ofs_restore(struct handover *, struct handover_ofs *,
                                 const struct vmmob_vmn *, long long int now);
+void vmmob_handover_ofs_give_way(struct handover *, struct handover_ofs *,
+                                 const struct vmmob_ofs *);
 
 #endif /* ofproto-vmmob/handover-ofs.h */

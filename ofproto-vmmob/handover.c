@@ -354,7 +354,12 @@ vmmob_handover_receive(struct handover *h, const struct vmmob_msg *msg,
         for (size_t i = 0; i < msg->n_ofss; i++) {
             const struct vmmob_ofs *row = &msg->ofss[i];
 
-            if (vmmob_handover_find_ofs(h, row->id)) {
+            ofs = vmmob_handover_find_ofs(h, row->id);
+            if (ofs && row->foreign
+                && !vmmob_ofs_same_bridge(row, vmmob_table_find_ofs(
+                                              h->table, ofs->id))) {
+                vmmob_handover_ofs_give_way(h, ofs, row);
+            } else if (ofs) {
                 receive_site(h, row);
             } else {
                 receive_ofs(h, row);
@@ -366,7 +371,7 @@ vmmob_handover_receive(struct handover *h, const struct vmmob_msg *msg,
             ofs = vmmob_handover_find_ofs(h, row->ofs);
             if (!ofs) {
                 receive_vmn(h, row, now);
-            } else if (h->receiving && !ofs->restored) {
+            } else if (h->receiving && !ofs->restored && !ofs->foreign) {
                 vmmob_handover_ofs_restore(h, ofs, row, now);
             }
         }

@@ -39,6 +39,8 @@ void vmmob_handover_remove(struct handover *, uint64_t id, bool withdraw,
                            long long int now);
 void vmmob_handover_rename(struct handover *, uint64_t id, uint64_t new_id,
                            long long int now);
+const struct vmmob_ofs *vmmob_handover_find_foreign(const struct handover *,
+                                                    const struct vmmob_ofs *);
 void vmmob_handover_reserve(struct handover *, uint64_t id, bool reserve);
 void vmmob_handover_set_peers(struct handover *, bool has_peers);
 

@@ -216,6 +216,12 @@ bridge_get_error(const struct vmmob_bridge *b, struct vmmob_problems *p)
                   ? xasprintf("have your controller use other tables, and "
                               "remove the flows with \"ovs-ofctl del-flows "
                               "%s table=...\"", b->name)
+                  : b->error_kind == VMMOB_PROBLEM_DATAPATH_ID && b->barred_id
+                  ? xasprintf("give this bridge another one with \"ovs-vsctl "
+                              "set Bridge %s other_config:datapath-id=...\"; "
+                              "if the other bridge is gone for good, remove "
+                              "its rows, see \"One Datapath Id Twice\" in "
+                              "vmmob(7)", b->name)
                   : b->error_kind == VMMOB_PROBLEM_DATAPATH_ID
                   ? xasprintf("give one of the two another one with "
                               "\"ovs-vsctl set Bridge %s "

@@ -31,6 +31,7 @@
 #include "ofproto-vmmob/watch.h"
 #include "openvswitch/poll-loop.h"
 #include "openvswitch/vlog.h"
+#include "seq.h"
 #include "smap.h"
 #include "sset.h"
 #include "timeval.h"
@@ -44,10 +45,18 @@ static bool running;
 static pthread_t thread;
 static struct latch exit_latch;
 static long long int next_hold_end = LLONG_MAX; /* See end_holds(). */
+static uint64_t configure_seqno;        /* Of 'configure_seq'. */
+
+/* Changes when a bridge must be configured again, by the main thread. */
+static struct seq *configure_seq;
 
 static void start(void);
 static void *vmmob_main(void *);
 static void end_holds(void);
+static void configure_again(void);
+static void configure_bridge(struct vmmob *, struct vmmob_bridge *,
+                             const struct smap *other_config,
+                             struct eth_addr mac) OVS_REQUIRES(vmmob_mutex);
 static void remove_bridge(struct vmmob *, struct vmmob_bridge *,
                           bool withdraw, bool delete_flows)
     OVS_REQUIRES(vmmob_mutex);
@@ -80,6 +89,7 @@ vmmob_exit(void)
     latch_set(&exit_latch);
     xpthread_join(thread, NULL);
     latch_destroy(&exit_latch);
+    seq_destroy(configure_seq);
     running = false;
 
     ovs_mutex_lock(&vmmob_mutex);
@@ -133,19 +143,16 @@ vmmob_configure(const char *bridge, const struct smap *other_config,
             b = vmmob_bridge_create(bridge, ofproto, vmmob->handover);
             hmap_insert(&vmmob->bridges, &b->node, hash_string(bridge, 0));
         }
-        if (b && vmmob_bridge_configure(b, other_config, mac)) {
-            vmmob_agent_resync(vmmob->agent);
-        }
     } else if (b) {
         VLOG_INFO("bridge %s: VM mobility is off", b->name);
         vmmob_advert_end(b);
         remove_bridge(vmmob, b, true, true);
         b = NULL;
     }
-    vmmob_effects_apply(vmmob, false);
     if (b) {
-        vmmob_bridge_start(b);
-        next_hold_end = MIN(next_hold_end, b->held_until);
+        configure_bridge(vmmob, b, other_config, mac);
+    } else {
+        vmmob_effects_apply(vmmob, false);
     }
     ovs_mutex_unlock(&vmmob_mutex);
 
@@ -174,12 +181,18 @@ vmmob_run(void)
     if (running && time_msec() >= next_hold_end) {
         end_holds();
     }
+    if (running && seq_read(configure_seq) != configure_seqno) {
+        configure_again();
+    }
 }
 
 void
 vmmob_wait(void)
 {
     vmmob_show_rows_wait();
+    if (running) {
+        seq_wait(configure_seq, configure_seqno);
+    }
     if (next_hold_end != LLONG_MAX) {
         poll_timer_wait_until(next_hold_end);
     }
@@ -363,6 +376,8 @@ start(void)
     ovs_mutex_unlock(&vmmob_mutex);
 
     latch_init(&exit_latch);
+    configure_seq = seq_create();
+    configure_seqno = seq_read(configure_seq);
     thread = ovs_thread_create("vmmob", vmmob_main, NULL);
     running = true;
 }
@@ -384,6 +399,38 @@ end_holds(void)
         }
     }
     vmmob_effects_apply(vmmob, false);
+    ovs_mutex_unlock(&vmmob_mutex);
+    vmmob_punt_wake();
+}
+
+/* Configures 'b' with 'other_config' and 'mac', and does what follows. */
+static void
+configure_bridge(struct vmmob *vmmob, struct vmmob_bridge *b,
+                 const struct smap *other_config, struct eth_addr mac)
+{
+    if (vmmob_bridge_configure(b, other_config, mac)) {
+        vmmob_agent_resync(vmmob->agent);
+    }
+    vmmob_effects_apply(vmmob, false);
+    vmmob_bridge_start(b);
+    next_hold_end = MIN(next_hold_end, b->held_until);
+}
+
+/* Configures those bridges again for which that is due.  The main thread does
+ * that, as the datapath belongs to it. */
+static void
+configure_again(void)
+{
+    struct vmmob_bridge *b;
+
+    configure_seqno = seq_read(configure_seq);
+    ovs_mutex_lock(&vmmob_mutex);
+    struct vmmob *vmmob = vmmob_get();
+    HMAP_FOR_EACH (b, node, &vmmob->bridges) {
+        if (vmmob_bridge_must_configure(b)) {
+            configure_bridge(vmmob, b, &b->other_config, b->config_mac);
+        }
+    }
     ovs_mutex_unlock(&vmmob_mutex);
     vmmob_punt_wake();
 }
@@ -512,6 +559,9 @@ run_agent(struct vmmob *vmmob, long long int now)
     HMAP_FOR_EACH (b, node, &vmmob->bridges) {
         if (b->enabled) {
             vmmob_bridge_find_lost(b, now);
+        }
+        if (vmmob_bridge_must_configure(b)) {
+            seq_change(configure_seq);
         }
     }
 }

@@ -39,8 +39,8 @@
  *     home address, also to that of another; take a second one, which they
  *     hardly use, and drop it; use very many for a moment.
  *
- *   - OFSs are added, removed, get another pool, get another id, are added
- *     late.
+ *   - OFSs are added, removed, get another pool, get another id, also that of
+ *     another hypervisor's OFS, are added late.
  *
  * What must hold at any time: see check_switch() and check_sighting().  What
  * must hold in the end, once all is healed and alive, no guest is there twice,
@@ -107,7 +107,9 @@
 /* An OFS, as it is configured. */
 struct ofs_conf {
     uint64_t id;
-    uint64_t other_id;          /* Which it may get, and then has had. */
+    uint64_t own[2];            /* Ids that no other OFS has, but for... */
+    uint64_t wanted;            /* ...a moment: 'id' unless it must not get
+                                 * that one, which another hypervisor has. */
     int number;                 /* Of all OFSs. */
     bool enabled;
     bool late;                  /* Configured some time after the start. */
@@ -118,6 +120,8 @@ struct ofs_conf {
     int address_ms;
     int max_moves;
     int move_window_ms;
+    bool been[MAX_GUESTS];      /* Which guests were heard or expected
+                                 * there. */
 };
 
 /* What was last known of a guest at a switch: hashes of all that its rules
@@ -385,16 +389,21 @@ switch_configure(struct hypervisor *hyp, const struct ofs_conf *conf)
     vmmob_ofs_init(&record, conf->id);
     vmmob_settings_fill_ofs(&s, &record);
     record.mac = (struct eth_addr) ETH_ADDR_C(02,00,00,00,00,01);
-    sim_trace("sw%d: ofs%d is "VMMOB_OFS_ID_FMT", pool %d", hyp->number,
-              conf->number, conf->id, conf->pool);
-    vmmob_handover_configure(hyp->handover, &record, &s, sim_now);
+    if (!vmmob_handover_find_ofs(hyp->handover, conf->id)
+        && vmmob_handover_find_foreign(hyp->handover, &record)) {
+        /* Not before that is gone. */
+    } else {
+        sim_trace("sw%d: ofs%d is "VMMOB_OFS_ID_FMT", pool %d", hyp->number,
+                  conf->number, conf->id, conf->pool);
+        vmmob_handover_configure(hyp->handover, &record, &s, sim_now);
+        sim_wake(&hyp->sw, sim_now);
+    }
     vmmob_ofs_destroy(&record);
     vmmob_settings_destroy(&s);
-    sim_wake(&hyp->sw, sim_now);
 }
 
-/* Another id does not change what the OFS 'conf' of 'hyp' knows of its
- * VMNs. */
+/* Gives the OFS 'conf' of 'hyp' the id that it is to get.  That does not
+ * change what it knows of its VMNs. */
 static void
 switch_rename(struct hypervisor *hyp, struct ofs_conf *conf)
 {
@@ -409,8 +418,7 @@ switch_rename(struct hypervisor *hyp, struct ofs_conf *conf)
     uint64_t id = conf->id;
     size_t n = 0;
 
-    conf->id = conf->other_id;
-    conf->other_id = id;
+    conf->id = conf->wanted;
     sim_trace("sw%d: ofs%d gets id "VMMOB_OFS_ID_FMT, hyp->number,
               conf->number, conf->id);
     if (!ofs) {
@@ -441,6 +449,60 @@ switch_rename(struct hypervisor *hyp, struct ofs_conf *conf)
             }
         }
         vmmob_vmn_destroy(&old[i].row);
+    }
+}
+
+/* Gives the OFS 'conf' of 'hyp' the id that it is to get, unless another one
+ * has it. */
+static void
+switch_try_rename(struct hypervisor *hyp, struct ofs_conf *conf)
+{
+    const struct vmmob_ofs *row
+        = (hyp->handover
+           ? vmmob_table_find_ofs(hyp->handover->table, conf->id) : NULL);
+    struct vmmob_ofs record;
+    bool barred;
+
+    for (int i = 0; i < hyp->n_ofss; i++) {
+        if (hyp->ofss[i].id == conf->wanted) {
+            return;
+        }
+    }
+    if (row && vmmob_handover_find_ofs(hyp->handover, conf->id)) {
+        vmmob_ofs_clone(&record, row);
+        record.id = conf->wanted;
+        barred = vmmob_handover_find_foreign(hyp->handover, &record);
+        vmmob_ofs_destroy(&record);
+        if (barred) {
+            return;
+        }
+    }
+    switch_rename(hyp, conf);
+}
+
+/* Lets the OFSs of 'hyp' give way to others that had their ids first, and come
+ * back, as vmmob_bridge_configure(). */
+static void
+switch_settle_ids(struct hypervisor *hyp)
+{
+    for (int i = 0; i < hyp->n_ofss; i++) {
+        struct ofs_conf *conf = &hyp->ofss[i];
+        const struct handover_ofs *ofs = find_ofs(hyp, i);
+
+        if (ofs && ofs->foreign) {
+            sim_trace("sw%d: ofs%d gives way", hyp->number, conf->number);
+            vmmob_handover_remove(hyp->handover, conf->id, true, sim_now);
+            vmmob_agent_resync(hyp->sw_agent);
+        }
+        if (conf->wanted != conf->id) {
+            switch_try_rename(hyp, conf);
+        }
+        if (conf->enabled && !conf->late && !find_ofs(hyp, i)) {
+            switch_configure(hyp, conf);
+            if (find_ofs(hyp, i)) {
+                vmmob_agent_resync(hyp->sw_agent);
+            }
+        }
     }
 }
 
@@ -614,6 +676,8 @@ check_copies(const struct hypervisor *hyp)
  *
  *   - No two VMNs have one MoA, and no MoA is taken that no VMN has.
  *
+ *   - An OFS has no VMN that was never there nor expected there.
+ *
  *   - A VMN is LEFT, or just expected, if its binding is elsewhere, and not
  *     LEFT if it is here. */
 static void
@@ -654,6 +718,9 @@ check_switch(struct hypervisor *hyp, const struct handover_effects *effects)
         if (!ofs) {
             continue;
         }
+        if (ofs->foreign) {
+            continue;
+        }
         HMAP_FOR_EACH (vmn, node, &ofs->vmns) {
             int g = guest_by_key(&vmn->row.key);
             const struct vmmob_vmn *row
@@ -664,6 +731,9 @@ check_switch(struct hypervisor *hyp, const struct handover_effects *effects)
                 = vmmob_table_find_binding(h->table, &vmn->row.key);
 
             n_rows++;
+            if (!hyp->ofss[i].been[g]) {
+                sim_fail("sw%d: vm%d was never there", hyp->number, g);
+            }
             if (!row || !vmmob_vmn_equals(row, &vmn->row)) {
                 sim_fail("sw%d: vm%d is not in the table as it is", i, g);
             }
@@ -876,6 +946,7 @@ switch_hear_seats(struct hypervisor *hyp)
         struct vmmob_port row;
 
         if (ofs) {
+            hyp->ofss[seat->ofs].been[seat->guest] = true;
             vmmob_handover_port_there(hyp->handover, ofs, seat->port, name,
                                       sim_now);
         }
@@ -935,6 +1006,7 @@ switch_process(struct hypervisor *hyp, const struct packet *packet)
     if (!ofs) {
         return;
     }
+    hyp->ofss[packet->place.ofs].been[packet->guest] = true;
     if (packet->port_gone) {
         sim_trace("sw%d: port %"PRIu32" is gone", hyp->number,
                   packet->place.port);
@@ -1058,6 +1130,7 @@ switch_run(struct sim_proc *proc)
         }
     }
     vmmob_agent_run(hyp->sw_agent, hyp->handover, sim_now);
+    switch_settle_ids(hyp);
     switch_hear_seats(hyp);
     vmmob_handover_run(hyp->handover, sim_now);
     next = switch_look(hyp);
@@ -1523,7 +1596,7 @@ fault_action(void)
     struct ofs_conf *conf = &hyp->ofss[sim_random(hyp->n_ofss)];
     int site = sim_random(n_sites);
 
-    switch (sim_random(13)) {
+    switch (sim_random(14)) {
     case 0:
         if (hyp->handover) {
             switch_kill(hyp);
@@ -1631,9 +1704,21 @@ fault_action(void)
         /* What an OFS that has another id after it was started published
          * before is not known to be its. */
         if (!faithful) {
-            switch_rename(hyp, conf);
+            conf->wanted = conf->own[conf->wanted == conf->own[0]];
+            switch_try_rename(hyp, conf);
         }
         break;
+    case 13: {
+        const struct hypervisor *other = &hyps[sim_random(n_hyps)];
+
+        if (!faithful && other != hyp) {
+            conf->wanted = other->ofss[sim_random(other->n_ofss)].id;
+            sim_trace("sw%d: ofs%d is to get id "VMMOB_OFS_ID_FMT" of another",
+                      hyp->number, conf->number, conf->wanted);
+            switch_try_rename(hyp, conf);
+        }
+        break;
+    }
     }
 }
 
@@ -1689,7 +1774,8 @@ world_create(void)
             for (int k = 0; k < hyp->n_ofss; k++) {
                 hyp->ofss[k] = (struct ofs_conf) {
                     .id = ids[2 * n_ofss],
-                    .other_id = ids[2 * n_ofss + 1],
+                    .wanted = ids[2 * n_ofss],
+                    .own = { ids[2 * n_ofss], ids[2 * n_ofss + 1] },
                     .number = n_ofss,
                     .enabled = true,
                     .redirect_ms = (sim_chance(10) ? 0
@@ -1902,7 +1988,13 @@ check_all(void)
             const struct handover_ofs *ofs = find_ofs(hyp, j);
 
             if (!ofs) {
-                sim_fail("sw%d: no ofs%d", i, hyp->ofss[j].number);
+                const struct vmmob_ofs *row = vmmob_table_find_ofs(
+                    hyp->handover->table, hyp->ofss[j].id);
+
+                sim_fail("sw%d: no ofs%d, id "VMMOB_OFS_ID_FMT", %s%s", i,
+                         hyp->ofss[j].number, hyp->ofss[j].id,
+                         !row ? "which nobody has" : row->site,
+                         row && row->foreign ? ", foreign" : "");
             }
             if (vmmob_pool_n_quarantined(ofs->pool, VMMOB_IPV4)
                 || vmmob_pool_n_quarantined(ofs->pool, VMMOB_IPV6)) {
@@ -1930,7 +2022,11 @@ check_all(void)
         const struct hypervisor *hyp;
 
         if (entry && ovs_list_size(&entry->rows) > 1) {
-            sim_fail("vm%d: more than one row", g);
+            sim_fail("vm%d: more than one row, those of OFSs "VMMOB_OFS_ID_FMT
+                     " and "VMMOB_OFS_ID_FMT, g,
+                     vmmob_entry_binding(entry)->ofs,
+                     CONTAINER_OF(ovs_list_back(&entry->rows),
+                                  struct vmmob_row, node)->vmn.ofs);
         }
         if (guest->place.hyp < 0) {
             continue;
@@ -2017,6 +2113,9 @@ quiet(void)
                     switch_configure(hyp, conf);
                 }
             }
+            if (conf->wanted != conf->own[0]) {
+                conf->wanted = conf->own[1];
+            }
         }
         if (!hyp->handover) {
             switch_start(hyp);
@@ -2024,6 +2123,7 @@ quiet(void)
         if (!hyp->agent) {
             agent_start(hyp);
         }
+        sim_wake(&hyp->sw, sim_now);
         for (int j = 0; j < n_sites; j++) {
             paths[i][j].delay = MIN(paths[i][j].delay, 60);
             sim_path_heal(&paths[i][j]);

@@ -693,6 +693,7 @@ random_ofs(struct vmmob_ofs *ofs, uint64_t id)
         ofs->pools[i] = prefix(pools[range(0, 2)]);
     }
     ofs->stale = range(0, 1);
+    ofs->foreign = range(0, 1);
 }
 
 

@@ -6,6 +6,7 @@ Listens on the Unix domain socket given.  Keeps what the agent tells, and says
 what it is told to say:
 
     known           What the agent told, one line for each row.
+    foreign         Which OFSs it told are another hypervisor's.
     author JSON     Author just these rows, an object as in an "update", and
                     tell the agent so, with "begin" and "end".  Before that,
                     the agent is not answered.
@@ -192,6 +193,9 @@ def main():
 
     command("exit", "", 0, lambda: exiting.append(True))
     command("known", "", 0, lambda: switch.known.lines())
+    command("foreign", "", 0, lambda: "".join(
+        ofs["id"] + "\n" for ofs in switch.known.ofss.values()
+        if ofs.get("foreign")))
     command("author", "JSON", 1, author)
     command("update", "JSON", 1, update)
     command("raw", "STRING", 1, raw)

@@ -14,6 +14,7 @@
 #include "simap.h"
 #include "stream-ssl.h"
 #include "util.h"
+#include "vmmob-hash.h"
 #include "vmmob-table.h"
 #include "vmmobd-publisher.h"
 #include "vmmobd-sitedb.h"
@@ -28,7 +29,7 @@ COVERAGE_DEFINE(vmmobd_weak_setting);
 static void run_conf(struct agent *);
 static void run_ssl(const struct agent *);
 static size_t log_news(const struct svec *, const struct svec *old);
-static void configure_dbs(struct agent *);
+static void configure_dbs(struct agent *, bool all_changed);
 static struct sitedb *take_db(struct agent *, const char *remote, bool own);
 static const struct settings_peer *peer_of_db(const struct agent *, size_t i);
 static void run_dbs(struct agent *);
@@ -175,7 +176,7 @@ run_conf(struct agent *a)
     settings_destroy(&old);
 
     a->configured = true;
-    configure_dbs(a);
+    configure_dbs(a, known_set_system_id(&a->known, a->settings.system_id));
     publisher_set_identity(a->publisher, a->settings.site,
                            a->settings.system_id);
     listener_set(&a->listener, &a->settings, cfg->ssl);
@@ -214,9 +215,10 @@ log_news(const struct svec *words, const struct svec *old)
     return n;
 }
 
-/* Makes 'a->dbs' the databases that the settings say. */
+/* Makes 'a->dbs' the databases that the settings say.  If 'all_changed', looks
+ * again at what they have, even if they are the same. */
 static void
-configure_dbs(struct agent *a)
+configure_dbs(struct agent *a, bool all_changed)
 {
     size_t n = 1 + a->settings.n_peers;
     struct sitedb **dbs = xmalloc(n * sizeof *dbs);
@@ -224,7 +226,7 @@ configure_dbs(struct agent *a)
     bool same;
 
     /* Keep those that are still wanted. */
-    same = n == a->n_dbs;
+    same = n == a->n_dbs && !all_changed;
     for (size_t i = 0; i < n; i++) {
         const struct sitedb *old = i < a->n_dbs ? a->dbs[i] : NULL;
         const char *remote = (i ? peer_of_db(a, i)->remote
@@ -373,6 +375,33 @@ note_withdrawn(struct agent *a, const struct rowset *changed)
     }
 }
 
+/* Plans to tell the switch again of OFSs that 'changed' names and that it does
+ * not author any more, with their VMNs: they may be another hypervisor's. */
+static void
+note_given_up(struct agent *a, const struct rowset *changed)
+{
+    const struct rowset_node *node;
+
+    ROWSET_FOR_EACH (node, changed) {
+        uint64_t ofs = node->name.ofs;
+        const struct vmmob_row *row;
+
+        if (!node->name.is_ofs
+            || vmmob_table_find_ofs(a->link->authored, ofs)) {
+            continue;
+        }
+        rowset_add(&a->news, &node->name);
+        HINDEX_FOR_EACH_WITH_HASH (row, ofs_node, vmmob_hash_uint64(ofs, 0),
+                                   vmmob_table_rows_by_ofs(a->known.table)) {
+            if (row->vmn.ofs == ofs) {
+                struct row_name name = row_name_of_vmn(&row->vmn.key, ofs);
+
+                rowset_add(&a->news, &name);
+            }
+        }
+    }
+}
+
 static void
 run_switch(struct agent *a)
 {
@@ -384,6 +413,7 @@ run_switch(struct agent *a)
     }
     publisher_want(a->publisher, &changed);
     a->own_ofss_dirty = a->own_ofss_dirty || has_ofs(&changed);
+    note_given_up(a, &changed);
     rowset_destroy(&changed);
 
     switch_link_tell_ports(a->link, &a->ports);

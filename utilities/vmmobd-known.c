@@ -6,12 +6,14 @@
 
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "coverage.h"
 #include "openvswitch/vlog.h"
 #include "packets.h"
 #include "timeval.h"
 #include "util.h"
+#include "utilities/vmmob-idl.h"
 #include "vmmob-hash.h"
 #include "vmmob-table.h"
 #include "vmmobd-sitedb.h"
@@ -38,6 +40,7 @@ void
 known_init(struct known *known)
 {
     known->table = vmmob_table_create();
+    known->system_id = xstrdup("");
     hmap_init(&known->owners);
     rowset_init(&known->refused);
     rowset_init(&known->high);
@@ -57,7 +60,22 @@ known_destroy(struct known *known)
         rowset_destroy(&known->refused);
         rowset_destroy(&known->high);
         vmmob_table_destroy(known->table);
+        free(known->system_id);
     }
+}
+
+/* Sets by which OFSs in this site's own database are this hypervisor's.
+ * Returns true if that is news: then known_update() must look at all of
+ * them. */
+bool
+known_set_system_id(struct known *known, const char *system_id)
+{
+    if (!strcmp(system_id, known->system_id)) {
+        return false;
+    }
+    free(known->system_id);
+    known->system_id = xstrdup(system_id);
+    return true;
 }
 
 /* Brings 'known' up to date.  'changed' names the rows that changed in any of
@@ -315,6 +333,18 @@ update_vmn(struct known *known, struct sitedb **dbs, size_t n,
             : vmmob_table_remove_vmn(known->table, &name->key, name->ofs));
 }
 
+/* Returns true if 'ofs', in this site's own database 'db', is certainly
+ * another hypervisor's. */
+static bool
+is_of_other(const struct known *known, const struct sitedb *db, uint64_t ofs)
+{
+    struct row_name name = row_name_of_ofs(ofs);
+    const struct vmmobrec_ofs *row = sitedb_find_ofs(db, &name);
+
+    return (row && row->system_id[0] && known->system_id[0]
+            && strcmp(row->system_id, known->system_id));
+}
+
 /* Returns true if the row in the union changed. */
 static bool
 update_ofs(struct known *known, uint64_t id)
@@ -328,6 +358,7 @@ update_ofs(struct known *known, uint64_t id)
     }
     vmmob_ofs_clone(&ofs, vmmob_table_find_ofs(owner->table, id));
     ofs.stale = owner->stale;
+    ofs.foreign = !owner->own || is_of_other(known, owner, id);
     changed = vmmob_table_put_ofs(known->table, &ofs);
     vmmob_ofs_destroy(&ofs);
     return changed;

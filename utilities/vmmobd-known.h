@@ -23,6 +23,7 @@
  *     others for the VMN; see VMMOB_MAX_SEQNO_GAP.  This site's own rows count
  *     in any case. */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -33,6 +34,8 @@ struct sitedb;
 
 struct known {
     struct vmmob_table *table;  /* The union. */
+    char *system_id;            /* Ours, "" if not known: all OFSs of others
+                                 * are "foreign". */
     struct hmap owners;         /* Contains "struct known_owner"s. */
     struct rowset refused;      /* VMN rows whose sequence number cannot be
                                  * right. */
@@ -54,6 +57,7 @@ struct known_owner {
 
 void known_init(struct known *);
 void known_destroy(struct known *);
+bool known_set_system_id(struct known *, const char *);
 void known_update(struct known *, struct sitedb **, size_t n,
                   struct rowset *changed);
 const struct sitedb *known_find_owner(const struct known *, uint64_t ofs);

@@ -32,6 +32,8 @@ static void get_damaged_problems(const struct agent *,
 static void get_peer_problems(const struct sitedb *, struct vmmob_problems *);
 static void get_ofs_problems(const struct agent *, const struct sitedb *,
                              struct vmmob_problems *);
+static void get_own_ofs_problems(const struct agent *,
+                                 struct vmmob_problems *);
 static void get_seqno_problems(const struct agent *, const struct sitedb *,
                                struct vmmob_problems *);
 
@@ -109,10 +111,48 @@ problems_get(const struct agent *agent, struct vmmob_problems *p)
                     "mobility: only then it listens for ovs-vmmobd"));
     }
     get_database_problems(agent, p);
+    get_own_ofs_problems(agent, p);
     for (i = 1; i < agent->n_dbs; i++) {
         get_peer_problems(agent->dbs[i], p);
         get_ofs_problems(agent, agent->dbs[i], p);
         get_seqno_problems(agent, agent->dbs[i], p);
+    }
+}
+
+/* Adds to 'p' what other hypervisors of this site have that they must not
+ * have, as it is this one's. */
+static void
+get_own_ofs_problems(const struct agent *agent, struct vmmob_problems *p)
+{
+    const struct sitedb *db = agent->dbs[0];
+    const struct vmmobrec_ofs *row;
+    const struct rowset_node *node;
+
+    ROWSET_FOR_EACH (node, &agent->publisher->barred) {
+        row = sitedb_find_ofs(db, &node->name);
+        if (row) {
+            vmmob_problems_add(
+                p, VMMOB_PROBLEM_OFS_CONFLICT,
+                xasprintf("OFS "VMMOB_OFS_ID_FMT" is in this site's database "
+                          "as that of system \"%s\", so others do not hear "
+                          "of VMs at this one", node->name.ofs,
+                          row->system_id),
+                xstrdup("give one of the two bridges another "
+                        "other_config:datapath-id; if the other one is gone "
+                        "for good, remove its rows, see \"One Datapath Id "
+                        "Twice\" in vmmob(7)"));
+        }
+    }
+    row = publisher_find_clone(agent->publisher, db);
+    if (row) {
+        vmmob_problems_add(
+            p, VMMOB_PROBLEM_SYSTEM_ID,
+            xasprintf("another hypervisor has the system-id \"%s\", too: it "
+                      "writes OFS %s into this site's database",
+                      row->system_id, row->datapath_id),
+            xstrdup("set one of the two with \"ovs-vsctl set Open_vSwitch . "
+                    "external_ids:system-id=...\" to a name that no "
+                    "other hypervisor has"));
     }
 }
 

@@ -24,6 +24,7 @@
 VLOG_DEFINE_THIS_MODULE(vmmobd_publisher);
 
 COVERAGE_DEFINE(vmmobd_publish);
+COVERAGE_DEFINE(vmmobd_publish_barred);
 COVERAGE_DEFINE(vmmobd_publish_refused);
 COVERAGE_DEFINE(vmmobd_publish_repair);
 COVERAGE_DEFINE(vmmobd_publish_retry);
@@ -103,6 +104,8 @@ static bool is_ours(const struct publisher *, const struct sitedb *,
                     uint64_t ofs);
 static bool is_our_vmn(const struct publisher *, const struct sitedb *,
                        const struct row_name *);
+static bool may_write(const struct publisher *, const struct sitedb *,
+                      uint64_t ofs);
 static bool is_of_other(const struct publisher *, const struct sitedb *,
                         uint64_t ofs);
 
@@ -126,6 +129,9 @@ publisher_create(const struct vmmob_table *wanted)
     hmap_init(&p->items);
     ovs_list_init(&p->queue);
     ovs_list_init(&p->flights);
+    rowset_init(&p->held);
+    rowset_init(&p->written);
+    rowset_init(&p->barred);
     rowset_init(&p->repairs);
     p->repair_time = LLONG_MIN;
     p->retry_time = LLONG_MAX;
@@ -140,6 +146,9 @@ publisher_destroy(struct publisher *p)
     if (p) {
         publisher_forget_db(p);
         hmap_destroy(&p->items);
+        rowset_destroy(&p->held);
+        rowset_destroy(&p->written);
+        rowset_destroy(&p->barred);
         rowset_destroy(&p->repairs);
         free(p->site);
         free(p->system_id);
@@ -208,9 +217,15 @@ publisher_note(struct publisher *p, const struct sitedb *db,
     ROWSET_FOR_EACH (node, changed) {
         const struct row_name *name = &node->name;
 
+        if (rowset_contains(&p->barred, name)
+            && may_write(p, db, name->ofs)) {
+            rowset_remove(&p->barred, rowset_find(&p->barred, name));
+            p->reconcile = true;
+        }
         /* Our own changes come by here as well, before the answer that ends
          * the transaction.  finish() will see to those. */
         if ((vmmob_table_find_ofs(p->wanted, name->ofs)
+             || (name->is_ofs && rowset_contains(&p->written, name))
              || is_our_vmn(p, db, name))
             && !find_item(p, name) && differs(p, db, name)) {
             rowset_add(&p->repairs, name);
@@ -236,6 +251,9 @@ publisher_forget_db(struct publisher *p)
         free(item);
     }
     ovs_list_init(&p->queue);
+    rowset_clear(&p->held);
+    rowset_clear(&p->written);
+    rowset_clear(&p->barred);
     rowset_clear(&p->repairs);
     p->n_refused = 0;
     free(p->error);
@@ -243,11 +261,39 @@ publisher_forget_db(struct publisher *p)
     p->retry_time = LLONG_MAX;
 }
 
+/* Returns a row of 'db' that another hypervisor with our system-id has
+ * written, or NULL if there is none. */
+const struct vmmobrec_ofs *
+publisher_find_clone(const struct publisher *p, const struct sitedb *db)
+{
+    const struct vmmob_ofs_entry *entry;
+
+    if (!p->reconciled || p->reconcile || !p->system_id[0]) {
+        return NULL;
+    }
+    HMAP_FOR_EACH (entry, node, vmmob_table_ofs_entries(db->table)) {
+        struct row_name name = row_name_of_ofs(entry->ofs.id);
+        const struct vmmobrec_ofs *row = sitedb_find_ofs(db, &name);
+
+        if (row && !strcmp(row->system_id, p->system_id)
+            && !is_wanted(p, &name) && !rowset_contains(&p->written, &name)
+            && !find_item(p, &name)) {
+            return row;
+        }
+    }
+    return NULL;
+}
+
 /* Does what is to be done in 'db'. */
 void
 publisher_run(struct publisher *p, struct sitedb *db)
 {
     land(p, db);
+    if (db->live && !p->live && p->reconciled) {
+        /* A server that was gone may have lost what it has stored last. */
+        p->reconcile = true;
+    }
+    p->live = db->live;
     if (!db->live) {
         return;
     }
@@ -477,6 +523,9 @@ committed(struct publisher *p, const struct publisher_item *item)
     static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(50 * 60, 500);
     long long int us = MAX(0, time_usec() - item->flight_since);
 
+    if (item->name.is_ofs && is_wanted(p, &item->name)) {
+        rowset_add(&p->held, &item->name);
+    }
     vmmob_histogram_add(&p->commits, us);
     if (item->moved) {
         VLOG_INFO_RL(&rl, "VMN "ETH_ADDR_FMT": at OFS "VMMOB_OFS_ID_FMT" with "
@@ -518,10 +567,14 @@ static bool
 differs(const struct publisher *p, const struct sitedb *db,
         const struct row_name *name)
 {
-    if (name->is_ofs) {
+    if (is_wanted(p, name) && !may_write(p, db, name->ofs)) {
+        return false;
+    } else if (name->is_ofs) {
         const struct vmmobrec_ofs *row = sitedb_find_ofs(db, name);
         struct vmmob_ofs *ofs = get_wanted_ofs(p, name->ofs);
-        bool differs = ofs && !(row && ofs_is_in_row(ofs, p->system_id, row));
+        bool differs = (ofs
+                        ? !(row && ofs_is_in_row(ofs, p->system_id, row))
+                        : row && !is_of_other(p, db, name->ofs));
 
         free_wanted_ofs(ofs);
         return differs;
@@ -566,7 +619,8 @@ write_vmn(struct publisher *p, const struct sitedb *db,
         return true;
     }
 
-    if (row && vmn_is_in_row(vmn, vmn_system_id(p, db), row)) {
+    if (!may_write(p, db, name->ofs)
+        || (row && vmn_is_in_row(vmn, vmn_system_id(p, db), row))) {
         return false;
     }
     if (!row) {
@@ -586,9 +640,21 @@ write_ofs(struct publisher *p, const struct sitedb *db,
     bool write = false;
 
     if (!ofs) {
+        rowset_remove(&p->held, rowset_find(&p->held, name));
+        rowset_remove(&p->barred, rowset_find(&p->barred, name));
         if (row && !is_of_other(p, db, name->ofs)) {
             vmmobrec_ofs_delete(row);
             write = true;
+        }
+    } else if (!may_write(p, db, name->ofs)) {
+        static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 5);
+
+        if (rowset_add(&p->barred, name)) {
+            COVERAGE_INC(vmmobd_publish_barred);
+            VLOG_WARN_RL(&rl, "%s: OFS "VMMOB_OFS_ID_FMT" is that of system "
+                         "\"%s\", not writing it nor its VMNs; make sure that "
+                         "no two bridges have one datapath id", db->remote,
+                         ofs->id, row->system_id);
         }
     } else if (!row || !ofs_is_in_row(ofs, p->system_id, row)) {
         if (!row) {
@@ -604,7 +670,11 @@ write_ofs(struct publisher *p, const struct sitedb *db,
                          db->remote, ofs->id, row->system_id);
         }
         ofs_to_row(ofs, p->system_id, row);
+        rowset_add(&p->written, name);
         write = true;
+    } else {
+        rowset_add(&p->held, name);
+        rowset_add(&p->written, name);
     }
     free_wanted_ofs(ofs);
     return write;
@@ -671,9 +741,27 @@ is_our_vmn(const struct publisher *p, const struct sitedb *db,
     const struct vmmobrec_vmn *row
         = name->is_ofs ? NULL : sitedb_find_vmn(db, name);
 
+    const struct row_name ofs = row_name_of_ofs(name->ofs);
+
     return (row && p->reconciled && p->system_id[0]
             && vmn_system_id(p, db)
-            && !strcmp(row->system_id, p->system_id));
+            && !strcmp(row->system_id, p->system_id)
+            && (is_wanted(p, &ofs) || rowset_contains(&p->written, &ofs)
+                || !sitedb_find_ofs(db, &ofs)));
+}
+
+/* Returns true unless 'ofs', which the switch authors, is another
+ * hypervisor's in 'db' and was not ours there before. */
+static bool
+may_write(const struct publisher *p, const struct sitedb *db, uint64_t ofs)
+{
+    struct row_name name = row_name_of_ofs(ofs);
+    const struct vmmob_ofs *wanted = vmmob_table_find_ofs(p->wanted, ofs);
+    const struct vmmob_ofs *there = vmmob_table_find_ofs(db->table, ofs);
+
+    return (!is_of_other(p, db, ofs)
+            || rowset_contains(&p->held, &name)
+            || (wanted && there && vmmob_ofs_same_bridge(wanted, there)));
 }
 
 /* Returns true if 'ofs' is, as far as 'db' knows, another hypervisor's. */

@@ -24,9 +24,19 @@
  *     switch withdrew it or if its OFS has our system-id, and never if its OFS
  *     has another's system-id.
  *
+ *   - An OFS that is another hypervisor's in the database, and was never ours
+ *     there, is not written, nor are its VMNs: of two bridges with one
+ *     datapath id, the first stays.  The row of a bridge that is the same in
+ *     all else is ours: just the system-id is another one now.
+ *
  *   - If someone else changes a row that the switch authors, the publisher
- *     puts it right, but at most once a second: two hypervisors whose bridges
- *     have one datapath id must not fight at full speed. */
+ *     puts it right, but at most once a second: it may be a hypervisor of an
+ *     older version whose bridge has the same datapath id, and the two must
+ *     not fight at full speed.
+ *
+ *   - If there are OFSs with our system-id that are not the switch's, even
+ *     after what is from an earlier life was removed, then another hypervisor
+ *     has the same system-id, and its rows are left alone. */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -38,6 +48,7 @@
 
 struct sitedb;
 struct vmmob_table;
+struct vmmobrec_ofs;
 
 struct publisher {
     const struct vmmob_table *wanted;   /* Not owned. */
@@ -51,6 +62,13 @@ struct publisher {
     size_t n_flights;
     bool reconcile;             /* Look at all rows? */
     bool reconciled;            /* Did so ever? */
+    bool live;                  /* The database was up to date. */
+
+    struct rowset held;         /* OFSs that are in the database as ours. */
+    struct rowset written;      /* OFSs that were ever written there, even if
+                                 * they are not wanted any more. */
+    struct rowset barred;       /* OFSs that are wanted and not written, as
+                                 * they are another hypervisor's there. */
 
     struct rowset repairs;      /* Rows that someone else changed. */
     long long int repair_time;  /* When to look at 'repairs', in ms. */
@@ -74,6 +92,8 @@ void publisher_reconcile(struct publisher *);
 void publisher_note(struct publisher *, const struct sitedb *,
                     const struct rowset *changed);
 void publisher_forget_db(struct publisher *);
+const struct vmmobrec_ofs *publisher_find_clone(const struct publisher *,
+                                                const struct sitedb *);
 
 void publisher_run(struct publisher *, struct sitedb *);
 void publisher_wait(const struct publisher *, const struct sitedb *);

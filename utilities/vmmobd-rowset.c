@@ -96,8 +96,10 @@ rowset_add(struct rowset *set, const struct row_name *name)
 void
 rowset_remove(struct rowset *set, struct rowset_node *node)
 {
-    hmap_remove(&set->nodes, &node->node);
-    free(node);
+    if (node) {
+        hmap_remove(&set->nodes, &node->node);
+        free(node);
+    }
 }
 
 /* Returns the node of 'name' in 'set', or NULL if it is not there. */

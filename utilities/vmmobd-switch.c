@@ -46,6 +46,8 @@ static void apply_update(struct switch_link *, const struct vmmob_msg *,
 static void sweep_authored(struct switch_link *,
                            struct rowset *authored_changed);
 
+static void put_ofs(const struct switch_link *, const struct vmmob_ofs *,
+                    struct vmmob_msg *);
 static void tell_all(struct switch_link *, const struct vmmob_table *,
                      const struct ports *, bool complete);
 static void put_all_ports(struct switch_link *, const struct ports *,
@@ -468,6 +470,21 @@ sweep_authored(struct switch_link *link, struct rowset *authored_changed)
 
 /* Telling. */
 
+/* Adds 'ofs' to 'msg'.  One that the switch has authored is no stranger to it,
+ * whatever the database says. */
+static void
+put_ofs(const struct switch_link *link, const struct vmmob_ofs *ofs,
+        struct vmmob_msg *msg)
+{
+    struct vmmob_ofs copy;
+
+    vmmob_ofs_clone(&copy, ofs);
+    copy.foreign = (copy.foreign
+                    && !vmmob_table_find_ofs(link->authored, ofs->id));
+    vmmob_msg_put_ofs(msg, &copy);
+    vmmob_ofs_destroy(&copy);
+}
+
 static void
 tell_all(struct switch_link *link, const struct vmmob_table *known,
          const struct ports *ports, bool complete)
@@ -479,7 +496,7 @@ tell_all(struct switch_link *link, const struct vmmob_table *known,
     vmmob_msg_init(&msg, VMMOB_MSG_UPDATE);
     msg.partial = !complete;
     HMAP_FOR_EACH (ofs_entry, node, vmmob_table_ofs_entries(known)) {
-        vmmob_msg_put_ofs(&msg, &ofs_entry->ofs);
+        put_ofs(link, &ofs_entry->ofs, &msg);
         send_if_full(link, &msg);
     }
     tell_rows(link, known, link->authored, &msg);
@@ -566,7 +583,7 @@ tell_changes(struct switch_link *link, const struct vmmob_table *known,
                                                                name->ofs);
 
             if (ofs) {
-                vmmob_msg_put_ofs(&msg, ofs);
+                put_ofs(link, ofs, &msg);
             } else {
                 vmmob_msg_del_ofs(&msg, name->ofs);
             }
