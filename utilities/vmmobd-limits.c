@@ -189,6 +189,7 @@ vmn_check_ofs(const struct vmmob_vmn *vmn, const char *system_id,
                          system_id, ofs->id, ofs_system_id);
     }
     for (size_t i = 0; i < vmn->n_pairs; i++) {
+        const struct in6_addr *hoa = &vmn->pairs[i].hoa;
         const struct in6_addr *moa = &vmn->pairs[i].moa;
         bool found = !ipv6_addr_is_set(moa);
 
@@ -198,6 +199,12 @@ vmn_check_ofs(const struct vmmob_vmn *vmn, const char *system_id,
         if (!found) {
             return addr_error("mobile address", moa,
                               "is not in a pool of its OFS");
+        }
+        /* Nobody would put the checksums right; see vmmob-csum.h. */
+        if (ipv6_addr_is_set(moa) && vmmob_addr_family(hoa) == VMMOB_IPV6
+            && vmmob_addr_sum(moa) != vmmob_addr_sum(hoa)) {
+            return addr_error("mobile address", moa, "would change the "
+                              "checksums of packets from its home address");
         }
     }
     return NULL;
