@@ -69,13 +69,30 @@ struct json;
                "VMNs elsewhere that VMNs of a bridge talk to.")               \
     VMMOB_STAT(CONFLICTS, "conflicts", "gauge", "vmmob_hoa_conflicts", "",    \
                "Home addresses that were claimed by a second VM.")            \
-    VMMOB_STAT(POOL_TAKEN, "pool_taken", "gauge", "vmmob_pool_addresses",     \
-               "state=\"taken\"",                                             \
-               "Addresses in a bridge's pool, by state.")                     \
+    VMMOB_STAT(POOL_TAKEN, "pool_taken", "gauge",                             \
+               "vmmob_pool_addresses",                                        \
+               "state=\"taken\",family=\"ipv4\"",                             \
+               "Addresses in a bridge's pools, by state and IP family.")      \
     VMMOB_STAT(POOL_QUARANTINED, "pool_quarantined", "gauge",                 \
-               "vmmob_pool_addresses", "state=\"quarantine\"", NULL)          \
-    VMMOB_STAT(POOL_FREE, "pool_free", "gauge", "vmmob_pool_addresses",       \
-               "state=\"free\"", NULL)                                        \
+               "vmmob_pool_addresses",                                        \
+               "state=\"quarantine\",family=\"ipv4\"",                        \
+               NULL)                                                          \
+    VMMOB_STAT(POOL_FREE, "pool_free", "gauge",                               \
+               "vmmob_pool_addresses",                                        \
+               "state=\"free\",family=\"ipv4\"",                              \
+               NULL)                                                          \
+    VMMOB_STAT(POOL_TAKEN_IPV6, "pool_taken_ipv6", "gauge",                   \
+               "vmmob_pool_addresses",                                        \
+               "state=\"taken\",family=\"ipv6\"",                             \
+               NULL)                                                          \
+    VMMOB_STAT(POOL_QUARANTINED_IPV6, "pool_quarantined_ipv6", "gauge",       \
+               "vmmob_pool_addresses",                                        \
+               "state=\"quarantine\",family=\"ipv6\"",                        \
+               NULL)                                                          \
+    VMMOB_STAT(POOL_FREE_IPV6, "pool_free_ipv6", "gauge",                     \
+               "vmmob_pool_addresses",                                        \
+               "state=\"free\",family=\"ipv6\"",                              \
+               NULL)                                                          \
     VMMOB_STAT(GATEWAY, "gateway", "gauge", "vmmob_gateway_known", "",        \
                "1 if the MAC address of a bridge's gateway is known.")        \
     VMMOB_STAT(RULES, "rules", "gauge", "vmmob_rules", "",                    \

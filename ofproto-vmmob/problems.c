@@ -310,6 +310,28 @@ bridge_get_gateway_problem(const struct vmmob_bridge *b,
     free(addr);
 }
 
+/* Returns the number of VMNs of 'ofs' with a home address of 'family' for
+ * which no mobile address is free. */
+static size_t
+count_needy(const struct handover_ofs *ofs, enum vmmob_family family)
+{
+    const struct handover_vmn *vmn;
+    size_t n = 0;
+
+    LIST_FOR_EACH (vmn, needy, &ofs->needy) {
+        for (size_t i = 0; i < vmn->row.n_pairs; i++) {
+            const struct vmmob_pair *pair = &vmn->row.pairs[i];
+
+            if (vmmob_addr_family(&pair->hoa) == family && !pair->claimed
+                && !ipv6_addr_is_set(&pair->moa)) {
+                n++;
+                break;
+            }
+        }
+    }
+    return n;
+}
+
 static void
 bridge_get_pool_problem(const struct vmmob_bridge *b,
                         const struct handover_ofs *ofs,
@@ -318,28 +340,29 @@ bridge_get_pool_problem(const struct vmmob_bridge *b,
     static const char hint[] = "enlarge other_config:vmmob-pool, shorten "
         "vmmob-quarantine, or use vmmob/release for VMs that are gone for "
         "good";
-    size_t needy = ovs_list_size(&ofs->needy);
-
-    if (needy && !vmmob_handover_is_waiting(ofs)) {
-        vmmob_problems_add(
-            p, VMMOB_PROBLEM_POOL_EXHAUSTED,
-            xasprintf("bridge %s: the pool is exhausted: %"PRIuSIZE" VMNs "
-                      "have no mobile address, so they reach only VMNs at "
-                      "the same bridge", b->name, needy), xstrdup(hint));
-        return;
-    }
     for (enum vmmob_family f = 0; f < VMMOB_N_FAMILIES; f++) {
+        const char *name = vmmob_family_to_string(f);
         size_t size = vmmob_pool_size(ofs->pool, f);
         size_t quarantined = vmmob_pool_n_quarantined(ofs->pool, f);
         size_t used = vmmob_pool_n_taken(ofs->pool, f) + quarantined;
+        size_t needy = count_needy(ofs, f);
 
-        if (vmmob_settings_has_pool(&ofs->settings, f)
-            && (used > size || size - used < DIV_ROUND_UP(size, POOL_LOW))) {
+        if (!vmmob_settings_has_pool(&ofs->settings, f)) {
+            continue;
+        } else if (needy && !vmmob_handover_is_waiting(ofs)) {
+            vmmob_problems_add(
+                p, VMMOB_PROBLEM_POOL_EXHAUSTED,
+                xasprintf("bridge %s: the %s pool is exhausted: %"PRIuSIZE" "
+                          "VMNs have no mobile address, so they reach only "
+                          "VMNs at the same bridge by %s", b->name, name,
+                          needy, name), xstrdup(hint));
+        } else if (used > size
+                   || size - used < DIV_ROUND_UP(size, POOL_LOW)) {
             vmmob_problems_add(
                 p, VMMOB_PROBLEM_POOL_LOW,
-                xasprintf("bridge %s: the pool is nearly exhausted: %"PRIuSIZE
-                          " of %"PRIuSIZE" addresses are free, %"PRIuSIZE" "
-                          "are in quarantine", b->name,
+                xasprintf("bridge %s: the %s pool is nearly exhausted: "
+                          "%"PRIuSIZE" of %"PRIuSIZE" addresses are free, "
+                          "%"PRIuSIZE" are in quarantine", b->name, name,
                           used > size ? 0 : size - used, size, quarantined),
                 xstrdup(hint));
         }

@@ -99,17 +99,21 @@ bridge_get_stats(const struct vmmob *vmmob, const struct vmmob_bridge *b,
     v[VMMOB_STAT_ACTIVE] = hmap_count(&ofs->active);
     v[VMMOB_STAT_CONFLICTS] = ofs->n_conflicts;
 
-    v[VMMOB_STAT_POOL_TAKEN] = v[VMMOB_STAT_POOL_QUARANTINED] = 0;
-    v[VMMOB_STAT_POOL_FREE] = 0;
     v[VMMOB_STAT_GATEWAY] = true;
+    BUILD_ASSERT(VMMOB_STAT_POOL_FREE_IPV6 - VMMOB_STAT_POOL_TAKEN
+                 == 3 * VMMOB_N_FAMILIES - 1);
     for (enum vmmob_family f = 0; f < VMMOB_N_FAMILIES; f++) {
         size_t taken = vmmob_pool_n_taken(ofs->pool, f);
         size_t quarantined = vmmob_pool_n_quarantined(ofs->pool, f);
         size_t size = vmmob_pool_size(ofs->pool, f);
 
-        v[VMMOB_STAT_POOL_TAKEN] += taken;
-        v[VMMOB_STAT_POOL_QUARANTINED] += quarantined;
-        v[VMMOB_STAT_POOL_FREE] += size - MIN(size, taken + quarantined);
+        if (vmmob_settings_has_pool(&ofs->settings, f)) {
+            uint64_t *pool = &v[VMMOB_STAT_POOL_TAKEN + 3 * f];
+
+            pool[0] = taken;
+            pool[1] = quarantined;
+            pool[2] = size - MIN(size, taken + quarantined);
+        }
         if (b->gateways[f].used && eth_addr_is_zero(b->gateways[f].mac)) {
             v[VMMOB_STAT_GATEWAY] = false;
         }
