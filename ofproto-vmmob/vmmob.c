@@ -296,7 +296,9 @@ is_nd_message(const struct flow *flow, struct flow_wildcards *wc)
  *     are IPv6 home addresses: these are two links.
  *
  * This is above all for packets that table 0 floods.  Frames to which a guest
- * gave a VLAN tag do not concern us.  Unwildcards in 'wc' what this depends
+ * gave a VLAN tag do not concern us, but without it they would be of the
+ * uplink's own network.  (After ct(), a tag that flows have pushed is in 'in',
+ * too.)  Unwildcards in 'wc' what this depends
  * on. */
 bool
 vmmob_is_kept(const struct ofproto_dpif *ofproto, ofp_port_t out,
@@ -325,7 +327,8 @@ vmmob_is_kept(const struct ofproto_dpif *ofproto, ofp_port_t out,
     }
 
     WC_MASK_FIELD(wc, vlans[0].tci);
-    if (in->vlans[0].tci & htons(VLAN_VID_MASK)) {
+    if (in->vlans[0].tci & htons(VLAN_VID_MASK)
+        && flow->vlans[0].tci & htons(VLAN_VID_MASK)) {
         return false;
     } else if (ipv4) {
         return has_ipv4_home(vo, flow, wc);
