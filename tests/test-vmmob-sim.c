@@ -2144,7 +2144,8 @@ quiet(void)
     for (int g = 0; g < n_guests; g++) {
         guests[g].hoa = g;
     }
-    for (int i = 0; i < (faithful ? 0 : 3); i++) {
+    /* One that has too many is asked for all of them before there is room. */
+    for (int i = 0; i < (faithful ? 0 : passing ? 4 : 3); i++) {
         for (int g = 0; g < n_guests; g++) {
             send_packet(g, &guests[g].place, ANNOUNCEMENT, 0);
         }
