@@ -296,10 +296,9 @@ is_nd_message(const struct flow *flow, struct flow_wildcards *wc)
  *     are IPv6 home addresses: these are two links.
  *
  * This is above all for packets that table 0 floods.  Frames to which a guest
- * gave a VLAN tag do not concern us, but without it they would be of the
- * uplink's own network.  (After ct(), a tag that flows have pushed is in 'in',
- * too.)  Unwildcards in 'wc' what this depends
- * on. */
+ * gave a VLAN tag do not concern us as long as they have one: without it they
+ * are of the uplink's own network.  (After ct(), a tag that flows have pushed
+ * is in 'in', too.)  Unwildcards in 'wc' what this depends on. */
 bool
 vmmob_is_kept(const struct ofproto_dpif *ofproto, ofp_port_t out,
               const struct flow *flow, const struct flow *in,
