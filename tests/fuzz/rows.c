@@ -303,6 +303,7 @@ fuzz_rows(const uint8_t *data, size_t size)
             .own = !i,
             .table = vmmob_table_create(),
         };
+        hmap_init(&sitedbs[i].rows_by_name);
         hindex_init(&sitedbs[i].vmns_by_ofs);
         dbs[i] = &sitedbs[i];
     }
@@ -342,6 +343,7 @@ fuzz_rows(const uint8_t *data, size_t size)
     known_destroy(&known);
     for (size_t i = 0; i < ARRAY_SIZE(sitedbs); i++) {
         hindex_destroy(&sitedbs[i].vmns_by_ofs);
+        hmap_destroy(&sitedbs[i].rows_by_name);
         vmmob_table_destroy(sitedbs[i].table);
     }
     rowset_destroy(&changed);
