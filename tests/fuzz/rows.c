@@ -273,13 +273,17 @@ check_known(const struct known *known, struct sitedb **dbs, size_t n)
     HMAP_FOR_EACH (ofs_entry, node, vmmob_table_ofs_entries(known->table)) {
         const struct vmmob_ofs *own = vmmob_table_find_ofs(dbs[0]->table,
                                                            ofs_entry->ofs.id);
+        struct vmmob_ofs told = ofs_entry->ofs;
         bool found = false;
 
+        /* No row here says which hypervisor it is of. */
+        ovs_assert(told.foreign == !own);
+        told.foreign = false;
         for (size_t i = 0; i < (own ? 1 : n); i++) {
             const struct vmmob_ofs *ofs = vmmob_table_find_ofs(
                 dbs[i]->table, ofs_entry->ofs.id);
 
-            found |= ofs && vmmob_ofs_equals(ofs, &ofs_entry->ofs);
+            found |= ofs && vmmob_ofs_equals(ofs, &told);
         }
         ovs_assert(found);
     }
