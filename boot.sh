@@ -205,10 +205,14 @@ build_parts() {
     done
 }
 
-# Waits until what part $1 needs is built, or could not be.
+# Waits until what part $1 needs, which is $2, is built, or could not be.
 wait_for_build() {
-    while [ ! -e "$logs/$1.built" ] &&
-          kill -0 "${building:-none}" 2>/dev/null; do
+    [ -e "$logs/$1.built" ] || [ -z "$building" ] ||
+        run "$1-build" "Building $2" wait_while_building "$1"
+}
+
+wait_while_building() {
+    while [ ! -e "$logs/$1.built" ] && kill -0 "$building" 2>/dev/null; do
         sleep 1
     done
 }
@@ -291,7 +295,7 @@ check() {
     for part; do
         # Only now, as it installs what other builds would use, too.
         if [ $# != 1 ] && [ "$part" = wire ]; then
-            wait_for_build tsan
+            wait_for_build tsan "with TSan"
             install_deb_packages
             start_building packages
         fi
@@ -317,14 +321,14 @@ check_stock() {
 }
 
 check_asan() {
-    run asan-build "Building with ASan and UBSan" wait_for_build asan
+    wait_for_build asan "with ASan and UBSan"
     run_tests asan "Running the tests of vmmob with ASan and UBSan" \
         check-asan TESTSUITEFLAGS='-k vmmob -j4'
 }
 
 # The rest has just one thread.
 check_tsan() {
-    run tsan-build "Building with TSan" wait_for_build tsan
+    wait_for_build tsan "with TSan"
     run_tests tsan "Running the tests of ovs-vswitchd with TSan" check-tsan \
         TESTSUITEFLAGS='-k vmmob-switch -k vmmob-handover -j4'
 }
@@ -405,7 +409,7 @@ check_demo() {
 }
 
 check_packages() {
-    run deb-build "Building Debian packages" wait_for_build packages
+    wait_for_build packages "Debian packages"
     if [ ! -e $logs/packages.built ]; then
         install_deb_packages
         run deb "Building Debian packages" make_deb_packages || return
