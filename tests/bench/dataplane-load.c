@@ -5,10 +5,11 @@
  *
  * usage: dataplane-load udp|tcp FROM-NS TO-NS ADDRESS SIZE WINDOW SECONDS
  *
- * "udp" sends datagrams of SIZE bytes to ADDRESS, of IPv4 or IPv6, and at most WINDOW of them
- * are on their way at a time, so that queues do not overflow: the rate is what
- * goes through without loss, and not how fast a switch drops.  "tcp" sends on
- * one connection; then SIZE is the size of each write and WINDOW is ignored.
+ * "udp" sends datagrams of SIZE bytes to ADDRESS, of IPv4 or IPv6, and at most
+ * WINDOW of them are on their way at a time, so that queues do not overflow:
+ * the rate is what goes through without loss, and not how fast a switch drops.
+ * "tcp" sends on one connection; then SIZE is the size of each write and
+ * WINDOW is ignored.
  *
  * Before the time starts, a tenth of it passes.  Prints one line: packets (of
  * TCP: 0), bytes of payload, nanoseconds, packets lost. */

@@ -6,9 +6,9 @@
  * usage: lwip-guest MAC ADDRESS PORT BYTES
  *
  * It makes itself addresses as routers say, and prints a line whenever the
- * state of one changes, such as "preferred fd00::1".  On SIGUSR1 it sends BYTES
- * bytes to the TCP echo server at ADDRESS and PORT, and prints "echoed" if all
- * of them came back as they were.  It runs until it is killed. */
+ * state of one changes, such as "preferred fd00::1".  On SIGUSR1 it sends
+ * BYTES bytes to the TCP echo server at ADDRESS and PORT, and prints "echoed"
+ * if all of them came back as they were.  It runs until it is killed. */
 
 #include <signal.h>
 #include <stdbool.h>
