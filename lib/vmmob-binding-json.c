@@ -117,8 +117,7 @@ vmmob_ofs_from_json(const struct json *json, struct vmmob_ofs *ofs)
         .gateway_mac = vmmob_object_get_mac(&object, "gateway_mac"),
         .stale = vmmob_object_get_boolean(&object, "stale"),
     };
-    ofs->foreign = (!object.error && shash_find(json->object, "foreign")
-                    && vmmob_object_get_boolean(&object, "foreign"));
+    ofs->foreign = vmmob_object_get_flag(&object, "foreign");
     vmmob_object_get_prefixes(&object, "pools", VMMOB_MAX_POOLS, &ofs->pools,
                               &ofs->n_pools);
 

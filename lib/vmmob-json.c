@@ -111,6 +111,15 @@ vmmob_object_get_boolean(struct vmmob_object *object, const char *name)
     return object_get(object, name, JSON_TRUE) != NULL;
 }
 
+/* Returns the boolean 'name' of 'object', or false if there is none or on
+ * error. */
+bool
+vmmob_object_get_flag(struct vmmob_object *object, const char *name)
+{
+    return (!object->error && shash_find(object->json->object, name)
+            && vmmob_object_get_boolean(object, name));
+}
+
 /* Returns the array 'name' of 'object', or NULL on error. */
 const struct json *
 vmmob_object_get_array(struct vmmob_object *object, const char *name)

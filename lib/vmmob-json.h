@@ -39,6 +39,7 @@ const char *vmmob_object_get_string(struct vmmob_object *, const char *name);
 uint64_t vmmob_object_get_integer(struct vmmob_object *, const char *name,
                                   uint64_t max);
 bool vmmob_object_get_boolean(struct vmmob_object *, const char *name);
+bool vmmob_object_get_flag(struct vmmob_object *, const char *name);
 struct eth_addr vmmob_object_get_mac(struct vmmob_object *, const char *name);
 uint64_t vmmob_object_get_ofs_id(struct vmmob_object *, const char *name);
 struct in6_addr vmmob_object_get_addr(struct vmmob_object *, const char *name);

@@ -336,10 +336,8 @@ decode_update(const struct json *json, struct vmmob_msg *msg)
     del_ofss = vmmob_object_get_rows(&object, "del_ofss");
     ports = vmmob_object_get_rows(&object, "ports");
     del_ports = vmmob_object_get_rows(&object, "del_ports");
-    msg->partial = (!object.error && shash_find(json->object, "partial")
-                    && vmmob_object_get_boolean(&object, "partial"));
-    msg->want_stats = (!object.error && shash_find(json->object, "want_stats")
-                       && vmmob_object_get_boolean(&object, "want_stats"));
+    msg->partial = vmmob_object_get_flag(&object, "partial");
+    msg->want_stats = vmmob_object_get_flag(&object, "want_stats");
     if (object.error) {
         return object.error;
     }
