@@ -13,7 +13,6 @@
 #include "packets.h"
 #include "timeval.h"
 #include "util.h"
-#include "utilities/vmmob-idl.h"
 #include "vmmob-hash.h"
 #include "vmmob-table.h"
 #include "vmmobd-sitedb.h"
@@ -333,18 +332,6 @@ update_vmn(struct known *known, struct sitedb **dbs, size_t n,
             : vmmob_table_remove_vmn(known->table, &name->key, name->ofs));
 }
 
-/* Returns true if 'ofs', in this site's own database 'db', is certainly
- * another hypervisor's. */
-static bool
-is_of_other(const struct known *known, const struct sitedb *db, uint64_t ofs)
-{
-    struct row_name name = row_name_of_ofs(ofs);
-    const struct vmmobrec_ofs *row = sitedb_find_ofs(db, &name);
-
-    return (row && row->system_id[0] && known->system_id[0]
-            && strcmp(row->system_id, known->system_id));
-}
-
 /* Returns true if the row in the union changed. */
 static bool
 update_ofs(struct known *known, uint64_t id)
@@ -358,7 +345,9 @@ update_ofs(struct known *known, uint64_t id)
     }
     vmmob_ofs_clone(&ofs, vmmob_table_find_ofs(owner->table, id));
     ofs.stale = owner->stale;
-    ofs.foreign = !owner->own || is_of_other(known, owner, id);
+    ofs.foreign = (!owner->own
+                   || (known->system_id[0]
+                       && sitedb_is_of_other(owner, id, known->system_id)));
     changed = vmmob_table_put_ofs(known->table, &ofs);
     vmmob_ofs_destroy(&ofs);
     return changed;

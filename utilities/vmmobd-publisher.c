@@ -106,8 +106,6 @@ static bool is_our_vmn(const struct publisher *, const struct sitedb *,
                        const struct row_name *);
 static bool may_write(const struct publisher *, const struct sitedb *,
                       uint64_t ofs);
-static bool is_of_other(const struct publisher *, const struct sitedb *,
-                        uint64_t ofs);
 
 static struct publisher_item *find_item(const struct publisher *,
                                         const struct row_name *);
@@ -574,7 +572,8 @@ differs(const struct publisher *p, const struct sitedb *db,
         struct vmmob_ofs *ofs = get_wanted_ofs(p, name->ofs);
         bool differs = (ofs
                         ? !(row && ofs_is_in_row(ofs, p->system_id, row))
-                        : row && !is_of_other(p, db, name->ofs));
+                        : row && !sitedb_is_of_other(db, name->ofs,
+                                                     p->system_id));
 
         free_wanted_ofs(ofs);
         return differs;
@@ -612,7 +611,7 @@ write_vmn(struct publisher *p, const struct sitedb *db,
                                                        name->ofs);
 
     if (!vmn) {
-        if (!row || is_of_other(p, db, name->ofs)) {
+        if (!row || sitedb_is_of_other(db, name->ofs, p->system_id)) {
             return false;
         }
         vmmobrec_vmn_delete(row);
@@ -642,7 +641,7 @@ write_ofs(struct publisher *p, const struct sitedb *db,
     if (!ofs) {
         rowset_remove(&p->held, rowset_find(&p->held, name));
         rowset_remove(&p->barred, rowset_find(&p->barred, name));
-        if (row && !is_of_other(p, db, name->ofs)) {
+        if (row && !sitedb_is_of_other(db, name->ofs, p->system_id)) {
             vmmobrec_ofs_delete(row);
             write = true;
         }
@@ -660,7 +659,7 @@ write_ofs(struct publisher *p, const struct sitedb *db,
         if (!row) {
             row = vmmobrec_ofs_insert(txn);
             ofs_name_to_row(ofs, row);
-        } else if (is_of_other(p, db, name->ofs)) {
+        } else if (sitedb_is_of_other(db, name->ofs, p->system_id)) {
             static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 5);
 
             COVERAGE_INC(vmmobd_publish_takeover);
@@ -759,19 +758,9 @@ may_write(const struct publisher *p, const struct sitedb *db, uint64_t ofs)
     const struct vmmob_ofs *wanted = vmmob_table_find_ofs(p->wanted, ofs);
     const struct vmmob_ofs *there = vmmob_table_find_ofs(db->table, ofs);
 
-    return (!is_of_other(p, db, ofs)
+    return (!sitedb_is_of_other(db, ofs, p->system_id)
             || rowset_contains(&p->held, &name)
             || (wanted && there && vmmob_ofs_same_bridge(wanted, there)));
-}
-
-/* Returns true if 'ofs' is, as far as 'db' knows, another hypervisor's. */
-static bool
-is_of_other(const struct publisher *p, const struct sitedb *db, uint64_t ofs)
-{
-    struct row_name name = row_name_of_ofs(ofs);
-    const struct vmmobrec_ofs *row = sitedb_find_ofs(db, &name);
-
-    return row && row->system_id[0] && strcmp(row->system_id, p->system_id);
 }
 
 /* Items. */

@@ -297,6 +297,18 @@ sitedb_find_ofs(const struct sitedb *db, const struct row_name *name)
     return row ? vmmobrec_ofs_get_for_uuid(db->idl, &row->uuid) : NULL;
 }
 
+/* Returns true if 'ofs' is in 'db' as that of another system than
+ * 'system_id'. */
+bool
+sitedb_is_of_other(const struct sitedb *db, uint64_t ofs,
+                   const char *system_id)
+{
+    const struct row_name name = row_name_of_ofs(ofs);
+    const struct vmmobrec_ofs *row = sitedb_find_ofs(db, &name);
+
+    return row && row->system_id[0] && strcmp(row->system_id, system_id);
+}
+
 /* Adds the names of all the rows of 'db' to 'set'. */
 void
 sitedb_add_all(const struct sitedb *db, struct rowset *set)

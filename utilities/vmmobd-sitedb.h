@@ -119,6 +119,8 @@ const struct vmmobrec_vmn *sitedb_find_vmn(const struct sitedb *,
                                            const struct row_name *);
 const struct vmmobrec_ofs *sitedb_find_ofs(const struct sitedb *,
                                            const struct row_name *);
+bool sitedb_is_of_other(const struct sitedb *, uint64_t ofs,
+                        const char *system_id);
 void sitedb_add_all(const struct sitedb *, struct rowset *);
 void sitedb_add_vmns_of(const struct sitedb *, uint64_t ofs, struct rowset *);
 
