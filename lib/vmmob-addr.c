@@ -344,6 +344,19 @@ vmmob_prefix_contains(const struct vmmob_prefix *prefix,
     return vmmob_prefix_overlaps(prefix, &host);
 }
 
+/* Returns true if 'addr' is in one of the 'n' 'prefixes'. */
+bool
+vmmob_prefixes_contain(const struct vmmob_prefix *prefixes, size_t n,
+                       const struct in6_addr *addr)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (vmmob_prefix_contains(&prefixes[i], addr)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Returns true if any address is in both 'a' and 'b'. */
 bool
 vmmob_prefix_overlaps(const struct vmmob_prefix *a,

@@ -64,6 +64,8 @@ bool vmmob_prefix_equals(const struct vmmob_prefix *,
                          const struct vmmob_prefix *);
 bool vmmob_prefix_contains(const struct vmmob_prefix *,
                            const struct in6_addr *);
+bool vmmob_prefixes_contain(const struct vmmob_prefix *, size_t n,
+                            const struct in6_addr *);
 bool vmmob_prefix_overlaps(const struct vmmob_prefix *,
                            const struct vmmob_prefix *);
 bool vmmob_prefix_is_unicast(const struct vmmob_prefix *);

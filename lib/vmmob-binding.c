@@ -478,13 +478,10 @@ bool
 vmmob_port_may_claim(const struct vmmob_port *port,
                      const struct in6_addr *addr)
 {
-    for (size_t i = 0; i < port->n_prefixes; i++) {
-        if (vmmob_prefix_contains(&port->prefixes[i], addr)) {
-            return true;
-        }
-    }
-    /* A VM cannot do without one, and nobody says which it has. */
-    return !port->limited || vmmob_addr_is_link_local(addr);
+    /* A VM cannot do without a link-local address, and nobody says which it
+     * has. */
+    return (!port->limited || vmmob_addr_is_link_local(addr)
+            || vmmob_prefixes_contain(port->prefixes, port->n_prefixes, addr));
 }
 
 /* Limits home addresses at 'port' to those in 'prefix' and in the prefixes

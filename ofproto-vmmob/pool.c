@@ -104,12 +104,8 @@ vmmob_pool_configure(struct pool *pool, const struct vmmob_prefix *prefixes,
 bool
 vmmob_pool_contains(const struct pool *pool, const struct in6_addr *addr)
 {
-    for (size_t i = 0; i < pool->n_prefixes; i++) {
-        if (vmmob_prefix_contains(&pool->prefixes[i], addr)) {
-            return pool_is_for_hosts(pool, addr);
-        }
-    }
-    return false;
+    return (vmmob_prefixes_contain(pool->prefixes, pool->n_prefixes, addr)
+            && pool_is_for_hosts(pool, addr));
 }
 
 /* Takes for the VMN 'key' an address to stand for its 'hoa', of the same

@@ -258,12 +258,7 @@ bool
 vmmob_settings_is_in_pool(const struct vmmob_settings *s,
                           const struct in6_addr *addr)
 {
-    for (size_t i = 0; i < s->n_pools; i++) {
-        if (vmmob_prefix_contains(&s->pools[i], addr)) {
-            return true;
-        }
-    }
-    return false;
+    return vmmob_prefixes_contain(s->pools, s->n_pools, addr);
 }
 
 /* Returns true if 'addr' is in the home subnet of 's', or link-local, which is

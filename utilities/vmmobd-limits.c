@@ -191,17 +191,15 @@ vmn_check_ofs(const struct vmmob_vmn *vmn, const char *system_id,
     for (size_t i = 0; i < vmn->n_pairs; i++) {
         const struct in6_addr *hoa = &vmn->pairs[i].hoa;
         const struct in6_addr *moa = &vmn->pairs[i].moa;
-        bool found = !ipv6_addr_is_set(moa);
 
-        for (size_t j = 0; j < ofs->n_pools && !found; j++) {
-            found = vmmob_prefix_contains(&ofs->pools[j], moa);
-        }
-        if (!found) {
+        if (!ipv6_addr_is_set(moa)) {
+            continue;
+        } else if (!vmmob_prefixes_contain(ofs->pools, ofs->n_pools, moa)) {
             return addr_error("mobile address", moa,
                               "is not in a pool of its OFS");
         }
         /* Nobody would put the checksums right; see vmmob-csum.h. */
-        if (ipv6_addr_is_set(moa) && vmmob_addr_family(hoa) == VMMOB_IPV6
+        if (vmmob_addr_family(hoa) == VMMOB_IPV6
             && vmmob_addr_sum(moa) != vmmob_addr_sum(hoa)) {
             return addr_error("mobile address", moa, "would change the "
                               "checksums of packets from its home address");
