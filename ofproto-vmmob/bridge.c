@@ -121,7 +121,7 @@ vmmob_bridge_configure(struct vmmob_bridge *b, const struct smap *other_config,
     long long int now = time_msec();
     struct vmmob_prefix old_home;
     ofp_port_t uplink;
-    bool gave_way = b->enabled && b->ofs->foreign;
+    bool gave_way = b->enabled && b->ofs->rival;
     char *error, *id_error;
     int mtu;
 
@@ -288,7 +288,7 @@ vmmob_bridge_must_configure(const struct vmmob_bridge *b)
     const struct vmmob_ofs *row
         = b->barred_id ? vmmob_table_find_ofs(b->table, b->barred_id) : NULL;
 
-    return ((b->enabled && b->ofs->foreign)
+    return ((b->enabled && b->ofs->rival)
             || (b->barred_id && !(row && row->foreign)));
 }
 

@@ -68,7 +68,7 @@ vmmob_handover_take_effects(struct handover *h,
                 const struct vmmob_vmn *row
                     = vmmob_table_find_row(h->table, &kn->key, ofs->id);
 
-                if (row && !ofs->foreign) {
+                if (row && !ofs->rival) {
                     vmmob_msg_put_vmn(update, row);
                 }
             }
@@ -82,7 +82,7 @@ vmmob_handover_take_effects(struct handover *h,
         const struct handover_ofs *ofs = vmmob_handover_find_ofs(h, in->id);
 
         effects->ofss[effects->n_ofss++] = in->id;
-        if (ofs && !ofs->foreign) {
+        if (ofs && !ofs->rival) {
             vmmob_msg_put_ofs(update,
                               vmmob_table_find_ofs(h->table, in->id));
         } else if (!vmmob_table_find_ofs(h->table, in->id)) {
@@ -144,7 +144,7 @@ vmmob_handover_get_authored(const struct handover *h, struct vmmob_msg *update)
     HMAP_FOR_EACH (ofs, node, &h->ofss) {
         struct handover_vmn *vmn;
 
-        if (ofs->foreign) {
+        if (ofs->rival) {
             continue;
         }
         vmmob_msg_put_ofs(update, vmmob_table_find_ofs(h->table, ofs->id));

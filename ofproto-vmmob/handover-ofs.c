@@ -158,11 +158,11 @@ vmmob_handover_remove(struct handover *h, uint64_t id, bool withdraw,
     if (withdraw) {
         vmmob_handover_touch_ofs(h, id);
     }
-    if (ofs->foreign) {
-        vmmob_table_put_ofs(h->table, ofs->foreign);
+    if (ofs->rival) {
+        vmmob_table_put_ofs(h->table, ofs->rival);
         vmmob_handover_touch_ofs(h, id);
-        vmmob_ofs_destroy(ofs->foreign);
-        free(ofs->foreign);
+        vmmob_ofs_destroy(ofs->rival);
+        free(ofs->rival);
     }
 
     HMAP_FOR_EACH_POP (kn, node, &ofs->active) {
@@ -249,7 +249,7 @@ vmmob_handover_find_foreign(const struct handover *h,
                             const struct vmmob_ofs *record)
 {
     const struct handover_ofs *ofs = vmmob_handover_find_ofs(h, record->id);
-    const struct vmmob_ofs *row = (ofs ? ofs->foreign
+    const struct vmmob_ofs *row = (ofs ? ofs->rival
                                    : vmmob_table_find_ofs(h->table,
                                                           record->id));
 
@@ -264,10 +264,10 @@ void
 vmmob_handover_ofs_give_way(struct handover *h, struct handover_ofs *ofs,
                             const struct vmmob_ofs *row)
 {
-    if (h->receiving && !ofs->restored && !ofs->foreign) {
+    if (h->receiving && !ofs->restored && !ofs->rival) {
         COVERAGE_INC(vmmob_ofs_foreign);
-        ofs->foreign = xmalloc(sizeof *ofs->foreign);
-        vmmob_ofs_clone(ofs->foreign, row);
+        ofs->rival = xmalloc(sizeof *ofs->rival);
+        vmmob_ofs_clone(ofs->rival, row);
     }
 }
 

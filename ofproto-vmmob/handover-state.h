@@ -163,7 +163,7 @@ struct handover_claim {
 struct handover_ofs {
     struct hmap_node node;      /* In 'ofss' of its handover. */
     uint64_t id;                /* Datapath id. */
-    struct vmmob_ofs *foreign;  /* NULL, or the row of the OFS of another
+    struct vmmob_ofs *rival;    /* NULL, or the row of the OFS of another
                                  * hypervisor that had 'id' first: then the
                                  * agent is told nothing of this one. */
     struct vmmob_settings settings;

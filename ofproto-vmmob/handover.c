@@ -371,7 +371,7 @@ vmmob_handover_receive(struct handover *h, const struct vmmob_msg *msg,
             ofs = vmmob_handover_find_ofs(h, row->ofs);
             if (!ofs) {
                 receive_vmn(h, row, now);
-            } else if (h->receiving && !ofs->restored && !ofs->foreign) {
+            } else if (h->receiving && !ofs->restored && !ofs->rival) {
                 vmmob_handover_ofs_restore(h, ofs, row, now);
             }
         }

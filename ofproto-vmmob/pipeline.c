@@ -466,9 +466,9 @@ pool_rules(const struct vmmob_prefix *pool, ofp_port_t uplink,
     add_punt(list, RULE_TO_POOL, &m, PUNT_VM, false);
 }
 
-/* What tells where the gateway of 'family' is, and in which it asks where
- * 'self' is, which has asked it from a link-local address: which
- * the hypervisor perhaps has as well. */
+/* What tells where the gateway of 'family' is.  By IPv6, it may also ask where
+ * 'self' is, which asks it from the link-local address of its MAC address.
+ * The hypervisor may have that address as well. */
 static void
 gateway_rules(const struct vmmob_settings *s, const struct vmmob_ofs *self,
               enum vmmob_family family, ofp_port_t uplink,

@@ -489,7 +489,7 @@ switch_settle_ids(struct hypervisor *hyp)
         struct ofs_conf *conf = &hyp->ofss[i];
         const struct handover_ofs *ofs = find_ofs(hyp, i);
 
-        if (ofs && ofs->foreign) {
+        if (ofs && ofs->rival) {
             sim_trace("sw%d: ofs%d gives way", hyp->number, conf->number);
             vmmob_handover_remove(hyp->handover, conf->id, true, sim_now);
             vmmob_agent_resync(hyp->sw_agent);
@@ -718,7 +718,7 @@ check_switch(struct hypervisor *hyp, const struct handover_effects *effects)
         if (!ofs) {
             continue;
         }
-        if (ofs->foreign) {
+        if (ofs->rival) {
             continue;
         }
         HMAP_FOR_EACH (vmn, node, &ofs->vmns) {
