@@ -61,8 +61,10 @@ struct json;
     VMMOB_STAT(PREPARED, "prepared", "gauge", "vmmob_vmns",                   \
                "state=\"prepared\"", NULL)                                    \
     VMMOB_STAT(WITHOUT_MOA, "without_moa", "gauge",                           \
-               "vmmob_vmns_without_moa", "",                                  \
-               "VMNs of a bridge that have no mobile address.")               \
+               "vmmob_vmns_without_moa", "family=\"ipv4\"",                   \
+               "VMNs of a bridge that lack a mobile address, by IP family.")  \
+    VMMOB_STAT(WITHOUT_MOA_IPV6, "without_moa_ipv6", "gauge",                 \
+               "vmmob_vmns_without_moa", "family=\"ipv6\"", NULL)             \
     VMMOB_STAT(FROZEN, "frozen", "gauge", "vmmob_vmns_frozen", "",            \
                "VMNs that a bridge does not let move there.")                 \
     VMMOB_STAT(ACTIVE, "active", "gauge", "vmmob_remote_vmns", "",            \
@@ -93,8 +95,11 @@ struct json;
                "vmmob_pool_addresses",                                        \
                "state=\"free\",family=\"ipv6\"",                              \
                NULL)                                                          \
-    VMMOB_STAT(GATEWAY, "gateway", "gauge", "vmmob_gateway_known", "",        \
-               "1 if the MAC address of a bridge's gateway is known.")        \
+    VMMOB_STAT(GATEWAY, "gateway", "gauge", "vmmob_gateway_known",            \
+               "family=\"ipv4\"", "1 if the MAC address of a bridge's "       \
+               "gateway is known, by IP family.")                             \
+    VMMOB_STAT(GATEWAY_IPV6, "gateway_ipv6", "gauge", "vmmob_gateway_known",  \
+               "family=\"ipv6\"", NULL)                                       \
     VMMOB_STAT(RULES, "rules", "gauge", "vmmob_rules", "",                    \
                "OpenFlow flows in tables 251 to 253 of a bridge.")            \
     VMMOB_STAT(PORTS, "ports", "gauge", "vmmob_ports", "",                    \
@@ -123,7 +128,8 @@ struct json;
     VMMOB_STAT(STRAY, "stray", "counter", "vmmob_packets",                    \
                "what=\"no_next_hop\"", NULL)                                  \
     VMMOB_STAT(ANSWERED, "answered", "counter", "vmmob_arp_replies", "",      \
-               "ARP requests that the module answered at a bridge.")          \
+               "ARP requests, and neighbor and router solicitations, that "   \
+               "the module answered at a bridge.")                            \
     VMMOB_STAT(IGNORED_VM, "ignored_vm", "counter",                           \
                "vmmob_ignored_packets", "kind=\"vm\"",                        \
                "Packets that the module did not look at, or that did not "    \

@@ -121,6 +121,29 @@ vmmob_handover_is_waiting(const struct handover_ofs *ofs)
     return ofs->wait_until != LLONG_MIN;
 }
 
+/* Returns the number of VMNs of 'ofs' with a home address of 'family' for
+ * which no mobile address is free. */
+size_t
+vmmob_handover_count_needy(const struct handover_ofs *ofs,
+                           enum vmmob_family family)
+{
+    const struct handover_vmn *vmn;
+    size_t n = 0;
+
+    LIST_FOR_EACH (vmn, needy, &ofs->needy) {
+        for (size_t i = 0; i < vmn->row.n_pairs; i++) {
+            const struct vmmob_pair *pair = &vmn->row.pairs[i];
+
+            if (vmmob_addr_family(&pair->hoa) == family && !pair->claimed
+                && !ipv6_addr_is_set(&pair->moa)) {
+                n++;
+                break;
+            }
+        }
+    }
+    return n;
+}
+
 /* Returns true if the VMN 'key', which is at 'ofs', is expected at another
  * OFS: then it may be paused. */
 bool

@@ -225,6 +225,8 @@ bool vmmob_handover_is_home_gateway(const struct handover_ofs *,
 bool vmmob_handover_is_home(const struct handover_ofs *,
                             const struct in6_addr *);
 bool vmmob_handover_is_waiting(const struct handover_ofs *);
+size_t vmmob_handover_count_needy(const struct handover_ofs *,
+                                  enum vmmob_family);
 bool vmmob_handover_is_expected_elsewhere(const struct handover *,
                                           const struct handover_ofs *,
                                           const struct vmmob_key *);

@@ -310,28 +310,6 @@ bridge_get_gateway_problem(const struct vmmob_bridge *b,
     free(addr);
 }
 
-/* Returns the number of VMNs of 'ofs' with a home address of 'family' for
- * which no mobile address is free. */
-static size_t
-count_needy(const struct handover_ofs *ofs, enum vmmob_family family)
-{
-    const struct handover_vmn *vmn;
-    size_t n = 0;
-
-    LIST_FOR_EACH (vmn, needy, &ofs->needy) {
-        for (size_t i = 0; i < vmn->row.n_pairs; i++) {
-            const struct vmmob_pair *pair = &vmn->row.pairs[i];
-
-            if (vmmob_addr_family(&pair->hoa) == family && !pair->claimed
-                && !ipv6_addr_is_set(&pair->moa)) {
-                n++;
-                break;
-            }
-        }
-    }
-    return n;
-}
-
 static void
 bridge_get_pool_problem(const struct vmmob_bridge *b,
                         const struct handover_ofs *ofs,
@@ -345,7 +323,7 @@ bridge_get_pool_problem(const struct vmmob_bridge *b,
         size_t size = vmmob_pool_size(ofs->pool, f);
         size_t quarantined = vmmob_pool_n_quarantined(ofs->pool, f);
         size_t used = vmmob_pool_n_taken(ofs->pool, f) + quarantined;
-        size_t needy = count_needy(ofs, f);
+        size_t needy = vmmob_handover_count_needy(ofs, f);
 
         if (!vmmob_settings_has_pool(&ofs->settings, f)) {
             continue;

@@ -61,6 +61,7 @@ struct bridge_shot {
         struct eth_addr gateway_mac;    /* All zeros if not known. */
         const char *gateway_status;
         size_t pool_size, n_taken, n_quarantined;
+        size_t n_needy;         /* VMNs that lack a MoA. */
     } families[VMMOB_N_FAMILIES];
     bool waiting;               /* Until ovs-vmmobd has told what is known. */
     struct vmmob_vmn_counts vmns;
@@ -241,6 +242,7 @@ take_bridge(struct bridge_shot *shot, const struct vmmob *vmmob,
             .pool_size = vmmob_pool_size(ofs->pool, f),
             .n_taken = vmmob_pool_n_taken(ofs->pool, f),
             .n_quarantined = vmmob_pool_n_quarantined(ofs->pool, f),
+            .n_needy = vmmob_handover_count_needy(ofs, f),
         };
     }
     shot->waiting = vmmob_handover_is_waiting(ofs);
@@ -558,6 +560,8 @@ family_to_json(const struct bridge_shot *b, enum vmmob_family family)
     json_object_put(json, "home", home_to_json(ip));
     if (vmmob_settings_has_pool(&b->settings, family)) {
         json_object_put(json, "pool", pool_to_json(&b->families[family]));
+        vmmob_json_put_integer(json, "vmns_without_moa",
+                               b->families[family].n_needy);
     }
     if (vmmob_settings_has_uplink(&b->settings, family)) {
         json_object_put(json, "network", json_string_create_nocopy(

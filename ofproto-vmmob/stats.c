@@ -91,7 +91,6 @@ bridge_get_stats(const struct vmmob *vmmob, const struct vmmob_bridge *b,
     v[VMMOB_STAT_DETACHED] = counts.by_state[HANDOVER_DETACHED];
     v[VMMOB_STAT_LEFT] = counts.by_state[HANDOVER_LEFT];
     v[VMMOB_STAT_PREPARED] = counts.by_state[HANDOVER_PREPARED];
-    v[VMMOB_STAT_WITHOUT_MOA] = counts.needy;
     v[VMMOB_STAT_FROZEN] = 0;
     LIST_FOR_EACH (r, expiry.node, &ofs->damping.by_expiry) {
         v[VMMOB_STAT_FROZEN] += r->frozen;
@@ -99,7 +98,8 @@ bridge_get_stats(const struct vmmob *vmmob, const struct vmmob_bridge *b,
     v[VMMOB_STAT_ACTIVE] = hmap_count(&ofs->active);
     v[VMMOB_STAT_CONFLICTS] = ofs->n_conflicts;
 
-    v[VMMOB_STAT_GATEWAY] = true;
+    BUILD_ASSERT(VMMOB_STAT_WITHOUT_MOA_IPV6 - VMMOB_STAT_WITHOUT_MOA == 1);
+    BUILD_ASSERT(VMMOB_STAT_GATEWAY_IPV6 - VMMOB_STAT_GATEWAY == 1);
     BUILD_ASSERT(VMMOB_STAT_POOL_FREE_IPV6 - VMMOB_STAT_POOL_TAKEN
                  == 3 * VMMOB_N_FAMILIES - 1);
     for (enum vmmob_family f = 0; f < VMMOB_N_FAMILIES; f++) {
@@ -113,9 +113,10 @@ bridge_get_stats(const struct vmmob *vmmob, const struct vmmob_bridge *b,
             pool[0] = taken;
             pool[1] = quarantined;
             pool[2] = size - MIN(size, taken + quarantined);
+            v[VMMOB_STAT_WITHOUT_MOA + f] = vmmob_handover_count_needy(ofs, f);
         }
-        if (b->gateways[f].used && eth_addr_is_zero(b->gateways[f].mac)) {
-            v[VMMOB_STAT_GATEWAY] = false;
+        if (b->gateways[f].used) {
+            v[VMMOB_STAT_GATEWAY + f] = !eth_addr_is_zero(b->gateways[f].mac);
         }
     }
     v[VMMOB_STAT_RULES] = vmmob_rules_count(b->rules);
