@@ -2220,6 +2220,9 @@ try_schedule(void)
 
 enum { HOSTILE_OFS = 0x66, HOSTILE_EVENTS = 6 };
 
+/* Home addresses 0 and 1 are one of each family. */
+static enum vmmob_family hostile_family;
+
 static struct handover *
 hostile_switch(int number)
 {
@@ -2260,8 +2263,10 @@ static void
 hostile_row(struct handover *const h[2], const struct vmmob_key *key,
             enum vmmob_state state, uint64_t seqno, bool put)
 {
-    struct in6_addr hoa = hoa_addr(0);
-    struct in6_addr moa = ipv4(0x0b000001 + key->mac.ea[5]);
+    struct in6_addr hoa = hoa_addr(hostile_family);
+    struct in6_addr moa = (hostile_family == VMMOB_IPV4
+                           ? ipv4(0x0b000001 + key->mac.ea[5])
+                           : ipv6(0xb0, 0, 1 + key->mac.ea[5]));
     struct vmmob_vmn vmn;
     struct vmmob_msg msg;
 
@@ -2286,7 +2291,7 @@ static void
 hostile_see(struct handover *const h[2], int i, const struct vmmob_key *key)
 {
     struct handover_ofs *ofs = vmmob_handover_find_ofs(h[i], i + 1);
-    struct in6_addr hoa = hoa_addr(0);
+    struct in6_addr hoa = hoa_addr(hostile_family);
 
     vmmob_handover_sight(h[i], ofs, key, u16_to_ofp(2), &hoa,
                          HANDOVER_ANNOUNCED, sim_now);
@@ -2299,7 +2304,7 @@ static void
 hostile_check(struct handover *const h[2], int i, const struct vmmob_key *key,
               const char *when)
 {
-    struct in6_addr hoa = hoa_addr(0);
+    struct in6_addr hoa = hoa_addr(hostile_family);
 
     for (int j = 0; j < 2; j++) {
         const struct vmmob_vmn *binding
@@ -2319,7 +2324,7 @@ hostile_check(struct handover *const h[2], int i, const struct vmmob_key *key,
  * there, and copies must end.  When the peer has withdrawn what it said of the
  * VMN, both switches must know where it is after its next packet, and it must
  * be able to move.  Nothing stands between the peer and the switches here, as
- * if their agents were of an older version. */
+ * if their agents were of an older version.  Then the same with IPv6. */
 static void
 hostile_peer(void)
 {
@@ -2330,11 +2335,12 @@ hostile_peer(void)
         .mac = ETH_ADDR_C(02,00,00,00,00,01),
     };
 
-    for (step = 0; step < 720; step++) {
+    for (step = 0; step < 720 * VMMOB_N_FAMILIES; step++) {
         int order[HOSTILE_EVENTS] = { 0, 1, 2, 3, 4, 5 };
         struct handover *h[2];
 
-        for (int i = HOSTILE_EVENTS - 1, n = step; i > 0; i--) {
+        hostile_family = step / 720;
+        for (int i = HOSTILE_EVENTS - 1, n = step % 720; i > 0; i--) {
             int j = n % (i + 1);
             int event = order[i];
 
