@@ -129,7 +129,10 @@ class Path(topology.Lab):
         for hv in self.hypervisors.values():
             tasks = "/proc/%d/task" % hv.switch.daemons[switch.VSWITCHD].pid()
             for task in os.listdir(tasks):
-                with open(os.path.join(tasks, task, "schedstat")) as f:
+                # A thread may end meanwhile.
+                with contextlib.suppress(FileNotFoundError,
+                                         ProcessLookupError), \
+                        open(os.path.join(tasks, task, "schedstat")) as f:
                     total += int(f.read().split()[0])
         return total
 

@@ -269,7 +269,10 @@ class Vmmob(System):
             """For how long they have run so far, in ns."""
             total = 0
             for task in os.listdir(tasks):
-                with open(os.path.join(tasks, task, "comm")) as comm, \
+                # A thread may end meanwhile.
+                with contextlib.suppress(FileNotFoundError,
+                                         ProcessLookupError), \
+                        open(os.path.join(tasks, task, "comm")) as comm, \
                         open(os.path.join(tasks, task, "schedstat")) as stat:
                     if comm.read().startswith("revalidator"):
                         total += int(stat.read().split()[0])
