@@ -31,6 +31,25 @@ def make(source, destination, proto, data, ttl=64, extensions=()):
     return _ip(pair, proto, payload, ttl)
 
 
+def fragments(packet, size=1448):
+    """Returns 'packet' in fragments with 'size' bytes each, a multiple of 8:
+    by default as many as the usual MTU allows with IPv6."""
+    whole = wire.Packet(packet)
+    ttl = packet[8 if whole.family == 4 else 7]
+    made = []
+    for at in range(0, len(whole.payload), size):
+        part = whole.payload[at:at + size]
+        more = at + size < len(whole.payload)
+        if whole.family == 4:
+            made.append(_ip(whole.addresses, whole.proto, part, ttl,
+                            more << 13 | at >> 3))
+        else:
+            made.append(_ip(whole.addresses, socket.IPPROTO_FRAGMENT,
+                            struct.pack("!BBHI", whole.proto, 0, at | more, 0)
+                            + part, ttl))
+    return made
+
+
 def icmp6(source, destination, kind, body, ttl=255):
     """Returns an ICMPv6 message of 'kind', such as one of neighbor
     discovery."""
@@ -77,12 +96,12 @@ def send(ns, *packets):
             sock.sendto(each, (str(wire.Packet(each).destination), 0))
 
 
-def _ip(pair, proto, payload, ttl):
+def _ip(pair, proto, payload, ttl, frag=0):
     if len(pair) == 32:
         return struct.pack("!IHBB", 6 << 28, len(payload), proto, ttl) + pair \
             + payload
-    ip = struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(payload), 7, 0, ttl, proto,
-                     0) + pair
+    ip = struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(payload), 7, frag, ttl,
+                     proto, 0) + pair
     return ip[:10] + wire.checksum(ip) + ip[12:] + payload
 
 
