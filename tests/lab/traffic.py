@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Traffic between all of a set of VMs, all the time: every one pings every
 other, and holds a TCP connection to it on which numbered messages are
-echoed.  And a watch on all packets."""
+echoed, by each IP family.  And a watch on all packets."""
 
+import collections
 import errno
 import ipaddress
 import selectors
@@ -11,6 +12,7 @@ import struct
 import threading
 import time
 
+import packet
 import switch
 import topology
 import wire
@@ -21,25 +23,30 @@ ECHO_INTERVAL = 0.1
 MAX_OUTSTANDING = 20    # Messages.
 MESSAGE = struct.Struct("!Q120x")
 
-SOL_RAW, ICMP_FILTER, ICMP_ECHOREPLY = 255, 1, 0
+SOL_RAW, ICMP_FILTER, ICMP6_FILTER = 255, 1, 1
+AF = {4: socket.AF_INET, 6: socket.AF_INET6}
+ECHO_REPLY = {4: 0, 6: 129}
 _PING = struct.Struct("!HHd")
 
 
 class Traffic(threading.Thread):
-    """The traffic of 'vms', which have 'ns', 'address' and 'name', from
+    """The traffic of 'vms', which have 'ns', 'addresses' and 'name', from
     start() to finish().
 
-    pings: when each last had an answer, by (from, to), in time.monotonic().
+    pings: when each last had an answer, by (from, to, family), in
+    time.monotonic().
     echoes: likewise, when a message last came back.
-    problems: what must not happen, such as a connection that broke."""
+    problems: what must not happen, such as a connection that broke.
+    n_sent, n_answered, n_echoed: pings and messages, by family."""
 
     def __init__(self, vms):
         super().__init__(daemon=True)
         self.pings = {}
         self.echoes = {}
         self.problems = []
-        self.n_sent = self.n_answered = 0
-        self.n_echoed = 0
+        self.n_sent = collections.Counter()
+        self.n_answered = collections.Counter()
+        self.n_echoed = collections.Counter()
         self._vms = vms
         self._selector = selectors.DefaultSelector()
         self._icmp = {}
@@ -48,24 +55,27 @@ class Traffic(threading.Thread):
         self._stopping = False
         self._seq = 0
         for vm in vms:
-            self._open_ping(vm)
-            self._open_server(vm)
+            for address in vm.addresses:
+                self._open_ping(vm, topology.family_of(address))
+                self._open_server(vm, address)
 
     def connect(self):
         """Opens the TCP connections, which all must succeed."""
         for i, a in enumerate(self._vms):
             for b in self._vms[i + 1:]:
-                with wire.inside(a.ns):
-                    sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-                sock.settimeout(20)
-                sock.connect((b.address, PORT))
-                stream = _Stream(self, sock, (a.name, b.name))
-                self._streams.append(stream)
-                self._register(sock, stream.receive)
+                for address in b.addresses:
+                    family = topology.family_of(address)
+                    with wire.inside(a.ns):
+                        sock = socket.socket(AF[family], socket.SOCK_STREAM)
+                    sock.settimeout(20)
+                    sock.connect((address, PORT))
+                    stream = _Stream(self, sock, (a.name, b.name, family))
+                    self._streams.append(stream)
+                    self._register(sock, stream.receive)
 
     def silent_since(self, what, t):
-        """Returns those pairs of 'what' (pings or echoes) that had no answer
-        to something sent after 't', in time.monotonic()."""
+        """Returns those of 'what' (pings or echoes) that had no answer to
+        something sent after 't', in time.monotonic()."""
         return sorted(pair for pair, at in dict(what).items() if at < t)
 
     def run(self):
@@ -98,54 +108,67 @@ class Traffic(threading.Thread):
         self._sockets.append(sock)
         self._selector.register(sock, selectors.EVENT_READ, function)
 
-    def _open_ping(self, vm):
+    def _open_ping(self, vm, family):
         with wire.inside(vm.ns):
-            sock = socket.socket(socket.AF_INET, socket.SOCK_RAW,
-                                 socket.IPPROTO_ICMP)
-        sock.setsockopt(SOL_RAW, ICMP_FILTER,
-                        struct.pack("I", ~(1 << ICMP_ECHOREPLY) & 0xffffffff))
-        self._icmp[vm] = sock
+            sock = socket.socket(AF[family], socket.SOCK_RAW,
+                                 packet.PING[family][0])
+        # All but one type are kept back.
+        level, option, n = {
+            4: (SOL_RAW, ICMP_FILTER, 1),
+            6: (socket.IPPROTO_ICMPV6, ICMP6_FILTER, 8)}[family]
+        blocked = [0xffffffff] * n
+        blocked[ECHO_REPLY[family] // 32] &= ~(1 << ECHO_REPLY[family] % 32)
+        sock.setsockopt(level, option, struct.pack("%dI" % n, *blocked))
+        self._icmp[vm, family] = sock
+        names = {address: other.name for other in self._vms
+                 for address in other.addresses}
         for other in self._vms:
             if other is not vm:
-                self.pings[vm.name, other.name] = 0
-        names = {other.address: other.name for other in self._vms}
-        self._register(sock, lambda: self._receive_ping(sock, vm, names))
+                self.pings[vm.name, other.name, family] = 0
+        self._register(sock, lambda: self._receive_ping(sock, vm, family,
+                                                        names))
 
     def _ping_all(self, now):
         self._seq = (self._seq + 1) & 0xffff
         rest = _PING.pack(4711, self._seq, now)
-        packet = b"\x08\0" + wire.checksum(b"\x08\0\0\0" + rest) + rest
-        for vm, sock in self._icmp.items():
+        for (vm, family), sock in self._icmp.items():
+            request = struct.pack("!BBH", packet.PING[family][1], 0, 0) + rest
+            # Of ICMPv6, the socket makes the checksum.
+            request = request[:2] + wire.checksum(request) + request[4:]
             for other in self._vms:
-                if other is not vm:
+                for address in other.addresses:
+                    if other is vm or topology.family_of(address) != family:
+                        continue
                     try:
-                        sock.sendto(packet, (other.address, 0))
-                        self.n_sent += 1
+                        sock.sendto(request, (address, 0))
+                        self.n_sent[family] += 1
                     except OSError:
                         # As its neighbour was not resolved.
                         pass
 
-    def _receive_ping(self, sock, vm, names):
+    def _receive_ping(self, sock, vm, family, names):
         while True:
             try:
-                data, (address, _) = sock.recvfrom(2048)
+                data, (address, *_) = sock.recvfrom(2048)
             except OSError:
                 return
-            icmp = data[(data[0] & 15) * 4:]
+            # Of IPv6, it is without the header.
+            icmp = packet.payload(data) if family == 4 else data
             if address not in names or len(icmp) < 4 + _PING.size:
                 self.problems.append("%s has a ping answered by %s"
                                      % (vm.name, address))
                 continue
             _, _, sent = _PING.unpack_from(icmp, 4)
-            pair = vm.name, names[address]
-            self.pings[pair] = max(self.pings[pair], sent)
-            self.n_answered += 1
+            key = vm.name, names[address], family
+            self.pings[key] = max(self.pings[key], sent)
+            self.n_answered[family] += 1
 
-    def _open_server(self, vm):
+    def _open_server(self, vm, address):
         with wire.inside(vm.ns):
-            sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+            sock = socket.socket(AF[topology.family_of(address)],
+                                 socket.SOCK_STREAM)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        sock.bind((vm.address, PORT))
+        sock.bind((address, PORT))
         sock.listen(len(self._vms))
         self._register(sock, lambda: self._accept(sock))
 
@@ -173,17 +196,17 @@ class Traffic(threading.Thread):
 
 
 class _Stream:
-    """One TCP connection, seen from its client."""
+    """One TCP connection, seen from its client: (from, to, family)."""
 
-    def __init__(self, traffic, sock, pair):
+    def __init__(self, traffic, sock, key):
         self.traffic = traffic
         self.sock = sock
-        self.pair = pair
+        self.key = key
         self.sent = []          # When each message was sent that is out.
         self.n_sent = self.n_received = 0
         self.received = b""
         self.broken = False
-        traffic.echoes[pair] = 0
+        traffic.echoes[key] = 0
 
     def send(self):
         if self.broken or len(self.sent) >= MAX_OUTSTANDING:
@@ -214,14 +237,14 @@ class _Stream:
                 self._break("message %d came back changed" % self.n_received)
                 return
             self.n_received += 1
-            self.traffic.n_echoed += 1
-            self.traffic.echoes[self.pair] = self.sent.pop(0)
+            self.traffic.n_echoed[self.key[2]] += 1
+            self.traffic.echoes[self.key] = self.sent.pop(0)
 
     def _break(self, why):
         if not self.broken:
             self.broken = True
-            self.traffic.problems.append("connection of %s to %s: %s"
-                                         % (*self.pair, why))
+            self.traffic.problems.append(
+                "connection of %s to %s by IPv%d: %s" % (*self.key, why))
             self.traffic._selector.unregister(self.sock)
 
 
