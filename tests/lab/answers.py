@@ -258,11 +258,13 @@ class Cases:
         names = "vmmob_resume", "vmmob_resume_limited"
 
         def again(*args):
-            """Turns VM mobility off, and on as 'args' say."""
-            bridge.vsctl("remove", "bridge", switch.BRIDGE, "other_config",
-                         *re.findall(r"vmmob-[a-z-]+", settings), *args)
-            bridge.vsctl("set", "bridge", switch.BRIDGE,
-                         "other_config=" + settings)
+            """Turns VM mobility off, and on as 'args' say.  Without it, what
+            VMs send would get to the network as it is."""
+            with self.vm.silent(), self.third.silent():
+                bridge.vsctl("remove", "bridge", switch.BRIDGE, "other_config",
+                             *re.findall(r"vmmob-[a-z-]+", settings), *args)
+                bridge.vsctl("set", "bridge", switch.BRIDGE,
+                             "other_config=" + settings)
             for vm in self.vm, self.third:
                 process.wait_until(
                     "that A knows %s" % vm.name,
