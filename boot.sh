@@ -32,7 +32,8 @@ packages=(
     libcap-ng-dev libssl-dev openvswitch-source python3 clang
 
     ethtool iproute2 iputils-ping netcat-openbsd openssl procps
-    python3-prometheus-client python3-scapy python3-sortedcontainers
+    python3-jsonschema python3-prometheus-client python3-scapy
+    python3-sortedcontainers
 
     busybox-static cpio qemu-system-x86 tcpdump
 

@@ -5,7 +5,8 @@
 
 /* Functions of later releases of Open vSwitch that our files use, for building
  * with an earlier one.  build-aux/ovs-patch makes vmmob-release.h, which has
- * the number of the release, times 100: 301 is Open vSwitch 3.1. */
+ * the number of the release, times 100: 301 is Open vSwitch 3.1.  It also has
+ * our own version, VMMOB_VERSION. */
 
 #include "dp-packet.h"
 #include "openvswitch/json.h"

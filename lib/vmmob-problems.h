@@ -24,7 +24,9 @@ struct json;
     VMMOB_PROBLEM(AGENT, "agent")                           \
     VMMOB_PROBLEM(STALE, "stale")                           \
     VMMOB_PROBLEM(SETTINGS, "settings")                     \
+    VMMOB_PROBLEM(SETTINGS_GONE, "settings-gone")           \
     VMMOB_PROBLEM(UPLINK, "uplink")                         \
+    VMMOB_PROBLEM(UPLINK_DOWN, "uplink-down")               \
     VMMOB_PROBLEM(TABLES, "tables")                         \
     VMMOB_PROBLEM(DATAPATH_ID, "datapath-id")               \
     VMMOB_PROBLEM(GATEWAY, "gateway")                       \
@@ -32,19 +34,29 @@ struct json;
     VMMOB_PROBLEM(NO_POOL, "no-pool")                       \
     VMMOB_PROBLEM(POOL_EXHAUSTED, "pool-exhausted")         \
     VMMOB_PROBLEM(POOL_LOW, "pool-low")                     \
+    VMMOB_PROBLEM(POOL_CONFLICT, "pool-conflict")           \
     VMMOB_PROBLEM(HOA_CONFLICT, "hoa-conflict")             \
     VMMOB_PROBLEM(HOA_REFUSED, "hoa-refused")               \
     VMMOB_PROBLEM(FROZEN, "frozen")                         \
     VMMOB_PROBLEM(PORT_BLOCKED, "port-blocked")             \
     VMMOB_PROBLEM(PORT_FULL, "port-full")                   \
-    VMMOB_PROBLEM(PORT_MAC, "port-mac")
+    VMMOB_PROBLEM(PORT_MAC, "port-mac")                     \
+    VMMOB_PROBLEM(PORT_MTU, "port-mtu")                     \
+    VMMOB_PROBLEM(PORT_OUTSIDE, "port-outside")             \
+    VMMOB_PROBLEM(PORT_DHCP, "port-dhcp")
 #define VMMOB_AGENT_PROBLEMS                                \
     VMMOB_PROBLEM(CONF, "conf")                             \
     VMMOB_PROBLEM(SYSTEM_ID, "system-id")                   \
     VMMOB_PROBLEM(SETTING, "setting")                       \
     VMMOB_PROBLEM(PLAIN_TCP, "plain-tcp")                   \
     VMMOB_PROBLEM(TLS, "tls")                               \
+    VMMOB_PROBLEM(CERTIFICATE_ENDS, "certificate-ends")     \
+    VMMOB_PROBLEM(CERTIFICATE_EXPIRED, "certificate-expired") \
     VMMOB_PROBLEM(LISTEN, "listen")                         \
+    VMMOB_PROBLEM(NO_LISTEN, "no-listen")                   \
+    VMMOB_PROBLEM(UNKNOWN_SETTING, "unknown-setting")       \
+    VMMOB_PROBLEM(UPLINK_BOND, "uplink-bond")               \
+    VMMOB_PROBLEM(BRIDGE_MAC, "bridge-mac")                 \
     VMMOB_PROBLEM(PORT_SETTING, "port-setting")             \
     VMMOB_PROBLEM(METRICS_FILE, "metrics-file")             \
     VMMOB_PROBLEM(SWITCH, "switch")                         \

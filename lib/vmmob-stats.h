@@ -138,6 +138,8 @@ struct json;
                "vmmob_ignored_packets", "kind=\"gateway_arp\"", NULL)         \
     VMMOB_STAT(IGNORED_POOL_ARP, "ignored_pool_arp", "counter",               \
                "vmmob_ignored_packets", "kind=\"pool_arp\"", NULL)            \
+    VMMOB_STAT(IGNORED_POOL_CLAIM, "ignored_pool_claim", "counter",           \
+               "vmmob_ignored_packets", "kind=\"pool_claim\"", NULL)          \
     VMMOB_STAT(IGNORED_UNREAD_ARP, "ignored_unread_arp", "counter",           \
                "vmmob_ignored_packets", "kind=\"unread_arp\"", NULL)          \
     VMMOB_STAT(IGNORED_ICMP, "ignored_icmp", "counter",                       \

@@ -56,6 +56,8 @@ ofproto_vmmob_libvmmob_la_SOURCES = \
 	ofproto-vmmob/pipeline-table.h \
 	ofproto-vmmob/pool.c \
 	ofproto-vmmob/pool.h \
+	ofproto-vmmob/pool-claim.c \
+	ofproto-vmmob/pool-claim.h \
 	ofproto-vmmob/port-table.c \
 	ofproto-vmmob/port-table.h \
 	ofproto-vmmob/punt-kind.c \
@@ -76,6 +78,8 @@ ofproto_libofproto_la_SOURCES += \
 	ofproto-vmmob/agent.h \
 	ofproto-vmmob/bridge.c \
 	ofproto-vmmob/bridge.h \
+	ofproto-vmmob/bridge-gone.c \
+	ofproto-vmmob/bridge-gone.h \
 	ofproto-vmmob/bridge-list.c \
 	ofproto-vmmob/bridge-list.h \
 	ofproto-vmmob/effects.c \
@@ -151,8 +155,12 @@ lib_libopenvswitch_la_SOURCES += \
 VMMOBD_SOURCES = \
 	utilities/vmmobd-agent.c \
 	utilities/vmmobd-agent.h \
+	utilities/vmmobd-cert.c \
+	utilities/vmmobd-cert.h \
 	utilities/vmmobd-check.c \
 	utilities/vmmobd-check.h \
+	utilities/vmmobd-conf.c \
+	utilities/vmmobd-conf.h \
 	utilities/vmmobd-known.c \
 	utilities/vmmobd-known.h \
 	utilities/vmmobd-limits.c \
@@ -214,6 +222,10 @@ MAN_FRAGMENTS += ofproto-vmmob/vmmob-unixctl.man
 EXTRA_DIST += utilities/vmmob-alerts.yml tests/vmmob-alerts.yml
 pkgdata_DATA += utilities/vmmob-alerts.yml
 
+# What commands print with "json".
+EXTRA_DIST += utilities/vmmob-json.schema
+pkgdata_DATA += utilities/vmmob-json.schema
+
 # The VM_Mobility database.
 EXTRA_DIST += utilities/vmmob.ovsschema
 pkgdata_DATA += utilities/vmmob.ovsschema
@@ -244,8 +256,10 @@ TESTSUITE_AT += \
 	tests/vmmob-sim.at \
 	tests/vmmob-suite.at
 VMMOB_PYFILES = \
+	tests/vmmob-alerts.py \
 	tests/vmmob-frame.py \
 	tests/vmmob-metrics.py \
+	tests/vmmob-schema.py \
 	tests/vmmob-subscriber.py \
 	tests/vmmob-switch.py
 EXTRA_DIST += $(VMMOB_PYFILES)

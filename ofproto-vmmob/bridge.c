@@ -192,6 +192,7 @@ vmmob_bridge_configure(struct vmmob_bridge *b, const struct smap *other_config,
         b->next_ask = LLONG_MAX;
         b->next_port_advert = LLONG_MAX;
         b->n_old_homes = 0;
+        b->pool_claims.n = 0;
         b->n_punted = b->n_answered = b->n_bad = b->n_unresolved = 0;
         token_bucket_init(&b->asks, ASK_RATE, ASK_RATE * 1000);
         memset(b->n_not_held, 0, sizeof b->n_not_held);

@@ -18,6 +18,7 @@
 #include "openvswitch/ofp-port.h"
 #include "openvswitch/token-bucket.h"
 #include "ovs-thread.h"
+#include "pool-claim.h"
 #include "punt-kind.h"
 #include "rules.h"
 #include "smap.h"
@@ -83,6 +84,7 @@ struct vmmob_bridge {
     size_t n_lost, allocated_lost;
     long long int next_ask;     /* When to ask some of them, in ms. */
 
+    struct pool_claims pool_claims;
     struct vmmob_gateway gateways[VMMOB_N_FAMILIES];
     long long int next_advert;  /* When to tell VMs of their router, in ms, or
                                  * LLONG_MAX. */

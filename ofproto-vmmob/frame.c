@@ -8,6 +8,7 @@
 #include <netinet/ip6.h>
 
 #include "csum.h"
+#include "dhcp.h"
 #include "dp-packet.h"
 #include "flow.h"
 #include "ofproto-vmmob/icmp6.h"
@@ -273,6 +274,10 @@ parse_ipv4(const struct flow *flow, struct frame *frame)
                        || flow->tp_src == htons(ICMP4_TIME_EXCEEDED)
                        || flow->tp_src == htons(ICMP4_PARAM_PROB))
                    ? FRAME_ICMP_ERROR : FRAME_IP);
+    frame->dhcp = (flow->nw_proto == IPPROTO_UDP && !flow->nw_src
+                   && !(flow->nw_frag & FLOW_NW_FRAG_LATER)
+                   && flow->tp_src == htons(DHCP_CLIENT_PORT)
+                   && flow->tp_dst == htons(DHCP_SERVER_PORT));
     set_ipv4_addresses(flow, frame);
 }
 

@@ -68,6 +68,8 @@ struct frame {
                                  * question of its destination. */
     bool override;              /* A FRAME_ANSWER that is to replace what was
                                  * known: all of ARP, some of IPv6. */
+    bool dhcp;                  /* A FRAME_IP of who wants an address by
+                                 * DHCP. */
     bool router;                /* An IPv6 FRAME_ANSWER of a router, or a
                                  * FRAME_ROUTER_ADVERT. */
     uint16_t router_lifetime;   /* In a FRAME_ROUTER_ADVERT, in s. */

@@ -8,6 +8,7 @@
 #include "ofproto/ofproto-dpif.h"
 #include "ofproto-vmmob/agent.h"
 #include "ofproto-vmmob/bridge.h"
+#include "ofproto-vmmob/bridge-gone.h"
 #include "ofproto-vmmob/handover.h"
 #include "util.h"
 #include "uuid.h"
@@ -28,6 +29,7 @@ vmmob_create(void)
 {
     module = xzalloc(sizeof *module);
     hmap_init(&module->bridges);
+    shash_init(&module->gone);
     module->handover = vmmob_handover_create();
     module->table = vmmob_handover_get_table(module->handover);
     module->agent = vmmob_agent_create();
@@ -46,6 +48,7 @@ void
 vmmob_destroy(void)
 {
     hmap_destroy(&module->bridges);
+    vmmob_bridge_gone_destroy(&module->gone);
     vmmob_agent_destroy(module->agent);
     vmmob_handover_destroy(module->handover);
     vmmob_resolver_destroy(&module->resolver);

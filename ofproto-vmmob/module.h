@@ -13,6 +13,7 @@
 #include "openvswitch/hmap.h"
 #include "openvswitch/list.h"
 #include "openvswitch/ofp-port.h"
+#include "openvswitch/shash.h"
 #include "ovs-thread.h"
 #include "refresh.h"
 #include "resolver.h"
@@ -25,6 +26,7 @@ struct vmmob_bridge;
 
 struct vmmob {
     struct hmap bridges;        /* Contains "struct vmmob_bridge"s. */
+    struct shash gone;          /* See bridge-gone.h. */
     struct handover *handover;
     const struct vmmob_table *table;    /* That of 'handover'. */
     struct agent *agent;

@@ -46,6 +46,8 @@ COVERAGE_DEFINE(vmmob_hold);
 COVERAGE_DEFINE(vmmob_hold_full);
 COVERAGE_DEFINE(vmmob_unresolved);
 COVERAGE_DEFINE(vmmob_probe_unanswered);
+COVERAGE_DEFINE(vmmob_pool_claim);
+COVERAGE_DEFINE(vmmob_pool_defended);
 COVERAGE_DEFINE(vmmob_copy_held);
 COVERAGE_DEFINE(vmmob_copy_delivered);
 COVERAGE_DEFINE(vmmob_copy_dropped);
@@ -376,6 +378,38 @@ may_ask(struct vmmob *vmmob, struct vmmob_bridge *b,
             || token_bucket_withdraw(&b->asks, 1000));
 }
 
+/* If 'frame', which came in by the uplink, says that another host has an
+ * address of the pool, notes that and, if a VMN has it, tells everybody that
+ * it is here.  'row' is that VMN, or NULL.  Returns true if so. */
+static bool
+defend(struct vmmob_bridge *b, const struct frame *frame,
+       const struct vmmob_vmn *row, long long int now)
+    OVS_REQUIRES(vmmob_mutex)
+{
+    static struct vlog_rate_limit claim_rl = VLOG_RATE_LIMIT_INIT(5, 5);
+    bool in_use = row && vmmob_table_find_row(b->table, &row->key, b->id);
+    char *s;
+
+    if (!ipv6_addr_is_set(&frame->ip_src)
+        || eth_addr_equals(frame->sha, b->mac)
+        || !vmmob_settings_is_in_pool(&b->ofs->settings, &frame->ip_src)) {
+        return false;
+    }
+
+    COVERAGE_INC(vmmob_pool_claim);
+    s = vmmob_addr_to_string(&frame->ip_src, "-");
+    VLOG_WARN_RL(&claim_rl, "bridge %s: "ETH_ADDR_FMT" on the uplink says "
+                 "that it has %s, which is in vmmob-pool", b->name,
+                 ETH_ADDR_ARGS(frame->sha), s);
+    free(s);
+    if (vmmob_pool_claims_note(&b->pool_claims, &frame->ip_src, frame->sha,
+                               in_use, now)) {
+        COVERAGE_INC(vmmob_pool_defended);
+        vmmob_announce(b, &frame->ip_src, false);
+    }
+    return true;
+}
+
 /* Processes a packet that came in by the uplink.  Returns true if 'punted' was
  * taken. */
 static bool
@@ -398,6 +432,10 @@ process_uplink(struct vmmob *vmmob, struct vmmob_bridge *b,
             && vmmob_gateway_hear(b, &b->gateways[frame->family], frame->sha,
                                   frame->solicited, now)) {
             vmmob_bridge_update_ofs(b, now);
+        }
+        row = vmmob_table_find_by_moa(table, &frame->ip_src);
+        if (defend(b, frame, row, now)) {
+            return false;
         }
         row = vmmob_table_find_by_moa(table, &frame->ip_dst);
         in6_generate_lla(b->mac, &lla);
@@ -621,6 +659,16 @@ process_vm(struct vmmob *vmmob, struct vmmob_bridge *b,
         return false;
     }
 
+    if (frame->dhcp) {
+        vmmob_vm_port_note_dhcp(port, frame->src, now);
+        return false;
+    } else if (!has_hoa && frame->family == VMMOB_IPV4
+               && ipv6_addr_is_set(&frame->ip_src)
+               && vmmob_settings_has_home(&ofs->settings, VMMOB_IPV4)) {
+        port->outside = (struct vm_port_hoa) {
+            frame->src, frame->ip_src, now,
+        };
+    }
     if (has_hoa && !vmmob_vm_port_may_claim(b, port, &frame->ip_src)) {
         vmmob_vm_port_refuse_hoa(b, port, frame->src, &frame->ip_src, now);
         return false;

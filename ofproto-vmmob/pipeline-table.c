@@ -33,8 +33,8 @@ const struct pipeline_row vmmob_pipeline_rows[] = {
     },
     [RULE_GATEWAY_ARP] = {
         VMMOB_TABLE_ENTRY, 205,
-        "uplink, ARP from the gateway, neighbor\n"
-        "  solicitation for the bridge\tpunt, table 0"
+        "uplink, ARP from the gateway or the pool,\n"
+        "  neighbor solicitation for the bridge\tpunt, table 0"
     },
     [RULE_POOL_ICMP] = {
         VMMOB_TABLE_ENTRY, 200,
@@ -106,6 +106,7 @@ const struct pipeline_row vmmob_pipeline_rows[] = {
     [RULE_ARP] = {
         VMMOB_TABLE_ENTRY, 140,
         "other ARP, RARP\tpunt, table 0\n"
+        "DHCP from 0.0.0.0 to a server\tpunt, table 0\n"
         "MLD from ::\tpunt, table 0"
     },
     [RULE_HOME_MULTICAST] = {

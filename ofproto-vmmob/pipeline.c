@@ -6,6 +6,7 @@
 
 #include <netinet/icmp6.h>
 
+#include "dhcp.h"
 #include "ofproto-vmmob/flow-index.h"
 #include "ofproto-vmmob/handover.h"
 #include "ofproto-vmmob/pipeline-action.h"
@@ -447,6 +448,16 @@ pool_rules(const struct vmmob_prefix *pool, ofp_port_t uplink,
     match_set_in_port(&m, uplink);
     add_punt(list, RULE_POOL_ARP, &m, PUNT_POOL_ARP, false);
 
+    /* Who says that he has an address of it. */
+    if (ipv4) {
+        vmmob_match_type(&m, ETH_TYPE_ARP);
+        vmmob_match_source(&m, pool);
+    } else {
+        vmmob_match_nd(&m, ND_NEIGHBOR_ADVERT, pool);
+    }
+    match_set_in_port(&m, uplink);
+    add_punt(list, RULE_GATEWAY_ARP, &m, PUNT_POOL_CLAIM, true);
+
     vmmob_match_ip(&m, family);
     match_set_in_port(&m, uplink);
     vmmob_match_destination(&m, pool);
@@ -519,6 +530,14 @@ arp_rules(const struct vmmob_settings *s, struct rule_list *list)
         vmmob_match_type(&m, ETH_TYPE_ARP);
         vmmob_match_destination(&m, home);
         add_punt(list, RULE_HOME_ARP, &m, PUNT_VM, false);
+
+        /* Who has no address yet: RFC 2131, 4.1. */
+        vmmob_match_ip(&m, VMMOB_IPV4);
+        match_set_nw_src(&m, htonl(INADDR_ANY));
+        match_set_nw_proto(&m, IPPROTO_UDP);
+        match_set_tp_src(&m, htons(DHCP_CLIENT_PORT));
+        match_set_tp_dst(&m, htons(DHCP_SERVER_PORT));
+        add_punt(list, RULE_ARP, &m, PUNT_VM, true);
     }
 
     vmmob_match_type(&m, ETH_TYPE_ARP);

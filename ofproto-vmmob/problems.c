@@ -4,8 +4,10 @@
 
 #include "ofproto-vmmob/problems.h"
 
+#include "netdev-provider.h"
 #include "ofproto-vmmob/agent.h"
 #include "ofproto-vmmob/bridge.h"
+#include "ofproto-vmmob/bridge-gone.h"
 #include "ofproto-vmmob/bridge-list.h"
 #include "ofproto-vmmob/handover.h"
 #include "ofproto-vmmob/module.h"
@@ -36,6 +38,7 @@ static void get_agent_problem(const struct vmmob *, struct vmmob_problems *);
 static void get_stale_problem(const struct vmmob *, struct vmmob_problems *);
 static void get_contest_problems(const struct vmmob *,
                                  struct vmmob_problems *);
+static void get_gone_problems(const struct vmmob *, struct vmmob_problems *);
 static void bridge_get_error(const struct vmmob_bridge *,
                              struct vmmob_problems *);
 static void bridge_get_family_problem(const struct vmmob_bridge *,
@@ -46,9 +49,15 @@ static void bridge_get_gateway_problem(const struct vmmob_bridge *,
                                        const struct handover_ofs *,
                                        const struct vmmob_gateway *,
                                        struct vmmob_problems *);
+static void bridge_get_link_problem(const struct vmmob_bridge *,
+                                    const struct handover_ofs *,
+                                    struct vmmob_problems *);
 static void bridge_get_pool_problem(const struct vmmob_bridge *,
                                     const struct handover_ofs *,
                                     struct vmmob_problems *);
+static void bridge_get_claim_problems(const struct vmmob_bridge *,
+                                      const struct handover_ofs *,
+                                      struct vmmob_problems *);
 static void bridge_get_vmn_problems(const struct vmmob *,
                                     const struct vmmob_bridge *,
                                     const struct handover_ofs *,
@@ -69,6 +78,7 @@ vmmob_find_problems(const struct vmmob *vmmob, struct vmmob_problems *p)
     }
     get_stale_problem(vmmob, p);
     get_contest_problems(vmmob, p);
+    get_gone_problems(vmmob, p);
 
     for (size_t i = 0; i < hmap_count(&vmmob->bridges); i++) {
         const struct vmmob_bridge *b = bridges[i];
@@ -80,11 +90,13 @@ vmmob_find_problems(const struct vmmob *vmmob, struct vmmob_problems *p)
             const struct handover_ofs *ofs = vmmob_handover_find_ofs(
                 vmmob->handover, b->id);
 
+            bridge_get_link_problem(b, ofs, p);
             for (enum vmmob_family f = 0; f < VMMOB_N_FAMILIES; f++) {
                 bridge_get_family_problem(b, ofs, f, p);
                 bridge_get_gateway_problem(b, ofs, &b->gateways[f], p);
             }
             bridge_get_pool_problem(b, ofs, p);
+            bridge_get_claim_problems(b, ofs, p);
             bridge_get_vmn_problems(vmmob, b, ofs, p);
             bridge_get_port_problems(vmmob, b, ofs, p);
         }
@@ -197,6 +209,28 @@ get_contest_problems(const struct vmmob *vmmob, struct vmmob_problems *p)
     }
 }
 
+/* Adds to 'p' the bridges that lost all their settings. */
+static void
+get_gone_problems(const struct vmmob *vmmob, struct vmmob_problems *p)
+{
+    const struct shash_node **nodes = shash_sort(&vmmob->gone);
+
+    for (size_t i = 0; i < shash_count(&vmmob->gone); i++) {
+        const struct bridge_gone *gone = nodes[i]->data;
+
+        vmmob_problems_add(
+            p, VMMOB_PROBLEM_SETTINGS_GONE,
+            xasprintf("bridge %s: all settings of VM mobility were taken away "
+                      "while %"PRIuSIZE" VMNs were there, so nobody in other "
+                      "networks reaches them", nodes[i]->name, gone->n_vmns),
+            xstrdup("set them again; if something that configures the host's "
+                    "network clears other_config, such as Proxmox's ifreload, "
+                    "name them there as well (ovs_extra); if VM mobility is "
+                    "to be off, this ends when the ports of those VMs go"));
+    }
+    free(nodes);
+}
+
 static void
 bridge_get_error(const struct vmmob_bridge *b, struct vmmob_problems *p)
 {
@@ -210,8 +244,9 @@ bridge_get_error(const struct vmmob_bridge *b, struct vmmob_problems *p)
     char *hint = (b->error_kind == VMMOB_PROBLEM_UPLINK
                   ? xasprintf("add the interface to the bridge with "
                               "\"ovs-vsctl add-port %s ...\", or name "
-                              "another one in other_config:vmmob-uplink",
-                              b->name)
+                              "another one in other_config:vmmob-uplink (a "
+                              "bond of Open vSwitch is none: let Linux make "
+                              "it)", b->name)
                   : b->error_kind == VMMOB_PROBLEM_TABLES
                   ? xasprintf("have your controller use other tables, and "
                               "remove the flows with \"ovs-ofctl del-flows "
@@ -308,6 +343,66 @@ bridge_get_gateway_problem(const struct vmmob_bridge *b,
                       "that is", ofs->settings.uplink));
     }
     free(addr);
+}
+
+static bool
+is_link_down(const char *name)
+{
+    struct netdev *netdev = netdev_from_name(name);
+    bool down = netdev && !netdev_get_carrier(netdev);
+
+    netdev_close(netdev);
+    return down;
+}
+
+/* The gateway is found not to answer only half a minute later. */
+static void
+bridge_get_link_problem(const struct vmmob_bridge *b,
+                        const struct handover_ofs *ofs,
+                        struct vmmob_problems *p)
+{
+    const char *name = ofs->settings.uplink;
+
+    if (b->uplink != VMMOB_NO_UPLINK && is_link_down(name)) {
+        vmmob_problems_add(
+            p, VMMOB_PROBLEM_UPLINK_DOWN,
+            xasprintf("bridge %s: the link of the uplink, %s, is down, so "
+                      "nothing gets to other networks", b->name, name),
+            xasprintf("look at cable and switch, and at \"ip link show %s\"; "
+                      "\"ip link set %s up\" if the host took it down",
+                      name, name));
+    }
+}
+
+/* Adds to 'p' the addresses of the pool that others have. */
+static void
+bridge_get_claim_problems(const struct vmmob_bridge *b,
+                          const struct handover_ofs *ofs,
+                          struct vmmob_problems *p)
+{
+    long long int now = time_msec();
+
+    for (size_t i = 0; i < b->pool_claims.n; i++) {
+        const struct pool_claim *claim = &b->pool_claims.claims[i];
+
+        if (now - claim->when < CONFLICT_MS
+            && vmmob_settings_is_in_pool(&ofs->settings, &claim->addr)) {
+            char *addr = vmmob_addr_to_string(&claim->addr, "-");
+            bool in_use = vmmob_table_find_by_moa(b->table, &claim->addr);
+
+            vmmob_problems_add(
+                p, VMMOB_PROBLEM_POOL_CONFLICT,
+                xasprintf("bridge %s: host "ETH_ADDR_FMT" on the uplink has "
+                          "%s, which is in the pool%s", b->name,
+                          ETH_ADDR_ARGS(claim->mac), addr, in_use
+                          ? ", as the mobile address of a VMN that is hard to "
+                          "reach so" : ""),
+                xasprintf("give that host another address (and see that no "
+                          "DHCP server there hands out those of the pool), or "
+                          "take %s out of other_config:vmmob-pool", addr));
+            free(addr);
+        }
+    }
 }
 
 static void
@@ -455,6 +550,67 @@ port_get_hoa_problems(const struct vmmob_bridge *b,
     }
 }
 
+/* Returns true if 'mac' is a VMN of 'ofs'. */
+static bool
+is_vmn(const struct handover_ofs *ofs, const struct eth_addr mac)
+{
+    const struct vmmob_key key = { .tenant = 0, .mac = mac };
+
+    return vmmob_handover_find_vmn(ofs, &key) != NULL;
+}
+
+/* Adds to 'p' the VMs at 'port' of 'b' that have no home address. */
+static void
+port_get_outsider_problems(const struct vmmob_bridge *b,
+                           const struct handover_ofs *ofs,
+                           const struct vmmob_vm_port *port,
+                           long long int now, struct vmmob_problems *p)
+{
+    const struct vm_port_hoa *outside = &port->outside;
+
+    if (outside->when && now - outside->when < VM_PORT_NEWS_MS
+        && !vmmob_handover_is_home(ofs, &outside->hoa)
+        && !is_vmn(ofs, outside->mac)) {
+        char *addr = vmmob_addr_to_string(&outside->hoa, "-");
+
+        vmmob_problems_add(
+            p, VMMOB_PROBLEM_PORT_OUTSIDE,
+            xasprintf("bridge %s: VM "ETH_ADDR_FMT" at port %s uses %s, which "
+                      "is not in vmmob-home, and no address that is, so it is "
+                      "not mobile", b->name, ETH_ADDR_ARGS(outside->mac),
+                      port->name, addr),
+            xstrdup("give it an address of other_config:vmmob-home; one in "
+                    "169.254.0.0/16 is what a VM takes if no DHCP server "
+                    "answers"));
+        free(addr);
+    }
+    if (port->dhcp_last && now - port->dhcp_last < VM_PORT_NEWS_MS
+        && port->dhcp_last - port->dhcp_first >= VM_PORT_DHCP_MS
+        && !is_vmn(ofs, port->dhcp_mac)) {
+        vmmob_problems_add(
+            p, VMMOB_PROBLEM_PORT_DHCP,
+            xasprintf("bridge %s: VM "ETH_ADDR_FMT" at port %s asks for an "
+                      "address by DHCP, and uses none", b->name,
+                      ETH_ADDR_ARGS(port->dhcp_mac), port->name),
+            xstrdup("give it a fixed address of other_config:vmmob-home, or "
+                    "have a VM at this bridge be its DHCP server: nothing "
+                    "else answers it"));
+    }
+}
+
+/* Appends 'name' to 'names', of which there are '*n', if that is not too
+ * long. */
+static void
+add_name(struct ds *names, size_t *n, const char *name)
+{
+    if (*n < VMMOB_MAX_PROBLEMS_OF_KIND) {
+        ds_put_format(names, "%s%s", *n ? ", " : "", name);
+    } else if (*n == VMMOB_MAX_PROBLEMS_OF_KIND) {
+        ds_put_cstr(names, ", ...");
+    }
+    *n += 1;
+}
+
 static void
 bridge_get_port_problems(const struct vmmob *vmmob,
                          const struct vmmob_bridge *b,
@@ -463,8 +619,9 @@ bridge_get_port_problems(const struct vmmob *vmmob,
 {
     const struct vmmob_vm_port **ports = vmmob_sort_vm_ports(b);
     struct ds open = DS_EMPTY_INITIALIZER;
+    struct ds large = DS_EMPTY_INITIALIZER;
     long long int now = time_msec();
-    size_t n_open = 0;
+    size_t n_open = 0, n_large = 0;
 
     for (size_t i = 0; i < hmap_count(&b->vm_ports); i++) {
         const struct vmmob_vm_port *port = ports[i];
@@ -490,15 +647,27 @@ bridge_get_port_problems(const struct vmmob *vmmob,
                         "vmmob/release for those that are gone"));
         }
         port_get_hoa_problems(b, port, row, now, p);
-        if ((!row || (!row->any && !row->n_macs))
-            && n_open++ < VMMOB_MAX_PROBLEMS_OF_KIND) {
-            ds_put_format(&open, "%s%s", n_open > 1 ? ", " : "", port->name);
+        port_get_outsider_problems(b, ofs, port, now, p);
+        if (!row || (!row->any && !row->n_macs)) {
+            add_name(&open, &n_open, port->name);
+        }
+        if (b->mtu && port->mtu > b->mtu) {
+            add_name(&large, &n_large, port->name);
         }
     }
     free(ports);
-    if (n_open > VMMOB_MAX_PROBLEMS_OF_KIND) {
-        ds_put_cstr(&open, ", ...");
+    if (n_large) {
+        vmmob_problems_add(
+            p, VMMOB_PROBLEM_PORT_MTU,
+            xasprintf("bridge %s: %"PRIuSIZE" VM ports (%s) have an MTU above "
+                      "that of the uplink, %d, so what is larger is lost on "
+                      "the way to other networks", b->name, n_large,
+                      ds_cstr(&large), b->mtu),
+            xasprintf("lower the MTU of those interfaces and of the VMs "
+                      "there, or raise that of %s and of all on the way",
+                      ofs->settings.uplink));
     }
+    ds_destroy(&large);
     if (n_open) {
         vmmob_problems_add(
             p, VMMOB_PROBLEM_PORT_MAC,

@@ -16,6 +16,9 @@ const struct punt_kind_row vmmob_punt_kinds[PUNT_N_KINDS] = {
     [PUNT_POOL_ARP] = {
         "pool_arp", "ARP requests for the pool", 5000, 1024
     },
+    [PUNT_POOL_CLAIM] = {
+        "pool_claim", "ARP from the pool", 100, 100
+    },
     [PUNT_UNREAD_ARP] = {
         "unread_arp", "ARP that cannot be read", 100, 100
     },

@@ -17,6 +17,7 @@ enum punt_kind {
     PUNT_VM,                    /* Whatever a VM port sends. */
     PUNT_GATEWAY_ARP,           /* ARP from the gateway. */
     PUNT_POOL_ARP,              /* ARP requests for the pool. */
+    PUNT_POOL_CLAIM,            /* ARP from the pool. */
     PUNT_UNREAD_ARP,            /* ARP that cannot be read. */
     PUNT_ICMP,                  /* ICMP errors to the pool. */
     PUNT_SOURCE,                /* From an unknown address. */

@@ -21,6 +21,7 @@
 #include "timeval.h"
 #include "unixctl.h"
 #include "util.h"
+#include "vmmob-compat.h"
 #include "vmmob-msg.h"
 #include "vmmob-problems.h"
 #include "vmmob-reply.h"
@@ -35,6 +36,7 @@ struct port_shot {
     struct fairq_stats punts;
     unsigned long long int n_forged, n_blocked, n_refused;
     bool blocked;
+    char *why;                  /* Why there is no VMN; NULL if there is. */
 };
 
 /* A frozen VMN. */
@@ -314,6 +316,7 @@ take_ports(struct bridge_shot *shot, const struct vmmob *vmmob,
         p->n_blocked = vmmob_count_blocked(b, port);
         p->n_refused = port->n_refused;
         p->blocked = port->blocked;
+        p->why = vmmob_vm_port_why(b, port, time_msec());
     }
     free(ports);
 }
@@ -328,6 +331,7 @@ shot_destroy(struct shot *shot)
         free(b->error);
         for (size_t j = 0; j < b->n_ports; j++) {
             vmmob_port_destroy(&b->ports[j].row);
+            free(b->ports[j].why);
         }
         free(b->ports);
         free(b->frozen);
@@ -481,6 +485,9 @@ ports_to_text(const struct bridge_shot *b, struct ds *s)
                           port->blocked ? "; blocked" : "");
         }
         ds_put_char(s, '\n');
+        if (port->why) {
+            ds_put_format(s, "    no VMN: %s\n", port->why);
+        }
     }
 
     unsigned long long int n_ignored = 0;
@@ -512,6 +519,7 @@ shot_to_json(const struct shot *shot)
     struct json *bridges = json_array_create_empty();
     struct json *json = json_object_create();
 
+    json_object_put_string(json, "version", VMMOB_VERSION);
     if (shot->running) {
         json_object_put_string(json, "agent",
                                vmmob_agent_status_to_string(shot->agent));
@@ -693,6 +701,9 @@ ports_to_json(const struct bridge_shot *b)
         json_object_put(json, "blocked", json_boolean_create(port->blocked));
         vmmob_json_put_integer(json, "n_blocked", port->n_blocked);
         vmmob_json_put_integer(json, "refused", port->n_refused);
+        if (port->why) {
+            json_object_put_string(json, "no_vmn_because", port->why);
+        }
         json_array_add(array, json);
     }
     return array;

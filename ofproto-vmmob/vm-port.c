@@ -116,6 +116,19 @@ vmmob_vm_port_refuse_hoa(struct vmmob_bridge *b, struct vmmob_vm_port *port,
     port->bad_hoa = (struct vm_port_hoa) { mac, *hoa, now };
 }
 
+/* Notes that 'mac', at 'port', asks for an address by DHCP. */
+void
+vmmob_vm_port_note_dhcp(struct vmmob_vm_port *port, const struct eth_addr mac,
+                        long long int now)
+{
+    if (!port->dhcp_last || !eth_addr_equals(port->dhcp_mac, mac)
+        || now - port->dhcp_last > VM_PORT_NEWS_MS) {
+        port->dhcp_mac = mac;
+        port->dhcp_first = now;
+    }
+    port->dhcp_last = now;
+}
+
 /* Takes from the VMN 'key', if it is at 'port' of 'b', the home addresses that
  * VMNs there must not have. */
 void
@@ -140,6 +153,56 @@ vmmob_vm_port_police_hoas(struct vmmob_bridge *b,
     for (size_t i = 0; i < n; i++) {
         vmmob_handover_disclaim(b->handover, b->ofs, key, &bad[i], now);
     }
+}
+
+/* Returns true if what was noted at 'when' still counts at 'now'. */
+static bool
+is_news(long long int when, long long int now)
+{
+    return when && now - when < VM_PORT_NEWS_MS;
+}
+
+/* Returns why there is no VMN at 'port' of 'b', for the caller to free, or
+ * NULL if there is one. */
+char *
+vmmob_vm_port_why(const struct vmmob_bridge *b,
+                  const struct vmmob_vm_port *port, long long int now)
+{
+    unsigned long long int n_forged = vmmob_count_forged(b, port);
+    const struct vm_port_hoa *hoa = (is_news(port->bad_hoa.when, now)
+                                     ? &port->bad_hoa : &port->outside);
+    char *addr, *why;
+
+    if (vmmob_handover_count_port(b->ofs, port->number)) {
+        return NULL;
+    } else if (port->blocked) {
+        return xstrdup("it is blocked, because it floods");
+    } else if (is_news(hoa->when, now)) {
+        addr = vmmob_addr_to_string(&hoa->hoa, "-");
+        why = (hoa == &port->bad_hoa
+               ? xasprintf("it claims %s, which "
+                           "external_ids:vmmob-address does not have", addr)
+               : xasprintf("it uses %s, which is not in vmmob-home", addr));
+        free(addr);
+        return why;
+    } else if (is_news(port->dhcp_last, now)) {
+        return xstrdup("it asks for an address by DHCP");
+    }
+    for (size_t i = 0; i < b->ofs->n_conflicts; i++) {
+        const struct handover_conflict *c = &b->ofs->conflicts[i];
+
+        if (c->port == port->number && is_news(c->when, now)) {
+            addr = vmmob_addr_to_string(&c->hoa, "-");
+            why = xasprintf("it claims %s, which is another VMN's", addr);
+            free(addr);
+            return why;
+        }
+    }
+    return (n_forged
+            ? xasprintf("%llu frames came from a MAC address that must not "
+                        "be there or an IP address that nobody there can "
+                        "have", n_forged)
+            : xstrdup("it has not said which home address it has"));
 }
 
 /* Puts in force what is known of who may be at the VM ports of 'b' whose names

@@ -66,8 +66,13 @@ struct vmmob_vm_port {
         struct in6_addr hoa;
         long long int when;     /* In ms; 0 if never. */
     } bad_hoa,                  /* The last of these... */
-      full_hoa;                 /* ...and of those that a VMN could not have
-                                 * because it has too many. */
+      full_hoa,                 /* ...of those that a VMN could not have
+                                 * because it has too many... */
+      outside;                  /* ...and of IPv4 addresses that are not home
+                                 * addresses. */
+    struct eth_addr dhcp_mac;   /* Who asked last for an address by DHCP... */
+    long long int dhcp_first;   /* ...and again and again, since then... */
+    long long int dhcp_last;    /* ...until then, in ms; 0 if never. */
     unsigned long long int n_blocked;   /* Dropped while it was blocked
                                          * before. */
 };
@@ -93,6 +98,20 @@ void vmmob_vm_port_refuse_hoa(struct vmmob_bridge *, struct vmmob_vm_port *,
 void vmmob_vm_port_police_hoas(struct vmmob_bridge *,
                                const struct vmmob_vm_port *,
                                const struct vmmob_key *, long long int now)
+    OVS_REQUIRES(vmmob_mutex);
+
+void vmmob_vm_port_note_dhcp(struct vmmob_vm_port *, const struct eth_addr,
+                             long long int now) OVS_REQUIRES(vmmob_mutex);
+
+/* What says why nothing, or not all, is learned at a port counts for so long,
+ * in ms. */
+#define VM_PORT_NEWS_MS (10 * 60 * 1000)
+
+/* Who asks by DHCP for longer than this, in ms, gets no answer. */
+#define VM_PORT_DHCP_MS (10 * 1000)
+
+char *vmmob_vm_port_why(const struct vmmob_bridge *,
+                        const struct vmmob_vm_port *, long long int now)
     OVS_REQUIRES(vmmob_mutex);
 
 /* Main thread only, to which the ports belong. */

@@ -15,6 +15,7 @@
 #include "ofproto-vmmob/advert.h"
 #include "ofproto-vmmob/agent.h"
 #include "ofproto-vmmob/bridge.h"
+#include "ofproto-vmmob/bridge-gone.h"
 #include "ofproto-vmmob/effects.h"
 #include "ofproto-vmmob/flow-index.h"
 #include "ofproto-vmmob/handover.h"
@@ -132,9 +133,9 @@ vmmob_configure(const char *bridge, const struct smap *other_config,
     struct vmmob_bridge *b = vmmob_find_bridge(vmmob, bridge);
     vmmob_handover_set_peers(vmmob->handover,
                              smap_get_def(external_ids, "vmmob-peers", "")[0]);
+    struct ofproto_dpif *ofproto = ofproto_dpif_lookup_by_name(bridge);
+    vmmob_bridge_gone_check(&vmmob->gone, bridge, ofproto, wanted);
     if (wanted) {
-        struct ofproto_dpif *ofproto = ofproto_dpif_lookup_by_name(bridge);
-
         if (b && b->ofproto != ofproto) {
             remove_bridge(vmmob, b, true, false);
             b = NULL;
@@ -145,6 +146,7 @@ vmmob_configure(const char *bridge, const struct smap *other_config,
         }
     } else if (b) {
         VLOG_INFO("bridge %s: VM mobility is off", b->name);
+        vmmob_bridge_gone_note(&vmmob->gone, b);
         vmmob_advert_end(b);
         remove_bridge(vmmob, b, true, true);
         b = NULL;
@@ -210,6 +212,7 @@ vmmob_ofproto_destruct(struct ofproto_dpif *ofproto, bool del)
     ovs_mutex_lock(&vmmob_mutex);
     struct vmmob *vmmob = vmmob_get();
     struct vmmob_bridge *b = vmmob_find_bridge(vmmob, ofproto->up.name);
+    vmmob_bridge_gone_check(&vmmob->gone, ofproto->up.name, NULL, false);
     if (b && b->ofproto == ofproto) {
         remove_bridge(vmmob, b, del, false);
         vmmob_effects_apply(vmmob, false);

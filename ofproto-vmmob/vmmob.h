@@ -23,8 +23,9 @@
  *   - punt-kind.[ch]: kinds of packets that are punted, and their limits.
  *   - fairq.[ch], tail.[ch], resolver.[ch]: packets that wait: for the thread,
  *     for a VMN that is expected, for an answer.
- *   - settings.[ch], pool.[ch], damping.[ch], port-table.[ch]: other_config;
- *     mobile addresses; what moves too often; whose a port is.
+ *   - settings.[ch], pool.[ch], pool-claim.[ch], damping.[ch],
+ *     port-table.[ch]: other_config; mobile addresses; who else has them; what
+ *     moves too often; whose a port is.
  *   - handover-state.[ch], -seat.[ch], -journal.[ch], -copy.[ch], -ask.[ch],
  *     -use.[ch], -vmn.[ch], -unused.[ch], -claim.[ch], -ofs.[ch] and
  *     handover.[ch]: what is decided, without packets, flows or sockets:
@@ -53,6 +54,7 @@
  *   - effects.[ch]: what was decided becomes rules, messages, announcements
  *     and datapath flows.
  *   - bridge.[ch]: a bridge's settings, its record, and what is due at it.
+ *   - bridge-gone.[ch]: bridges that lost their settings by mistake.
  *   - packet.[ch]: what becomes of a packet that was punted.
  *   - bridge-list.[ch]: bridges and ports in the order in which the following
  *     have them.

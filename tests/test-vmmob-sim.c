@@ -1160,7 +1160,7 @@ agent_start(struct hypervisor *hyp)
     sim_trace("ag%d: starts", hyp->number);
     hyp->ag.alive = true;
     sim_current = &hyp->ag;
-    hyp->agent = agent_create(hyp->conf.proc.name, hyp->sw.name, true);
+    hyp->agent = agent_create(hyp->conf.proc.name, hyp->sw.name, true, NULL);
     sim_current = NULL;
     sim_wake(&hyp->ag, sim_now);
 }

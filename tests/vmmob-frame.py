@@ -6,7 +6,7 @@
     rarp MAC [dst=MAC] [sha=MAC] [op=N]
     other MAC MAC
     tcp|udp|icmp|igmp MAC MAC SRC DST [ttl=N] [data=HEX] [frag=OFFSET,MORE]
-                [sport=N]
+                [sport=N] [dport=N]
     udplite|dccp MAC MAC SRC DST
     unreachable MAC MAC SRC DST about=FRAME [mtu=N] [quote=BYTES]
                 [type=N]
@@ -79,13 +79,13 @@ def addr(s):
     return ipaddress.ip_address(s).packed
 
 
-def make_l4(proto, src, dst, data, sport):
+def make_l4(proto, src, dst, data, sport, dport):
     if proto == "tcp":
-        l4 = struct.pack("!HHIIBBHHH", sport, 2000, 1, 1, 0x50, 0x10, 8192,
+        l4 = struct.pack("!HHIIBBHHH", sport, dport, 1, 1, 0x50, 0x10, 8192,
                          0, 0) + data
         at = 16
     elif proto == "udp":
-        l4 = struct.pack("!HHHH", sport, 2000, 8 + len(data), 0) + data
+        l4 = struct.pack("!HHHH", sport, dport, 8 + len(data), 0) + data
         at = 6
     elif proto == "udplite":
         l4 = struct.pack("!HHHH", 1000, 2000, 0, 0) + data
@@ -233,7 +233,8 @@ def make_untagged(kind, args, opts):
     data = bytes.fromhex(opts.get("data", "6f767321"))
     later = not opts.get("frag", "0,").startswith("0,")
     l4 = data if later else make_l4(
-        kind, src, dst, data, int(opts.get("sport", 1000)))
+        kind, src, dst, data, int(opts.get("sport", 1000)),
+        int(opts.get("dport", 2000)))
     if len(src) == 16:
         return make_ip6(eth_src, eth_dst, src, dst,
                         ICMPV6 if kind == "icmp" else PROTOS[kind], l4, opts)

@@ -39,6 +39,7 @@ struct options {
     char *unixctl_path;         /* NULL for the default. */
     char *conf_remote;          /* Owned. */
     char *switch_remote;        /* Owned. */
+    const char *cert_files[CERT_N_KINDS];   /* NULL if not given. */
     bool user;                  /* --user was given? */
 };
 
@@ -71,11 +72,12 @@ main(int argc, char *argv[])
     }
     unixctl_command_register("exit", "", 0, 0, handle_exit, &exiting);
     agent = agent_create(options.conf_remote, options.switch_remote,
-                         !stream_ssl_is_configured());
+                         !stream_ssl_is_configured(), options.cert_files);
     show_init(agent);
     daemonize_complete();
 
-    VLOG_INFO("%s (Open vSwitch) %s", program_name, VERSION);
+    VLOG_INFO("%s (vmmob %s, Open vSwitch %s)", program_name, VMMOB_VERSION,
+              VERSION);
     while (!exiting) {
         memory_run();
         if (memory_should_report()) {
@@ -173,6 +175,11 @@ parse_options(int argc, char *argv[], struct options *options)
         }
 
         options->user |= c == OPT_USER_GROUP;
+        if (c == 'c') {
+            options->cert_files[CERT_OWN] = optarg;
+        } else if (c == 'C') {
+            options->cert_files[CERT_CA] = optarg;
+        }
         switch (c) {
         case OPT_SWITCH:
             free(options->switch_remote);
@@ -188,6 +195,7 @@ parse_options(int argc, char *argv[], struct options *options)
 
         case 'V':
             ovs_print_version(0, 0);
+            printf("vmmob %s\n", VMMOB_VERSION);
             exit(EXIT_SUCCESS);
 
         DAEMON_OPTION_HANDLERS

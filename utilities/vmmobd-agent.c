@@ -16,6 +16,7 @@
 #include "util.h"
 #include "vmmob-hash.h"
 #include "vmmob-table.h"
+#include "vmmobd-conf.h"
 #include "vmmobd-publisher.h"
 #include "vmmobd-sitedb.h"
 #include "vmmobd-switch.h"
@@ -28,6 +29,7 @@ COVERAGE_DEFINE(vmmobd_weak_setting);
 
 static void run_conf(struct agent *);
 static void run_ssl(const struct agent *);
+static void set_cert_files(struct agent *, const struct ovsrec_ssl *);
 static size_t log_news(const struct svec *, const struct svec *old);
 static void configure_dbs(struct agent *, bool all_changed);
 static struct sitedb *take_db(struct agent *, const char *remote, bool own);
@@ -41,9 +43,10 @@ static void update_known(struct agent *, struct rowset *changed);
 /* Creates and returns an agent that takes its settings from the Open_vSwitch
  * database at 'conf_remote' and serves the switch at 'switch_remote'.  If
  * 'take_ssl' is true, it also takes the keys and certificates for TLS that
- * this database names. */
+ * this database names; otherwise those in 'cert_files' are in use. */
 struct agent *
-agent_create(const char *conf_remote, const char *switch_remote, bool take_ssl)
+agent_create(const char *conf_remote, const char *switch_remote, bool take_ssl,
+             const char *const cert_files[CERT_N_KINDS])
 {
     struct agent *a = xzalloc(sizeof *a);
 
@@ -57,8 +60,12 @@ agent_create(const char *conf_remote, const char *switch_remote, bool take_ssl)
     ovsdb_idl_add_column(a->conf, &ovsrec_ssl_col_ca_cert);
     ovsdb_idl_add_column(a->conf, &ovsrec_ssl_col_bootstrap_ca_cert);
     ports_add_columns(a->conf);
+    conf_add_columns(a->conf);
     a->conf_seqno = ovsdb_idl_get_seqno(a->conf);
     a->take_ssl = take_ssl;
+    for (size_t i = 0; i < CERT_N_KINDS && !take_ssl; i++) {
+        a->cert_files[i] = nullable_xstrdup(cert_files[i]);
+    }
     settings_init(&a->settings);
     ports_init(&a->ports);
     own_ofss_init(&a->own_ofss);
@@ -89,6 +96,9 @@ agent_destroy(struct agent *a)
         own_ofss_destroy(&a->own_ofss);
         known_destroy(&a->known);
         settings_destroy(&a->settings);
+        for (size_t i = 0; i < CERT_N_KINDS; i++) {
+            free(a->cert_files[i]);
+        }
         ports_destroy(&a->ports);
         ovsdb_idl_destroy(a->conf);
         free(a);
@@ -180,6 +190,9 @@ run_conf(struct agent *a)
     publisher_set_identity(a->publisher, a->settings.site,
                            a->settings.system_id);
     listener_set(&a->listener, &a->settings, cfg->ssl);
+    if (a->take_ssl) {
+        set_cert_files(a, cfg->ssl);
+    }
     metrics_set(&a->metrics, &a->settings);
 }
 
@@ -195,6 +208,21 @@ run_ssl(const struct agent *a)
 
         stream_ssl_set_key_and_cert(ssl->private_key, ssl->certificate);
         stream_ssl_set_ca_cert_file(ssl->ca_cert, ssl->bootstrap_ca_cert);
+    }
+}
+
+/* Notes where the certificates are that 'ssl' names, which may be NULL. */
+static void
+set_cert_files(struct agent *a, const struct ovsrec_ssl *ssl)
+{
+    const char *files[CERT_N_KINDS] = {
+        [CERT_OWN] = ssl ? ssl->certificate : NULL,
+        [CERT_CA] = ssl ? ssl->ca_cert : NULL,
+    };
+
+    for (size_t i = 0; i < CERT_N_KINDS; i++) {
+        free(a->cert_files[i]);
+        a->cert_files[i] = nullable_xstrdup(files[i]);
     }
 }
 

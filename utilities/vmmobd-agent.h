@@ -22,6 +22,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "vmmobd-cert.h"
 #include "vmmobd-check.h"
 #include "vmmobd-known.h"
 #include "vmmobd-limits.h"
@@ -36,6 +37,7 @@ struct simap;
 struct agent {
     struct ovsdb_idl *conf;     /* The hypervisor's Open_vSwitch database. */
     bool take_ssl;              /* Take keys and certificates from there? */
+    char *cert_files[CERT_N_KINDS];     /* Certificates in use, or NULL. */
     unsigned int conf_seqno;    /* IDL's when the settings were last read. */
     bool configured;            /* Were they ever? */
     struct settings settings;   /* The settings in force. */
@@ -57,7 +59,8 @@ struct agent {
 };
 
 struct agent *agent_create(const char *conf_remote, const char *switch_remote,
-                           bool take_ssl);
+                           bool take_ssl,
+                           const char *const cert_files[CERT_N_KINDS]);
 void agent_destroy(struct agent *);
 void agent_run(struct agent *);
 void agent_wait(const struct agent *);

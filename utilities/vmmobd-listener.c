@@ -30,6 +30,10 @@ COVERAGE_DEFINE(vmmobd_listen_retry);
 
 #define RETRY_MSEC 1000
 
+/* How long ovsdb-server may take to tell that it listens, in ms: it does so
+ * every 2.5 s. */
+#define PATIENCE_MSEC 5000
+
 /* What LISTENER_ROLE may do with rows that have its name.  The columns do not
  * include system_id, so that nobody can give a row to another. */
 static const struct listener_permission {
@@ -45,6 +49,8 @@ static const struct listener_permission {
 static bool set_words(struct svec *, const struct svec *);
 static bool set_string(char **, const char *);
 
+static bool find_silent(const struct listener *, const struct sitedb *,
+                        struct svec *);
 static bool finish(struct listener *, const struct sitedb *);
 static void reconcile(struct listener *, const struct sitedb *);
 static bool reconcile_connections(struct listener *, const struct sitedb *,
@@ -74,6 +80,7 @@ listener_init(struct listener *l)
         .problems = SVEC_EMPTY_INITIALIZER,
         .old_problems = SVEC_EMPTY_INITIALIZER,
         .retry_time = LLONG_MIN,
+        .silent_since = LLONG_MAX,
     };
 }
 
@@ -152,6 +159,7 @@ listener_forget_db(struct listener *l)
     }
     l->dirty = true;
     l->retry_time = LLONG_MIN;
+    l->silent_since = LLONG_MAX;
 }
 
 void
@@ -173,6 +181,11 @@ listener_run(struct listener *l, const struct sitedb *db)
         l->dirty = false;
         l->idl_seqno = seqno;
         reconcile(l, db);
+        if (!find_silent(l, db, NULL)) {
+            l->silent_since = LLONG_MAX;
+        } else if (l->silent_since == LLONG_MAX) {
+            l->silent_since = time_msec();
+        }
     }
 }
 
@@ -184,6 +197,67 @@ listener_wait(const struct listener *l, const struct sitedb *db)
     } else if (db->live && l->dirty) {
         poll_timer_wait_until(l->retry_time);
     }
+}
+
+/* Returns true if ovsdb-server says that it listens on 'c' by TCP or TLS. */
+static bool
+listens(const struct vmmobrec_connection *c)
+{
+    return smap_get(&c->status, "bound_port") != NULL;
+}
+
+/* Adds to 'silent', unless that is null, the addresses of TCP and TLS that the
+ * database 'db' is to listen on, as its contents say, and does not.  Returns
+ * true if there are any. */
+static bool
+find_silent(const struct listener *l, const struct sitedb *db,
+            struct svec *silent)
+{
+    const struct vmmobrec_connection *c;
+    bool any = false;
+
+    if (!db->live) {
+        return false;
+    }
+    VMMOBREC_CONNECTION_FOR_EACH (c, db->idl) {
+        if (strncmp(c->target, "punix:", 6) && !listens(c)
+            && (svec_contains_unsorted(&l->wanted, c->target)
+                || svec_contains_unsorted(&l->wanted_hvs, c->target))) {
+            any = true;
+            if (silent) {
+                svec_add(silent, c->target);
+            }
+        }
+    }
+    return any;
+}
+
+/* Adds to 'silent' the configured addresses on which the server of 'db' does
+ * not listen, although it had time to begin. */
+void
+listener_get_silent(const struct listener *l, const struct sitedb *db,
+                    struct svec *silent)
+{
+    if (l->silent_since != LLONG_MAX
+        && time_msec() - l->silent_since >= PATIENCE_MSEC) {
+        find_silent(l, db, silent);
+        svec_sort(silent);
+    }
+}
+
+/* Returns true if the server of 'db' listens by TCP or TLS on anything that is
+ * in its contents, whoever put it there. */
+bool
+listener_is_reachable(const struct sitedb *db)
+{
+    const struct vmmobrec_connection *c;
+
+    VMMOBREC_CONNECTION_FOR_EACH (c, db->idl) {
+        if (listens(c)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 /* Returns true if the transaction has ended. */

@@ -57,6 +57,9 @@ struct listener {
     bool dirty;                 /* Look at the database? */
     unsigned int idl_seqno;     /* IDL's when that was last done. */
     long long int retry_time;   /* Not before this, in ms. */
+    long long int silent_since; /* Since when the server has not listened on
+                                 * all that is wanted, in ms; LLONG_MAX if it
+                                 * does. */
 };
 
 void listener_init(struct listener *);
@@ -66,5 +69,8 @@ void listener_set(struct listener *, const struct settings *,
 void listener_forget_db(struct listener *);
 void listener_run(struct listener *, const struct sitedb *);
 void listener_wait(const struct listener *, const struct sitedb *);
+void listener_get_silent(const struct listener *, const struct sitedb *,
+                         struct svec *);
+bool listener_is_reachable(const struct sitedb *);
 
 #endif /* utilities/vmmobd-listener.h */

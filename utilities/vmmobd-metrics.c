@@ -21,6 +21,7 @@
 #include "timeval.h"
 #include "unixctl.h"
 #include "util.h"
+#include "vmmob-compat.h"
 #include "vmmob-problems.h"
 #include "vmmob-stats.h"
 #include "vmmob-table.h"
@@ -41,6 +42,7 @@ static int write_atomically(const char *file, const struct ds *);
 static void set_error(struct metrics *, char *);
 
 static void put_agent(const struct agent *, struct ds *);
+static void put_certs(const struct agent *, struct ds *);
 static void put_dbs(const struct agent *, struct ds *);
 static void put_problems(const struct vmmob_problems *,
                          const struct vmmob_stats *, struct ds *);
@@ -95,15 +97,16 @@ metrics_set(struct metrics *m, const struct settings *s)
     m->interval = s->metrics_interval;
 }
 
-/* Replies to 'conn' with the text, as soon as the switch has answered. */
+/* Replies to 'conn' with the text, in the older format if 'classic' is true,
+ * as soon as the switch has answered. */
 void
-metrics_answer(struct metrics *m, struct unixctl_conn *conn)
+metrics_answer(struct metrics *m, struct unixctl_conn *conn, bool classic)
 {
     if (m->n_conns >= m->allocated_conns) {
         m->conns = x2nrealloc(m->conns, &m->allocated_conns,
                               sizeof *m->conns);
     }
-    m->conns[m->n_conns++] = conn;
+    m->conns[m->n_conns++] = (struct metrics_conn) { conn, classic };
 }
 
 void
@@ -151,21 +154,25 @@ static void
 finish(struct metrics *m, const struct agent *agent)
 {
     struct ds s = DS_EMPTY_INITIALIZER;
+    struct ds classic = DS_EMPTY_INITIALIZER;
 
     metrics_to_text(agent, agent->link->stats, &s);
+    metrics_to_classic(&s, &classic);
     switch_link_forget_stats(agent->link);
     m->asked = false;
 
     for (size_t i = 0; i < m->n_conns; i++) {
-        unixctl_command_reply(m->conns[i], ds_cstr(&s));
+        unixctl_command_reply(m->conns[i].conn,
+                              ds_cstr(m->conns[i].classic ? &classic : &s));
     }
     m->n_conns = 0;
     if (m->write) {
         m->write = false;
         if (m->file) {
-            write_file(m, &s);
+            write_file(m, &classic);
         }
     }
+    ds_destroy(&classic);
     ds_destroy(&s);
 }
 
@@ -239,8 +246,13 @@ metrics_to_text(const struct agent *agent, const struct vmmob_stats *stats,
     struct vmmob_stats own;
 
     put_family(s, "vmmob_build_info", "gauge",
-               "1, with the version of ovs-vmmobd.");
-    put_sample(s, "vmmob_build_info", "version", VERSION, 1);
+               "1, with the versions of vmmob and of the Open vSwitch that "
+               "it was built with.");
+    ds_put_cstr(s, "vmmob_build_info{");
+    put_label(s, "version", VMMOB_VERSION);
+    ds_put_char(s, ',');
+    put_label(s, "openvswitch", VERSION);
+    ds_put_cstr(s, "} 1\n");
     put_family(s, "vmmob_metrics_timestamp_seconds", "gauge",
                "When this was written.");
     ds_put_format(s, "vmmob_metrics_timestamp_seconds %lld.%03lld\n",
@@ -281,6 +293,7 @@ put_agent(const struct agent *agent, struct ds *s)
                "1 if ovs-vmmobd is connected to ovs-vswitchd.");
     put_sample(s, "vmmob_switch_connected", NULL, NULL,
                switch_link_is_connected(agent->link));
+    put_certs(agent, s);
     put_family(s, "vmmob_known_vmns", "gauge", "VMNs that are known.");
     put_sample(s, "vmmob_known_vmns", NULL, NULL,
                vmmob_table_n_vmns(agent->known.table));
@@ -288,6 +301,26 @@ put_agent(const struct agent *agent, struct ds *s)
                "OFSs, that is, bridges, that are known.");
     put_sample(s, "vmmob_known_ofss", NULL, NULL,
                vmmob_table_n_ofss(agent->known.table));
+}
+
+/* Appends when the certificates end. */
+static void
+put_certs(const struct agent *agent, struct ds *s)
+{
+    static const char *const names[] = {
+        [CERT_OWN] = "own", [CERT_CA] = "ca",
+    };
+    struct cert certs[CERT_N_KINDS];
+
+    certs_read(agent->cert_files, certs);
+    put_family(s, "vmmob_certificate_not_after_seconds", "gauge",
+               "When a certificate for TLS ends, in seconds since 1970.");
+    for (size_t i = 0; i < CERT_N_KINDS; i++) {
+        if (certs[i].there) {
+            put_sample(s, "vmmob_certificate_not_after_seconds",
+                       "certificate", names[i], MAX(0, certs[i].not_after));
+        }
+    }
 }
 
 enum db_figure { DB_OFSS, DB_VMNS, DB_BAD_ROWS, DB_AGE };
@@ -480,6 +513,42 @@ put_counters(const struct vmmob_stats *agent, const struct vmmob_stats *sw,
         put_sample(s, "vmmob_events_total", "counter", sw->counters[i].name,
                    sw->counters[i].total);
     }
+}
+
+/* Appends to 'classic' what 'text', in OpenMetrics, says, in the format that
+ * Prometheus had before: "_total" is in the name of a family of counters, and
+ * there are no units and no mark of the end. */
+void
+metrics_to_classic(const struct ds *text, struct ds *classic)
+{
+    static const char counter[] = " counter";
+    char *copy = xstrdup(ds_cstr_ro(text));
+    char *next = copy;
+    bool is_counter = false;
+    char *line;
+
+    /* Nothing is after the last new-line. */
+    while ((line = strsep(&next, "\n")) && next) {
+        bool type = !strncmp(line, "# TYPE ", 7);
+        bool help = !strncmp(line, "# HELP ", 7);
+
+        if (!strncmp(line, "# UNIT ", 7) || !strcmp(line, "# EOF")) {
+            continue;
+        } else if (type) {
+            size_t len = strlen(line), end = strlen(counter);
+
+            is_counter = len > end && !strcmp(line + len - end, counter);
+        }
+        if ((type || help) && is_counter) {
+            size_t name = 7 + strcspn(line + 7, " ");
+
+            ds_put_format(classic, "%.*s_total%s\n", (int) name, line,
+                          line + name);
+        } else {
+            ds_put_format(classic, "%s\n", line);
+        }
+    }
+    free(copy);
 }
 
 /* OpenMetrics. */

@@ -6,13 +6,17 @@
 /* Figures for monitoring systems
  * ==============================
  *
- * Makes text in the OpenMetrics format, version 1.0.0, of what is known here
- * and what the switch counts.  The text goes two ways:
+ * Makes text of what is known here and what the switch counts, in the
+ * OpenMetrics format, version 1.0.0, or in Prometheus' own, older one, version
+ * 0.0.4, in which a counter's "_total" is part of the family's name.  The text
+ * goes two ways:
  *
- *   - into a file, every so often, for the textfile collector of Prometheus'
- *     node_exporter (or for any other program that reads files), and
+ *   - into a file, every so often, in the older format, for the textfile
+ *     collector of Prometheus' node_exporter, which reads no other (or for any
+ *     other program that reads files), and
  *
- *   - to whoever asks for it with "vmmob/metrics".
+ *   - to whoever asks for it with "vmmob/metrics", in OpenMetrics unless that
+ *     is "vmmob/metrics classic".
  *
  * Operators run node_exporter on hypervisors anyway, with its own port, TLS
  * and authentication.  An HTTP server in a daemon that decides where VMs'
@@ -46,7 +50,10 @@ struct metrics {
     char *error;                /* Why it could not be written the last time,
                                  * NULL if it could. */
 
-    struct unixctl_conn **conns;    /* Who waits for an answer. */
+    struct metrics_conn {
+        struct unixctl_conn *conn;  /* Who waits for an answer. */
+        bool classic;           /* In the older format. */
+    } *conns;
     size_t n_conns, allocated_conns;
 
     bool asked;                 /* The switch was asked. */
@@ -56,10 +63,11 @@ struct metrics {
 void metrics_init(struct metrics *);
 void metrics_destroy(struct metrics *);
 void metrics_set(struct metrics *, const struct settings *);
-void metrics_answer(struct metrics *, struct unixctl_conn *);
+void metrics_answer(struct metrics *, struct unixctl_conn *, bool classic);
 void metrics_run(struct metrics *, const struct agent *);
 void metrics_wait(const struct metrics *);
 
+void metrics_to_classic(const struct ds *, struct ds *);
 void metrics_to_text(const struct agent *, const struct vmmob_stats *,
                      struct ds *);
 

@@ -120,6 +120,13 @@ ports_get(const struct shash_node *node)
     return &port->row;
 }
 
+/* Returns true if 'key' of external_ids is one of ours. */
+bool
+ports_is_known(const char *key)
+{
+    return !strcmp(key, "vmmob-mac") || !strcmp(key, "vmmob-address");
+}
+
 /* Adds to 'problems' what is wrong with settings. */
 void
 ports_get_problems(const struct ports *ports, struct svec *problems)

@@ -49,6 +49,7 @@ void ports_run(struct ports *, const struct ovsdb_idl *conf);
 
 const struct vmmob_port *ports_find(const struct ports *, const char *name);
 const struct vmmob_port *ports_get(const struct shash_node *);
+bool ports_is_known(const char *key);
 void ports_get_problems(const struct ports *, struct svec *);
 
 #define PORTS_FOR_EACH(NODE, PORTS) SHASH_FOR_EACH (NODE, &(PORTS)->ports)

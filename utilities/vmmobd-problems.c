@@ -12,19 +12,31 @@
 #include <unistd.h>
 
 #include "dirs.h"
+#include "openvswitch/dynamic-string.h"
 #include "ovsdb-idl.h"
 #include "svec.h"
+#include "timeval.h"
 #include "util.h"
 #include "utilities/vmmob-idl.h"
 #include "vmmob-problems.h"
 #include "vmmob-table.h"
 #include "vmmobd-agent.h"
+#include "vmmobd-conf.h"
 #include "vmmobd-publisher.h"
 #include "vmmobd-sitedb.h"
 #include "vmmobd-switch.h"
 #include "vswitch-idl.h"
 
+/* How long before a certificate ends that is a problem, in s. */
+#define CERT_WARN_S (30 * 24 * 60 * 60)
+
+/* As in xastrftime_msec(). */
+#define TIME_FORMAT "%Y-%m-%d %H:%M:%S UTC"
+
 static void get_tls_problem(const struct agent *, struct vmmob_problems *);
+static void get_cert_problems(const struct agent *, struct vmmob_problems *);
+static void get_listen_problems(const struct agent *,
+                                struct vmmob_problems *);
 static void get_database_problems(const struct agent *,
                                   struct vmmob_problems *);
 static void get_damaged_problems(const struct agent *,
@@ -81,6 +93,7 @@ problems_get(const struct agent *agent, struct vmmob_problems *p)
                     "vmmob-listen-hypervisors, or what else is in the "
                     "VM_Mobility database; see ovs-vmmobd(8)"));
     }
+    conf_get_problems(agent->conf, p);
     ports_get_problems(&agent->ports, &ports);
     SVEC_FOR_EACH (i, s, &ports) {
         vmmob_problems_add(
@@ -101,6 +114,7 @@ problems_get(const struct agent *agent, struct vmmob_problems *p)
                     "external_ids:vmmob-metrics-file"));
     }
     get_tls_problem(agent, p);
+    get_cert_problems(agent, p);
     if (!switch_link_is_connected(agent->link)) {
         vmmob_problems_add(
             p, VMMOB_PROBLEM_SWITCH,
@@ -110,6 +124,7 @@ problems_get(const struct agent *agent, struct vmmob_problems *p)
             xstrdup("start ovs-vswitchd, and configure a bridge for VM "
                     "mobility: only then it listens for ovs-vmmobd"));
     }
+    get_listen_problems(agent, p);
     get_database_problems(agent, p);
     get_own_ofs_problems(agent, p);
     for (i = 1; i < agent->n_dbs; i++) {
@@ -189,6 +204,110 @@ get_tls_problem(const struct agent *agent, struct vmmob_problems *p)
                     xstrdup("put it there, readable for the user that "
                             "ovs-vmmobd runs as, or name another one with "
                             "\"ovs-vsctl set-ssl\""));
+            }
+        }
+    }
+}
+
+/* Adds to 'p' which certificates cannot be used, or not for long. */
+static void
+get_cert_problems(const struct agent *agent, struct vmmob_problems *p)
+{
+    static const char *const names[] = {
+        [CERT_OWN] = "this hypervisor's certificate",
+        [CERT_CA] = "the CA's certificate",
+    };
+    static const char *const hints[] = {
+        [CERT_OWN] = "put a new one into its file, which is taken at once; "
+                     "ovs-pki(8) makes it; see \"New certificates\" in "
+                     "operate.rst",
+        [CERT_CA] = "first add the certificate of its successor to that file "
+                    "everywhere, then give out certificates of the "
+                    "successor; see \"New certificates\" in operate.rst",
+    };
+    struct cert certs[CERT_N_KINDS];
+    long long int now = time_wall();
+
+    if (!settings_want_tls(&agent->settings)) {
+        return;
+    }
+    certs_read(agent->cert_files, certs);
+    for (size_t i = 0; i < CERT_N_KINDS; i++) {
+        const struct cert *c = &certs[i];
+        char *from, *to;
+
+        if (c->bad) {
+            vmmob_problems_add(
+                p, VMMOB_PROBLEM_TLS,
+                xasprintf("TLS: there is no certificate in the file of %s",
+                          names[i]),
+                xstrdup("put one there, in PEM format; ovs-pki(8) makes it"));
+        }
+        if (!c->there) {
+            continue;
+        }
+
+        from = xastrftime_msec(TIME_FORMAT, c->not_before * 1000, true);
+        to = xastrftime_msec(TIME_FORMAT, c->not_after * 1000, true);
+        if (now > c->not_after) {
+            vmmob_problems_add(
+                p, VMMOB_PROBLEM_CERTIFICATE_EXPIRED,
+                xasprintf("%s expired at %s, so there are no new connections "
+                          "by TLS", names[i], to),
+                xstrdup(hints[i]));
+        } else if (now < c->not_before) {
+            vmmob_problems_add(
+                p, VMMOB_PROBLEM_TLS,
+                xasprintf("TLS: %s does not begin before %s", names[i], from),
+                xstrdup("set this hypervisor's clock, if that is wrong; "
+                        "otherwise put another certificate there"));
+        } else if (c->not_after - now < CERT_WARN_S) {
+            vmmob_problems_add(
+                p, VMMOB_PROBLEM_CERTIFICATE_ENDS,
+                xasprintf("%s ends in %lld days, at %s", names[i],
+                          DIV_ROUND_UP(c->not_after - now, 24 * 60 * 60),
+                          to),
+                xstrdup(hints[i]));
+        }
+        free(from);
+        free(to);
+    }
+}
+
+/* Adds to 'p' that other sites cannot read this site's database. */
+static void
+get_listen_problems(const struct agent *agent, struct vmmob_problems *p)
+{
+    const struct settings *settings = &agent->settings;
+    struct svec silent = SVEC_EMPTY_INITIALIZER;
+    const char *s;
+    size_t i;
+
+    listener_get_silent(&agent->listener, agent->dbs[0], &silent);
+    SVEC_FOR_EACH (i, s, &silent) {
+        vmmob_problems_add(
+            p, VMMOB_PROBLEM_LISTEN,
+            xasprintf("this site's database does not listen on \"%s\"", s),
+            xstrdup("see whether this hypervisor has that address and nobody "
+                    "else has that port; the log of the database's "
+                    "ovsdb-server says why it cannot"));
+    }
+    svec_destroy(&silent);
+
+    if (settings_db_is_here(settings) && !settings->listen.n
+        && !settings->listen_elsewhere && agent->dbs[0]->live
+        && !listener_is_reachable(agent->dbs[0])) {
+        for (i = 0; i < settings->n_peers; i++) {
+            if (strncmp(settings->peers[i].remote, "unix:", 5)) {
+                vmmob_problems_add(
+                    p, VMMOB_PROBLEM_NO_LISTEN,
+                    xasprintf("there are peers (such as %s), and this site's "
+                              "database listens for none, so they do not hear "
+                              "of VMs here", settings->peers[i].name),
+                    xstrdup("set external_ids:vmmob-listen; to \"none\" if "
+                            "its ovsdb-server is told by other means to "
+                            "listen, or need not"));
+                break;
             }
         }
     }

@@ -61,6 +61,7 @@ settings_init(struct settings *s)
     s->n_peers = 0;
     svec_init(&s->listen);
     svec_init(&s->listen_hvs);
+    s->listen_elsewhere = false;
     s->allow_plain_tcp = false;
     s->metrics_file = xstrdup("");
     s->metrics_interval = SETTINGS_METRICS_INTERVAL * 1000;
@@ -97,6 +98,8 @@ void
 settings_parse(struct settings *s, const struct smap *external_ids,
                const struct settings *old)
 {
+    const char *listen = smap_get_def(external_ids, "vmmob-listen", "");
+
     settings_init(s);
 
     free(s->site);
@@ -126,8 +129,8 @@ settings_parse(struct settings *s, const struct smap *external_ids,
     parse_limits(s, "vmmob-peer-max-ofss",
                  smap_get_def(external_ids, "vmmob-peer-max-ofss", ""),
                  parse_max_ofss);
-    parse_listen(s, "vmmob-listen",
-                 smap_get_def(external_ids, "vmmob-listen", ""), false,
+    s->listen_elsewhere = !strcmp(listen, "none");
+    parse_listen(s, "vmmob-listen", s->listen_elsewhere ? "" : listen, false,
                  &s->listen);
     parse_listen(s, "vmmob-listen-hypervisors",
                  smap_get_def(external_ids, "vmmob-listen-hypervisors", ""),
@@ -136,6 +139,26 @@ settings_parse(struct settings *s, const struct smap *external_ids,
                                        ""));
     parse_metrics_interval(s, smap_get(external_ids,
                                        "vmmob-metrics-interval"));
+}
+
+/* Returns true if 'key' of external_ids is one of ours. */
+bool
+settings_is_known(const char *key)
+{
+    static const char *const known[] = {
+        "vmmob-allow-plain-tcp", "vmmob-db", "vmmob-listen",
+        "vmmob-listen-hypervisors", "vmmob-metrics-file",
+        "vmmob-metrics-interval", "vmmob-peer-homes", "vmmob-peer-max-ofss",
+        "vmmob-peer-max-vmns", "vmmob-peer-pools", "vmmob-peers",
+        "vmmob-site",
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(known); i++) {
+        if (!strcmp(key, known[i])) {
+            return true;
+        }
+    }
+    return false;
 }
 
 /* Returns true if 'words', separated by commas, has one that is TLS. */

@@ -38,6 +38,8 @@ struct settings {
                                  * site's database, for the other sites. */
     struct svec listen_hvs;     /* vmmob-listen-hypervisors.  Likewise, for
                                  * the hypervisors of this site. */
+    bool listen_elsewhere;      /* vmmob-listen is "none": the server is told
+                                 * to listen by other means, or need not. */
     bool allow_plain_tcp;       /* vmmob-allow-plain-tcp. */
     char *metrics_file;         /* vmmob-metrics-file.  "" if unset. */
     long long int metrics_interval; /* vmmob-metrics-interval, in ms. */
@@ -51,6 +53,7 @@ void settings_destroy(struct settings *);
 void settings_parse(struct settings *, const struct smap *external_ids,
                     const struct settings *old);
 
+bool settings_is_known(const char *key);
 bool settings_want_tls(const struct settings *);
 bool settings_db_is_here(const struct settings *);
 

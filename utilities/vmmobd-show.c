@@ -19,6 +19,7 @@
 #include "timeval.h"
 #include "unixctl.h"
 #include "util.h"
+#include "vmmob-compat.h"
 #include "vmmob-msg.h"
 #include "vmmob-problems.h"
 #include "vmmob-reply.h"
@@ -69,7 +70,8 @@ show_init(struct agent *agent)
     unixctl_command_register("vmmob/vmns", "[MAC|HoA|MoA] [json]", 0, 2,
                              show_vmns, aux);
     unixctl_command_register("vmmob/ofs", "[ID] [json]", 0, 2, show_ofs, aux);
-    unixctl_command_register("vmmob/metrics", "", 0, 0, show_metrics, aux);
+    unixctl_command_register("vmmob/metrics", "[classic|openmetrics]", 0, 1,
+                             show_metrics, aux);
     unixctl_command_register("vmmob/check", "", 0, 0, check_database, aux);
 }
 
@@ -216,12 +218,19 @@ show_ofs(struct unixctl_conn *conn, int argc, const char *argv[],
 }
 
 static void
-show_metrics(struct unixctl_conn *conn, int argc OVS_UNUSED,
-             const char *argv[] OVS_UNUSED, void *agent_)
+show_metrics(struct unixctl_conn *conn, int argc, const char *argv[],
+             void *agent_)
 {
     struct agent *agent = agent_;
+    const char *format = argc > 1 ? argv[1] : "openmetrics";
+    bool classic = !strcmp(format, "classic");
 
-    metrics_answer(&agent->metrics, conn);
+    if (!classic && strcmp(format, "openmetrics")) {
+        unixctl_command_reply_error(
+            conn, "the format is \"classic\" or \"openmetrics\"");
+    } else {
+        metrics_answer(&agent->metrics, conn, classic);
+    }
 }
 
 /* vmmob/show. */
@@ -308,6 +317,7 @@ show_as_json(const struct agent *agent)
     struct json *sw = json_object_create();
     struct vmmob_problems problems;
 
+    json_object_put_string(object, "version", VMMOB_VERSION);
     json_object_put(object, "configured",
                     json_boolean_create(agent->configured));
     json_object_put_string(object, "site", settings->site);

@@ -359,6 +359,7 @@ create_idl(const char *remote, bool own)
         ovsdb_idl_add_column(idl, &vmmobrec_connection_col_read_only);
         ovsdb_idl_add_column(idl, &vmmobrec_connection_col_role);
         ovsdb_idl_add_column(idl, &vmmobrec_connection_col_external_ids);
+        ovsdb_idl_add_column(idl, &vmmobrec_connection_col_status);
         ovsdb_idl_add_column(idl, &vmmobrec_ssl_col_private_key);
         ovsdb_idl_add_column(idl, &vmmobrec_ssl_col_certificate);
         ovsdb_idl_add_column(idl, &vmmobrec_ssl_col_ca_cert);
