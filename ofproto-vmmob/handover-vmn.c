@@ -266,14 +266,14 @@ void
 vmmob_handover_vmn_take_moas(struct handover *h, struct handover_ofs *ofs,
                              struct handover_vmn *vmn)
 {
-    bool needy = false;
+    bool needy[VMMOB_N_FAMILIES] = { false, false };
 
     for (size_t i = 0; i < vmn->row.n_pairs; i++) {
         struct vmmob_pair *pair = &vmn->row.pairs[i];
+        enum vmmob_family family = vmmob_addr_family(&pair->hoa);
 
         if (ipv6_addr_is_set(&pair->moa) || pair->claimed
-            || !vmmob_settings_has_pool(&ofs->settings,
-                                        vmmob_addr_family(&pair->hoa))) {
+            || !vmmob_settings_has_pool(&ofs->settings, family)) {
             continue;
         }
         if (!vmmob_handover_is_waiting(ofs)
@@ -281,19 +281,24 @@ vmmob_handover_vmn_take_moas(struct handover *h, struct handover_ofs *ofs,
                                &pair->moa)) {
             vmmob_handover_announce(h, ofs, &pair->moa, true);
         } else {
-            needy = true;
+            needy[family] = true;
         }
     }
 
-    if (needy && !vmmob_handover_is_waiting(ofs)) {
-        COVERAGE_INC(vmmob_pool_exhausted);
-        VLOG_WARN_RL(&rl, "VMN "ETH_ADDR_FMT": no mobile address is free, so "
-                     "it reaches only local VMNs; enlarge vmmob-pool or use "
-                     "vmmob/release", ETH_ADDR_ARGS(vmn->row.key.mac));
+    for (enum vmmob_family f = 0; f < VMMOB_N_FAMILIES; f++) {
+        if (needy[f] && !vmmob_handover_is_waiting(ofs)) {
+            const char *name = vmmob_family_to_string(f);
+
+            COVERAGE_INC(vmmob_pool_exhausted);
+            VLOG_WARN_RL(&rl, "VMN "ETH_ADDR_FMT": no %s mobile address is "
+                         "free, so it reaches only local VMNs by %s; enlarge "
+                         "vmmob-pool or use vmmob/release",
+                         ETH_ADDR_ARGS(vmn->row.key.mac), name, name);
+        }
     }
     ovs_list_remove(&vmn->needy);
     ovs_list_init(&vmn->needy);
-    if (needy) {
+    if (needy[VMMOB_IPV4] || needy[VMMOB_IPV6]) {
         ovs_list_push_back(&ofs->needy, &vmn->needy);
     }
     vmmob_handover_watch_uses(ofs, vmn);
