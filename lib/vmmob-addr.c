@@ -396,6 +396,33 @@ vmmob_prefix_is_unicast(const struct vmmob_prefix *prefix)
     return true;
 }
 
+/* Returns NULL if 'prefix' is well-formed and hosts can have its addresses,
+ * otherwise an error message that starts with 'what' and that the caller must
+ * free(). */
+char *
+vmmob_prefix_validate(const char *what, const struct vmmob_prefix *prefix)
+{
+    struct in6_addr mask, net;
+    char *error = NULL;
+    struct ds s;
+
+    if (prefix->plen > 128) {
+        return xasprintf("%s has prefix length %d", what, prefix->plen);
+    }
+
+    ds_init(&s);
+    vmmob_prefix_format(prefix, &s);
+    mask = ipv6_create_mask(prefix->plen);
+    net = ipv6_addr_bitand(&prefix->addr, &mask);
+    if (!ipv6_addr_equals(&net, &prefix->addr)) {
+        error = xasprintf("%s %s has host bits set", what, ds_cstr(&s));
+    } else if (!vmmob_prefix_is_unicast(prefix)) {
+        error = xasprintf("%s %s is not unicast", what, ds_cstr(&s));
+    }
+    ds_destroy(&s);
+    return error;
+}
+
 /* Parses 's', which must be one to three decimal digits and nothing else. */
 static bool
 parse_plen(const char *s, int *plen)

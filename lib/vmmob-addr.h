@@ -69,5 +69,6 @@ bool vmmob_prefixes_contain(const struct vmmob_prefix *, size_t n,
 bool vmmob_prefix_overlaps(const struct vmmob_prefix *,
                            const struct vmmob_prefix *);
 bool vmmob_prefix_is_unicast(const struct vmmob_prefix *);
+char *vmmob_prefix_validate(const char *what, const struct vmmob_prefix *);
 
 #endif /* lib/vmmob-addr.h */

@@ -5,6 +5,7 @@
 #include "vmmob-binding-json.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "openvswitch/json.h"
@@ -15,6 +16,7 @@
 #include "vmmob-json.h"
 
 static void object_get_pairs(struct vmmob_object *, struct vmmob_vmn *);
+static void object_get_networks(struct vmmob_object *, struct vmmob_ofs *);
 static void object_get_macs(struct vmmob_object *, struct vmmob_port *);
 
 /* Returns 'vmn', which must be valid, as a JSON object, which the caller
@@ -93,6 +95,20 @@ vmmob_ofs_to_json(const struct vmmob_ofs *ofs)
     if (ofs->foreign) {
         json_object_put(object, "foreign", json_boolean_create(true));
     }
+    if (ofs->n_networks) {
+        struct json *networks = json_array_create_empty();
+
+        for (size_t i = 0; i < ofs->n_networks; i++) {
+            const struct vmmob_network *network = &ofs->networks[i];
+            struct json *json = json_object_create();
+
+            vmmob_json_put_integer(json, "id", network->id);
+            vmmob_json_put_prefixes(json, "homes", network->homes,
+                                    network->n_homes);
+            json_array_add(networks, json);
+        }
+        json_object_put(object, "networks", networks);
+    }
     return object;
 }
 
@@ -120,6 +136,7 @@ vmmob_ofs_from_json(const struct json *json, struct vmmob_ofs *ofs)
     ofs->foreign = vmmob_object_get_flag(&object, "foreign");
     vmmob_object_get_prefixes(&object, "pools", VMMOB_MAX_POOLS, &ofs->pools,
                               &ofs->n_pools);
+    object_get_networks(&object, ofs);
 
     if (!object.error) {
         object.error = vmmob_ofs_validate(ofs);
@@ -239,6 +256,47 @@ object_get_pairs(struct vmmob_object *object, struct vmmob_vmn *vmn)
             vmmob_object_fail(object, "\"pairs\" has \"%.64s\" twice", hoa_s);
         } else {
             vmmob_vmn_set_pair(vmn, &hoa, &moa);
+        }
+    }
+}
+
+/* Sets the networks of 'ofs', which must not have any yet, from 'object'.
+ * There they may be in any order, as may their prefixes. */
+static void
+object_get_networks(struct vmmob_object *object, struct vmmob_ofs *ofs)
+{
+    const struct json *networks = vmmob_object_get_rows(object, "networks");
+    size_t n = vmmob_json_size(networks);
+
+    if (n > VMMOB_MAX_NETWORKS) {
+        vmmob_object_fail(object, "\"networks\" has %"PRIuSIZE" elements, "
+                          "more than %d", n, VMMOB_MAX_NETWORKS);
+    }
+    for (size_t i = 0; !object->error && i < n; i++) {
+        struct vmmob_prefix *homes = NULL;
+        struct vmmob_network network;
+        struct vmmob_object member;
+        size_t n_homes = 0;
+
+        vmmob_object_init(&member, json_array_at(networks, i));
+        vmmob_network_init(&network, vmmob_object_get_integer(&member, "id",
+                                                              UINT32_MAX));
+        vmmob_object_get_prefixes(&member, "homes", VMMOB_MAX_NETWORK_HOMES,
+                                  &homes, &n_homes);
+        for (size_t j = 0; j < n_homes; j++) {
+            vmmob_network_add_home(&network, &homes[j]);
+        }
+        free(homes);
+        if (!member.error && vmmob_ofs_find_network(ofs, network.id)) {
+            vmmob_object_fail(&member, "\"id\" %"PRIu32" is there twice",
+                              network.id);
+        }
+        if (member.error) {
+            vmmob_object_fail(object, "networks[%"PRIuSIZE"]: %s", i,
+                              member.error);
+            free(member.error);
+        } else {
+            vmmob_ofs_put_network(ofs, &network);
         }
     }
 }

@@ -22,12 +22,12 @@
 
 static struct vmmob_pair *lower_bound(const struct vmmob_vmn *,
                                       const struct in6_addr *hoa);
+static size_t lower_bound_network(const struct vmmob_ofs *, uint32_t id);
 static char *pairs_validate(const struct vmmob_vmn *);
 static char *addr_error(const char *what, const struct in6_addr *,
                         const char *why);
 static char *mac_validate(const char *what, struct eth_addr);
 static bool has_control_characters(const char *);
-static char *prefix_validate(const char *what, const struct vmmob_prefix *);
 
 /* Returns a hash of 'key' that starts from 'basis'.  It is another one in each
  * process, because peers choose keys. */
@@ -268,6 +268,10 @@ vmmob_ofs_clone(struct vmmob_ofs *dst, const struct vmmob_ofs *src)
     dst->pools = (src->n_pools
                   ? xmemdup(src->pools, src->n_pools * sizeof *src->pools)
                   : NULL);
+    dst->networks = (src->n_networks
+                     ? xmemdup(src->networks,
+                               src->n_networks * sizeof *src->networks)
+                     : NULL);
 }
 
 /* Frees what 'ofs' owns, but not 'ofs' itself. */
@@ -277,6 +281,7 @@ vmmob_ofs_destroy(struct vmmob_ofs *ofs)
     if (ofs) {
         free(ofs->site);
         free(ofs->pools);
+        free(ofs->networks);
     }
 }
 
@@ -293,6 +298,7 @@ vmmob_ofs_equals(const struct vmmob_ofs *a, const struct vmmob_ofs *b)
             && eth_addr_equals(a->gateway_mac, b->gateway_mac)
             && eth_addr_equals(a->ipv6_gateway_mac, b->ipv6_gateway_mac)
             && vmmob_ofs_same_pools(a, b)
+            && vmmob_ofs_same_networks(a, b)
             && a->stale == b->stale
             && a->foreign == b->foreign);
 }
@@ -303,6 +309,61 @@ struct eth_addr
 vmmob_ofs_gateway_mac(const struct vmmob_ofs *ofs, enum vmmob_family family)
 {
     return family == VMMOB_IPV4 ? ofs->gateway_mac : ofs->ipv6_gateway_mac;
+}
+
+/* Makes 'network' the one with its id at 'ofs'.  Its caller sees to it that
+ * there are not too many. */
+void
+vmmob_ofs_put_network(struct vmmob_ofs *ofs,
+                      const struct vmmob_network *network)
+{
+    size_t i = lower_bound_network(ofs, network->id);
+
+    if (i >= ofs->n_networks || ofs->networks[i].id != network->id) {
+        struct vmmob_network new_network = *network;
+
+        ofs->networks = xrealloc(ofs->networks, (ofs->n_networks + 1)
+                                                * sizeof *ofs->networks);
+        memmove(&ofs->networks[i + 1], &ofs->networks[i],
+                (ofs->n_networks - i) * sizeof *ofs->networks);
+        ofs->networks[i] = new_network;
+        ofs->n_networks++;
+    } else {
+        ofs->networks[i] = *network;
+    }
+}
+
+/* Returns the network 'id' of 'ofs', or NULL if it does not have it.  It
+ * belongs to 'ofs' and is valid until its networks change. */
+const struct vmmob_network *
+vmmob_ofs_find_network(const struct vmmob_ofs *ofs, uint32_t id)
+{
+    size_t i = lower_bound_network(ofs, id);
+
+    return (i < ofs->n_networks && ofs->networks[i].id == id
+            ? &ofs->networks[i] : NULL);
+}
+
+void
+vmmob_ofs_clear_networks(struct vmmob_ofs *ofs)
+{
+    free(ofs->networks);
+    ofs->networks = NULL;
+    ofs->n_networks = 0;
+}
+
+bool
+vmmob_ofs_same_networks(const struct vmmob_ofs *a, const struct vmmob_ofs *b)
+{
+    if (a->n_networks != b->n_networks) {
+        return false;
+    }
+    for (size_t i = 0; i < a->n_networks; i++) {
+        if (!vmmob_network_equals(&a->networks[i], &b->networks[i])) {
+            return false;
+        }
+    }
+    return true;
 }
 
 bool
@@ -359,7 +420,7 @@ vmmob_ofs_validate(const struct vmmob_ofs *ofs)
         return xstrdup("name of site has control characters");
     }
 
-    error = prefix_validate("uplink", &ofs->uplink);
+    error = vmmob_prefix_validate("uplink", &ofs->uplink);
     if (!error) {
         error = mac_validate("MAC address", ofs->mac);
     }
@@ -375,9 +436,10 @@ vmmob_ofs_validate(const struct vmmob_ofs *ofs)
                           ofs->n_pools, VMMOB_MAX_POOLS);
     }
     for (size_t i = 0; !error && i < ofs->n_pools; i++) {
-        error = prefix_validate("pool", &ofs->pools[i]);
+        error = vmmob_prefix_validate("pool", &ofs->pools[i]);
     }
-    return error;
+    return error ? error : vmmob_networks_validate(ofs->networks,
+                                                   ofs->n_networks);
 }
 
 /* Initializes 'port' as one of which only the 'name' is known. */
@@ -586,6 +648,26 @@ lower_bound(const struct vmmob_vmn *vmn, const struct in6_addr *hoa)
     return pair;
 }
 
+/* Returns the index of the first network of 'ofs' whose id is not less than
+ * 'id', or the number of networks if all are less. */
+static size_t
+lower_bound_network(const struct vmmob_ofs *ofs, uint32_t id)
+{
+    size_t low = 0;
+    size_t high = ofs->n_networks;
+
+    while (low < high) {
+        size_t mid = low + (high - low) / 2;
+
+        if (ofs->networks[mid].id < id) {
+            low = mid + 1;
+        } else {
+            high = mid;
+        }
+    }
+    return low;
+}
+
 static char *
 addr_error(const char *what, const struct in6_addr *addr, const char *why)
 {
@@ -660,31 +742,4 @@ has_control_characters(const char *s)
         }
     }
     return false;
-}
-
-/* Returns NULL if 'prefix' is well-formed and hosts can have its addresses,
- * otherwise an error message that starts with 'what' and that the caller must
- * free(). */
-static char *
-prefix_validate(const char *what, const struct vmmob_prefix *prefix)
-{
-    struct in6_addr mask, net;
-    char *error = NULL;
-    struct ds s;
-
-    if (prefix->plen > 128) {
-        return xasprintf("%s has prefix length %d", what, prefix->plen);
-    }
-
-    ds_init(&s);
-    vmmob_prefix_format(prefix, &s);
-    mask = ipv6_create_mask(prefix->plen);
-    net = ipv6_addr_bitand(&prefix->addr, &mask);
-    if (!ipv6_addr_equals(&net, &prefix->addr)) {
-        error = xasprintf("%s %s has host bits set", what, ds_cstr(&s));
-    } else if (!vmmob_prefix_is_unicast(prefix)) {
-        error = xasprintf("%s %s is not unicast", what, ds_cstr(&s));
-    }
-    ds_destroy(&s);
-    return error;
 }

@@ -28,9 +28,10 @@
 
 #include "openvswitch/types.h"
 #include "vmmob-addr.h"
+#include "vmmob-network.h"
 
 /* Identifies a VMN.  'mac' is the Ethernet address of the VM's primary
- * interface.  'tenant' is 0 until tenants are asked for. */
+ * interface.  'tenant' is the id of its network. */
 struct vmmob_key {
     uint32_t tenant;
     struct eth_addr mac;
@@ -113,6 +114,10 @@ struct vmmob_ofs {
     struct eth_addr gateway_mac;    /* All zeros if not known yet. */
     size_t n_pools;             /* At most VMMOB_MAX_POOLS. */
     struct vmmob_prefix *pools; /* Owned.  Where its MoAs come from. */
+    size_t n_networks;          /* At most VMMOB_MAX_NETWORKS. */
+    struct vmmob_network *networks; /* Owned, in ascending order of id, none
+                                     * twice.  The networks that it has.  None
+                                     * at an OFS of an older version. */
 
     /* Not shared between sites. */
     struct eth_addr ipv6_gateway_mac;   /* As 'gateway_mac', of the IPv6
@@ -127,6 +132,12 @@ void vmmob_ofs_init(struct vmmob_ofs *, uint64_t id);
 void vmmob_ofs_clone(struct vmmob_ofs *dst, const struct vmmob_ofs *src);
 void vmmob_ofs_destroy(struct vmmob_ofs *);
 bool vmmob_ofs_equals(const struct vmmob_ofs *, const struct vmmob_ofs *);
+void vmmob_ofs_put_network(struct vmmob_ofs *, const struct vmmob_network *);
+const struct vmmob_network *vmmob_ofs_find_network(const struct vmmob_ofs *,
+                                                   uint32_t id);
+void vmmob_ofs_clear_networks(struct vmmob_ofs *);
+bool vmmob_ofs_same_networks(const struct vmmob_ofs *,
+                             const struct vmmob_ofs *);
 bool vmmob_ofs_same_pools(const struct vmmob_ofs *, const struct vmmob_ofs *);
 bool vmmob_ofs_same_bridge(const struct vmmob_ofs *, const struct vmmob_ofs *);
 struct eth_addr vmmob_ofs_gateway_mac(const struct vmmob_ofs *,

@@ -15,7 +15,11 @@
 #include "vmmob-json.h"
 #include "vmmob-stats.h"
 
+static void put_networks(struct json *, const char *name,
+                         const struct vmmob_network_ids *);
 static char *decode_update(const struct json *, struct vmmob_msg *);
+static struct vmmob_network_ids *object_get_networks(struct vmmob_object *,
+                                                     const char *name);
 static char *row_id_from_json(const struct json *, struct vmmob_row_id *);
 static char *ofs_id_from_json(const struct json *, uint64_t *id);
 static char *port_name_from_json(const struct json *, char **);
@@ -57,6 +61,10 @@ vmmob_msg_uninit(struct vmmob_msg *msg)
             free(msg->del_ports[i]);
         }
         free(msg->del_ports);
+        vmmob_network_ids_destroy(msg->want_networks);
+        free(msg->want_networks);
+        vmmob_network_ids_destroy(msg->have_networks);
+        free(msg->have_networks);
         vmmob_stats_destroy(msg->stats);
         free(msg->stats);
     }
@@ -68,7 +76,8 @@ bool
 vmmob_msg_is_empty(const struct vmmob_msg *msg)
 {
     return (msg->type == VMMOB_MSG_UPDATE && !vmmob_msg_n_rows(msg)
-            && !msg->partial && !msg->want_stats && !msg->stats);
+            && !msg->want_networks && !msg->have_networks && !msg->partial
+            && !msg->want_stats && !msg->stats);
 }
 
 /* Returns the number of rows in 'msg', those to put and those to remove. */
@@ -97,6 +106,8 @@ vmmob_msg_next_piece(const struct vmmob_msg *msg, size_t *at,
 
     vmmob_msg_init(piece, VMMOB_MSG_UPDATE);
     if (!skip) {
+        piece->want_networks = msg->want_networks;
+        piece->have_networks = msg->have_networks;
         piece->partial = msg->partial;
         piece->want_stats = msg->want_stats;
         piece->stats = msg->stats;
@@ -256,6 +267,8 @@ vmmob_msg_encode(const struct vmmob_msg *msg)
             }
             json_object_put(update, "del_ports", del_ports);
         }
+        put_networks(update, "want_networks", msg->want_networks);
+        put_networks(update, "have_networks", msg->have_networks);
         if (msg->partial) {
             json_object_put(update, "partial", json_boolean_create(true));
         }
@@ -268,6 +281,22 @@ vmmob_msg_encode(const struct vmmob_msg *msg)
         json_array_add(params, update);
     }
     return jsonrpc_create_notify(method_names[msg->type], params);
+}
+
+/* Sets the member 'name' of 'update' to 'set', unless that is null. */
+static void
+put_networks(struct json *update, const char *name,
+             const struct vmmob_network_ids *set)
+{
+    if (set) {
+        struct json *ids = json_array_create_empty();
+
+        ovs_assert(!set->all);
+        for (size_t i = 0; i < set->n; i++) {
+            json_array_add(ids, json_integer_create(set->ids[i]));
+        }
+        json_object_put(update, name, ids);
+    }
 }
 
 /* Decodes 'rpc' into '*msg', which need not be initialized.  The rows in it
@@ -336,6 +365,8 @@ decode_update(const struct json *json, struct vmmob_msg *msg)
     del_ofss = vmmob_object_get_rows(&object, "del_ofss");
     ports = vmmob_object_get_rows(&object, "ports");
     del_ports = vmmob_object_get_rows(&object, "del_ports");
+    msg->want_networks = object_get_networks(&object, "want_networks");
+    msg->have_networks = object_get_networks(&object, "have_networks");
     msg->partial = vmmob_object_get_flag(&object, "partial");
     msg->want_stats = vmmob_object_get_flag(&object, "want_stats");
     if (object.error) {
@@ -380,6 +411,42 @@ decode_update(const struct json *json, struct vmmob_msg *msg)
 #undef DECODE_ROWS
 
     return NULL;
+}
+
+/* Returns the member 'name' of 'object', ids of networks in any order, which
+ * the caller owns, or NULL if there is none or on error. */
+static struct vmmob_network_ids *
+object_get_networks(struct vmmob_object *object, const char *name)
+{
+    const struct json *array = vmmob_object_get_rows(object, name);
+    size_t n = vmmob_json_size(array);
+    struct vmmob_network_ids *set;
+    uint32_t *ids;
+
+    if (n > VMMOB_MSG_MAX_NETWORKS) {
+        vmmob_object_fail(object, "\"%s\" has %"PRIuSIZE" elements, more "
+                          "than %d", name, n, VMMOB_MSG_MAX_NETWORKS);
+    }
+    if (!array || object->error) {
+        return NULL;
+    }
+    ids = xmalloc(n * sizeof *ids);
+    for (size_t i = 0; i < n; i++) {
+        const struct json *json = json_array_at(array, i);
+
+        if (json->type != JSON_INTEGER
+            || json->integer < 0 || json->integer > UINT32_MAX) {
+            vmmob_object_fail(object, "\"%s\" has an element that is not from "
+                              "0 to %"PRIu32, name, UINT32_MAX);
+            free(ids);
+            return NULL;
+        }
+        ids[i] = json->integer;
+    }
+    set = xmalloc(sizeof *set);
+    vmmob_network_ids_init(set, ids, n);
+    free(ids);
+    return set;
 }
 
 static char *

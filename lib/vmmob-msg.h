@@ -32,8 +32,11 @@
  *   "ofss": array of {"id": "..", "site": "..", "uplink": "PREFIX/LEN",
  *                     "mac": "..", "gateway": "..", "gateway_mac": "..",
  *                     "pools": ["PREFIX/LEN", ...], "stale": false,
- *                     "foreign": false}
- *                        ("" for no gateway; "foreign" only if it is true)
+ *                     "foreign": false,
+ *                     "networks": [{"id": 7, "homes": ["PREFIX/LEN", ...]},
+ *                                  ...]}
+ *                        ("" for no gateway; "foreign" only if it is true,
+ *                        "networks" only if there are some)
  *   "del_vmns": array of {"tenant": 0, "mac": "aa:..", "ofs": ".."}
  *   "del_ofss": array of "id"
  *   "ports": array of {"name": "tap0", "iface_id": "..",
@@ -44,6 +47,8 @@
  *                                 no "addresses" if they are not limited)
  *   "del_ports": array of "name"
  *
+ *   "want_networks": [0, 7]      (default: no change, at first all)
+ *   "have_networks": [0, 7]      (default: no change, in a whole state all)
  *   "partial": true              (default: false)
  *   "want_stats": true           (default: false)
  *   "stats": {...}               (see vmmob-stats.h)
@@ -56,9 +61,22 @@
  * What these wrote, no OFS of this switch takes for its own, even if it has
  * the same datapath id.
  *
+ * Only ovs-vswitchd tells which "networks" an OFS has and what home prefixes
+ * each has there.  ovs-vmmobd compares those of all sites.
+ *
  * Only ovs-vmmobd tells ports: what the Open_vSwitch database says of this
  * hypervisor's interfaces.  It tells them even before "begin", if it does not
  * know yet what is in its site's database.
+ *
+ * With "want_networks" ovs-vswitchd says of which networks it needs to know
+ * the VMNs: those that it has VMs of.  It says so as soon as ovs-vmmobd
+ * connects, before it is told anything, and whenever that changes.  With
+ * "have_networks" ovs-vmmobd answers of which of them it has told all VMNs
+ * that are known.  It may tell VMNs of others, too, and always those that this
+ * switch wrote.  That a VMN of a network which it does not have is not told,
+ * or not told any more, does not mean that there is none.  An older
+ * ovs-vswitchd does not say what it needs, and is told all; an older
+ * ovs-vmmobd tells all.
  *
  * With "want_stats", in an "update" of its own at any time, ovs-vmmobd asks
  * for what ovs-vswitchd counts.  ovs-vswitchd answers with "stats" in an
@@ -99,6 +117,8 @@ struct vmmob_msg {
     size_t n_ports, allocated_ports;
     char **del_ports;
     size_t n_del_ports, allocated_del_ports;
+    struct vmmob_network_ids *want_networks;    /* NULL if none are named. */
+    struct vmmob_network_ids *have_networks;    /* Likewise. */
     bool partial;
     bool want_stats;
     struct vmmob_stats *stats;  /* NULL if none. */
@@ -108,6 +128,9 @@ void vmmob_msg_init(struct vmmob_msg *, enum vmmob_msg_type);
 void vmmob_msg_uninit(struct vmmob_msg *);
 bool vmmob_msg_is_empty(const struct vmmob_msg *);
 size_t vmmob_msg_n_rows(const struct vmmob_msg *);
+
+/* Most networks that "want_networks" and "have_networks" may name. */
+#define VMMOB_MSG_MAX_NETWORKS 65536
 
 /* Add to a VMMOB_MSG_UPDATE.  The argument is copied. */
 void vmmob_msg_put_vmn(struct vmmob_msg *, const struct vmmob_vmn *);

@@ -45,13 +45,32 @@ vmmob_reply_json(struct unixctl_conn *conn, struct json *json, int flags)
 /* Selections. */
 
 /* Initializes 'sel' from 's', a MAC address, a HoA or a MoA, or NULL for all
- * VMNs.  Returns false if 's' is none of these. */
+ * VMNs.  Before an address, or alone, there may be a network's id and "/".
+ * Returns false if 's' is none of these. */
 bool
 vmmob_selection_parse(struct vmmob_selection *sel, const char *s)
 {
     memset(sel, 0, sizeof *sel);
     if (!s) {
         return true;
+    }
+
+    size_t n = strspn(s, "0123456789");
+    if (n && s[n] == '/') {
+        char *network = xmemdup0(s, n);
+        unsigned long long int id;
+
+        sel->by_network = (str_to_ullong(network, 10, &id)
+                           && id <= UINT32_MAX);
+        free(network);
+        if (!sel->by_network) {
+            return false;
+        }
+        sel->network = id;
+        s += n + 1;
+        if (!s[0]) {
+            return true;
+        }
     }
     sel->by_mac = eth_addr_from_string(s, &sel->mac);
     sel->by_addr = !sel->by_mac && vmmob_addr_from_string(s, &sel->addr);
@@ -63,7 +82,9 @@ bool
 vmmob_selection_has(const struct vmmob_selection *sel,
                     const struct vmmob_vmn *vmn)
 {
-    if (sel->by_mac) {
+    if (sel->by_network && sel->network != vmn->key.tenant) {
+        return false;
+    } else if (sel->by_mac) {
         return eth_addr_equals(sel->mac, vmn->key.mac);
     } else if (!sel->by_addr) {
         return true;

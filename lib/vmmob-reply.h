@@ -15,6 +15,7 @@
 #include <netinet/in.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "compiler.h"
 #include "openvswitch/types.h"
@@ -33,8 +34,11 @@ bool vmmob_wants_json(int argc, const char *argv[]);
 void vmmob_reply_text(struct unixctl_conn *, char *);
 void vmmob_reply_json(struct unixctl_conn *, struct json *, int flags);
 
-/* What is asked for: a VMN by its MAC address, by a HoA or MoA, or all. */
+/* What is asked for: a VMN by its MAC address, by a HoA or MoA, or all; in
+ * some network, or in any. */
 struct vmmob_selection {
+    bool by_network;            /* Otherwise: any. */
+    uint32_t network;           /* If 'by_network', otherwise 0. */
     bool by_mac, by_addr;       /* Neither: all. */
     struct eth_addr mac;        /* If 'by_mac'. */
     struct in6_addr addr;       /* If 'by_addr'. */

@@ -43,8 +43,15 @@ struct agent {
     struct vmmob_sync sync;     /* Once it has told what is known, we tell what
                                  * we author, and then just changes. */
     bool wants_stats;           /* It asked for what we count. */
+
+    struct vmmob_network_ids want;  /* Networks whose VMNs it should tell. */
+    struct vmmob_network_ids have;  /* Those of which it has told all. */
+    struct vmmob_network_ids coming;    /* Between "begin" and "end": what
+                                         * 'have' will be. */
 };
 
+static void receive_have(struct agent *, const struct vmmob_msg *);
+static void send_want(struct agent *);
 static void send_update(struct agent *, const struct vmmob_msg *);
 static void send_msg(struct agent *, const struct vmmob_msg *);
 static void send_authored(struct agent *, const struct handover *);
@@ -59,6 +66,7 @@ vmmob_agent_create(void)
     struct agent *agent = xzalloc(sizeof *agent);
 
     agent->name = xasprintf("punix:%s/vmmob.sock", ovs_rundir());
+    agent->want.all = true;
     return agent;
 }
 
@@ -94,10 +102,40 @@ vmmob_agent_resync(struct agent *agent)
     }
 }
 
+/* Asks the agent to tell the VMNs of the networks with the 'n' 'ids', which
+ * may be in any order, and not to tell those of others.  Before the first
+ * call, it is to tell those of all networks. */
+void
+vmmob_agent_set_networks(struct agent *agent, const uint32_t *ids, size_t n)
+{
+    struct vmmob_network_ids want;
+
+    vmmob_network_ids_init(&want, ids, MIN(n, VMMOB_MSG_MAX_NETWORKS));
+    if (vmmob_network_ids_equal(&want, &agent->want)) {
+        vmmob_network_ids_destroy(&want);
+        return;
+    }
+    vmmob_network_ids_destroy(&agent->want);
+    agent->want = want;
+    send_want(agent);
+}
+
+/* Returns true if the agent has told all that it knows of network 'id', at
+ * least once, and tells what changes.  Otherwise, there may be VMNs that were
+ * not told, and those that were may not be there any more.  Stays as it was
+ * while the agent is away. */
+bool
+vmmob_agent_has_network(const struct agent *agent, uint32_t id)
+{
+    return vmmob_network_ids_contain(&agent->have, id);
+}
+
 void
 vmmob_agent_destroy(struct agent *agent)
 {
     if (agent) {
+        vmmob_network_ids_destroy(&agent->want);
+        vmmob_network_ids_destroy(&agent->have);
         disconnect(agent);
         pstream_close(agent->listener);
         free(agent->name);
@@ -121,6 +159,7 @@ vmmob_agent_run(struct agent *agent, struct handover *h, long long int now)
         }
         disconnect(agent);
         agent->rpc = jsonrpc_open(stream);
+        send_want(agent);
     }
     if (!agent->rpc) {
         return false;
@@ -147,6 +186,7 @@ vmmob_agent_run(struct agent *agent, struct handover *h, long long int now)
             return received;
         }
         agent->wants_stats |= msg.want_stats;
+        receive_have(agent, &msg);
         vmmob_handover_receive(h, &msg, now);
         received = true;
         if (msg.type == VMMOB_MSG_END
@@ -235,6 +275,48 @@ vmmob_agent_status_to_string(enum agent_status status)
     }
 }
 
+/* Takes note of what 'msg' from the agent says of networks. */
+static void
+receive_have(struct agent *agent, const struct vmmob_msg *msg)
+{
+    bool coming = (agent->sync.heard == VMMOB_HEARD_BEGIN
+                   || agent->sync.heard == VMMOB_HEARD_BEGIN_AGAIN);
+    struct vmmob_network_ids *have = coming ? &agent->coming : &agent->have;
+
+    switch (msg->type) {
+    case VMMOB_MSG_BEGIN:
+        /* An agent of an older version tells all and does not say so. */
+        vmmob_network_ids_destroy(have);
+        *have = (struct vmmob_network_ids) VMMOB_NETWORK_IDS_ALL;
+        break;
+
+    case VMMOB_MSG_UPDATE:
+        if (msg->have_networks) {
+            vmmob_network_ids_destroy(have);
+            vmmob_network_ids_clone(have, msg->have_networks);
+        }
+        break;
+
+    case VMMOB_MSG_END:
+        vmmob_network_ids_destroy(have);
+        *have = agent->coming;
+        agent->coming = (struct vmmob_network_ids) { .n = 0 };
+        break;
+    }
+}
+
+/* Tells the agent what networks we need to know, unless that is all. */
+static void
+send_want(struct agent *agent)
+{
+    if (!agent->want.all) {
+        struct vmmob_msg msg = { .type = VMMOB_MSG_UPDATE,
+                                 .want_networks = &agent->want };
+
+        send_msg(agent, &msg);
+    }
+}
+
 /* Sends the rows in 'update', of type VMMOB_MSG_UPDATE. */
 static void
 send_update(struct agent *agent, const struct vmmob_msg *update)
@@ -282,5 +364,7 @@ disconnect(struct agent *agent)
     jsonrpc_close(agent->rpc);
     agent->rpc = NULL;
     agent->wants_stats = false;
+    vmmob_network_ids_destroy(&agent->coming);
+    agent->coming = (struct vmmob_network_ids) { .n = 0 };
     vmmob_sync_init(&agent->sync);
 }

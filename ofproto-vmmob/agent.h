@@ -8,6 +8,8 @@
  * that counts.  Guarded by vmmob_mutex, like all but the queue. */
 
 #include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
 struct agent;
 struct handover;
@@ -28,6 +30,8 @@ void vmmob_agent_destroy(struct agent *);
 
 void vmmob_agent_listen(struct agent *);
 void vmmob_agent_resync(struct agent *);
+void vmmob_agent_set_networks(struct agent *, const uint32_t *ids, size_t n);
+bool vmmob_agent_has_network(const struct agent *, uint32_t id);
 
 bool vmmob_agent_run(struct agent *, struct handover *, long long int now);
 void vmmob_agent_wait(struct agent *);

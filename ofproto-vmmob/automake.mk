@@ -138,6 +138,8 @@ lib_libopenvswitch_la_SOURCES += \
 	lib/vmmob-json.h \
 	lib/vmmob-msg.c \
 	lib/vmmob-msg.h \
+	lib/vmmob-network.c \
+	lib/vmmob-network.h \
 	lib/vmmob-prefix-set.c \
 	lib/vmmob-prefix-set.h \
 	lib/vmmob-problems.c \
@@ -169,6 +171,8 @@ VMMOBD_SOURCES = \
 	utilities/vmmobd-listener.h \
 	utilities/vmmobd-metrics.c \
 	utilities/vmmobd-metrics.h \
+	utilities/vmmobd-networks.c \
+	utilities/vmmobd-networks.h \
 	utilities/vmmobd-ports.c \
 	utilities/vmmobd-ports.h \
 	utilities/vmmobd-problems.c \
@@ -269,6 +273,7 @@ tests_ovstest_SOURCES += \
 	tests/vmmob-test.h \
 	tests/vmmob-test-addr.c \
 	tests/vmmob-test-frame.c \
+	tests/vmmob-test-network.c \
 	tests/vmmob-test-pool.c
 tests_ovstest_LDADD += ofproto-vmmob/libvmmob.la
 

@@ -158,11 +158,12 @@ release(struct unixctl_conn *conn, int argc OVS_UNUSED, const char *argv[],
     struct vmmob *vmmob = vmmob_get();
     if (vmmob) {
         struct handover *h = vmmob->handover;
-        struct vmmob_key key = { .tenant = 0, .mac = sel.mac };
+        struct vmmob_key key = { .tenant = sel.network, .mac = sel.mac };
         const struct vmmob_vmn *vmn = NULL;
 
         if (sel.by_addr) {
-            vmn = vmmob_table_find_by_hoa(vmmob->table, 0, &sel.addr);
+            vmn = vmmob_table_find_by_hoa(vmmob->table, sel.network,
+                                          &sel.addr);
             if (!vmn) {
                 vmn = vmmob_table_find_by_moa(vmmob->table, &sel.addr);
             }

@@ -401,6 +401,32 @@ test_validate(struct ovs_cmdl_context *ctx OVS_UNUSED)
     check_error("host bits", vmmob_ofs_validate(&ofs),
                 "pool 192.0.2.128/95 has host bits set");
 
+    static struct vmmob_network networks[VMMOB_MAX_NETWORKS + 1];
+
+    for (size_t i = 0; i < ARRAY_SIZE(networks); i++) {
+        networks[i].id = i;
+    }
+    pools[0] = prefix("192.0.2.128/25");
+    ofs = good_ofs;
+    ofs.networks = networks;
+    ofs.n_networks = VMMOB_MAX_NETWORKS;
+    check_error("networks", vmmob_ofs_validate(&ofs), NULL);
+    ofs.n_networks++;
+    check_error("n_networks", vmmob_ofs_validate(&ofs),
+                "4097 networks are more than 4096");
+    ofs.n_networks = 2;
+    networks[1].id = 0;
+    check_error("twice", vmmob_ofs_validate(&ofs),
+                "network 0 is there twice, or out of order");
+    networks[1].id = 1;
+    networks[1].n_homes = VMMOB_MAX_NETWORK_HOMES + 1;
+    check_error("n_homes", vmmob_ofs_validate(&ofs),
+                "network 1: 9 prefixes are more than 8");
+    networks[1].n_homes = 2;
+    networks[1].homes[0] = networks[1].homes[1] = prefix("10.0.0.0/24");
+    check_error("homes", vmmob_ofs_validate(&ofs),
+                "network 1: prefixes are out of order");
+
     vmmob_ofs_init(&ofs, 1);
     check_error("initial OFS", vmmob_ofs_validate(&ofs),
                 "uplink ::/0 is not unicast");
@@ -691,6 +717,17 @@ random_ofs(struct vmmob_ofs *ofs, uint64_t id)
     ofs->pools = xcalloc(ofs->n_pools, sizeof *ofs->pools);
     for (size_t i = 0; i < ofs->n_pools; i++) {
         ofs->pools[i] = prefix(pools[range(0, 2)]);
+    }
+    for (int i = range(0, 1) ? range(0, 3) : 0; i > 0; i--) {
+        struct vmmob_network network;
+
+        vmmob_network_init(&network, range(0, 3) ? range(0, 3) : UINT32_MAX);
+        for (int j = range(0, 2); j > 0; j--) {
+            struct vmmob_prefix home = prefix(pools[range(0, 2)]);
+
+            vmmob_network_add_home(&network, &home);
+        }
+        vmmob_ofs_put_network(ofs, &network);
     }
     ofs->stale = range(0, 1);
     ofs->foreign = range(0, 1);
@@ -1286,6 +1323,17 @@ test_table(struct ovs_cmdl_context *ctx)
 
 /* Messages. */
 
+/* Returns a set of 'n' networks' ids, which the caller owns. */
+static struct vmmob_network_ids *
+make_ids(size_t n, uint32_t a, uint32_t b, uint32_t c)
+{
+    struct vmmob_network_ids *set = xmalloc(sizeof *set);
+    const uint32_t ids[] = { a, b, c };
+
+    vmmob_network_ids_init(set, ids, n);
+    return set;
+}
+
 /* Prints the JSON forms to the letter: the other side may be of another
  * release. */
 static void
@@ -1337,6 +1385,17 @@ test_encode(struct ovs_cmdl_context *ctx OVS_UNUSED)
     ofs.gateway = addr("192.0.2.1");
     ofs.n_pools = ARRAY_SIZE(pools);
     ofs.pools = xmemdup(pools, sizeof pools);
+    for (uint32_t i = 0; i < 2; i++) {
+        static const char *const homes[] = {
+            "fd00:64::/64,10.100.0.0/24", "10.0.0.0/24",
+        };
+        struct vmmob_network network;
+
+        vmmob_network_init(&network, i ? 0 : UINT32_MAX);
+        check_error("homes", vmmob_network_parse_homes(&network, homes[i]),
+                    NULL);
+        vmmob_ofs_put_network(&ofs, &network);
+    }
 
     for (size_t i = 0; i < ARRAY_SIZE(types); i++) {
         struct vmmob_msg msg;
@@ -1354,6 +1413,7 @@ test_encode(struct ovs_cmdl_context *ctx OVS_UNUSED)
             ofs.gateway = in6addr_any;
             ofs.gateway_mac = key.mac;
             ofs.n_pools = 0;
+            vmmob_ofs_clear_networks(&ofs);
             ofs.stale = true;
             vmmob_msg_put_ofs(&msg, &ofs);
             vmmob_msg_del_vmn(&msg, &key, 1);
@@ -1361,6 +1421,8 @@ test_encode(struct ovs_cmdl_context *ctx OVS_UNUSED)
             vmmob_msg_put_port(&msg, &port);
             vmmob_msg_put_port(&msg, &any_port);
             vmmob_msg_del_port(&msg, "tap2");
+            msg.want_networks = make_ids(3, 7, UINT32_MAX, 0);
+            msg.have_networks = make_ids(0, 0, 0, 0);
             ovs_assert(!vmmob_msg_is_empty(&msg));
             ovs_assert(vmmob_msg_n_rows(&msg) == 9);
         }
@@ -1424,6 +1486,14 @@ random_msg(struct vmmob_msg *msg)
     if (msg->type != VMMOB_MSG_UPDATE) {
         return;
     }
+    if (range(0, 1)) {
+        msg->want_networks = make_ids(range(0, 3), range(0, 2), range(0, 2),
+                                      random_uint32());
+    }
+    if (range(0, 1)) {
+        msg->have_networks = make_ids(range(0, 3), range(0, 2), range(0, 2),
+                                      random_uint32());
+    }
     for (unsigned int i = 0; i < n; i++) {
         struct vmmob_key key = key_nth(range(0, N_KEYS - 1));
         uint64_t id = range(0, 1) ? range(1, N_OFSS) : random_uint64() | 1;
@@ -1459,9 +1529,17 @@ random_msg(struct vmmob_msg *msg)
 }
 
 static bool
+ids_equal(const struct vmmob_network_ids *a, const struct vmmob_network_ids *b)
+{
+    return !a == !b && (!a || vmmob_network_ids_equal(a, b));
+}
+
+static bool
 msg_equals(const struct vmmob_msg *a, const struct vmmob_msg *b)
 {
     if (a->type != b->type
+        || !ids_equal(a->want_networks, b->want_networks)
+        || !ids_equal(a->have_networks, b->have_networks)
         || a->n_vmns != b->n_vmns
         || a->n_ofss != b->n_ofss
         || a->n_del_vmns != b->n_del_vmns
@@ -1534,6 +1612,7 @@ msg_from_string(const char *s, struct vmmob_msg *msg)
         error = vmmob_msg_decode(rpc, msg);
         jsonrpc_msg_destroy(rpc);
         if (error && (vmmob_msg_n_rows(msg) || msg->vmns || msg->ofss
+                      || msg->want_networks || msg->have_networks
                       || msg->del_vmns || msg->del_ofss || msg->ports
                       || msg->del_ports)) {
             fail("rows in spite of error");
@@ -1728,6 +1807,10 @@ static const struct bad_member bad_ofs_members[] = {
     { "stale", "true", NULL },
     { "pools", "[]", NULL },
     { "pools", "['2001:db8::/64', '192.0.2.1']", NULL },
+    { "networks", "[]", NULL },
+    { "networks", "[{'id': 4294967295, 'homes': []}, {'id': 0, 'homes': "
+      "['fd00::/64', '10.0.0.0/24', '10.0.0.0/24']}]", NULL },
+    { "networks", "[{'id': 7, 'homes': [], 'name': 'blue'}]", NULL },
 
     { "id", NULL, "\"id\" is missing" },
     { "id", "1", "\"id\" is not string but integer" },
@@ -1774,6 +1857,22 @@ static const struct bad_member bad_ofs_members[] = {
     { "pools", "['8000::/1']", "pool 8000::/1 is not unicast" },
     { "pools", "['','','','','','','','','','','','','','','','','']",
       "\"pools\" has 17 elements, more than 16" },
+    { "networks", "{}", "\"networks\" is not array but object" },
+    { "networks", "[7]", "networks[0]: not object but integer" },
+    { "networks", "[{'homes': []}]", "networks[0]: \"id\" is missing" },
+    { "networks", "[{'id': 7}]", "networks[0]: \"homes\" is missing" },
+    { "networks", "[{'id': -1, 'homes': []}]",
+      "networks[0]: \"id\" is not from 0 to 4294967295" },
+    { "networks", "[{'id': 4294967296, 'homes': []}]",
+      "networks[0]: \"id\" is not from 0 to 4294967295" },
+    { "networks", "[{'id': 7, 'homes': []}, {'id': 7, 'homes': []}]",
+      "networks[1]: \"id\" 7 is there twice" },
+    { "networks", "[{'id': 7, 'homes': ['10.0.0.1/24']}]",
+      "networks[0]: \"homes\" has 10.0.0.1/24: host bits are set" },
+    { "networks", "[{'id': 7, 'homes': ['224.0.0.0/24']}]",
+      "network 7: prefix 224.0.0.0/24 is not unicast" },
+    { "networks", "[{'id': 7, 'homes': ['','','','','','','','','']}]",
+      "networks[0]: \"homes\" has 9 elements, more than 8" },
     { "stale", NULL, "\"stale\" is missing" },
     { "stale", "0", "\"stale\" is not boolean but integer" },
     { "stale", "null", "\"stale\" is not boolean but null" },
@@ -1893,6 +1992,16 @@ static const struct {
     { NOTIFY("update", "[{'del_vmns': [" ROW_ID "], 'del_ofss': ['']}]"),
       "del_ofss[0]: \"\" is not an OFS id" },
     { NOTIFY("update", "[{'del_ports': ['tap0', 'tap0']}]"), NULL },
+    { NOTIFY("update", "[{'want_networks': [7, 0, 7, 4294967295]}]"), NULL },
+    { NOTIFY("update", "[{'have_networks': []}]"), NULL },
+    { NOTIFY("update", "[{'want_networks': null}]"),
+      "\"want_networks\" is not array but null" },
+    { NOTIFY("update", "[{'want_networks': [0], 'have_networks': [-1]}]"),
+      "\"have_networks\" has an element that is not from 0 to 4294967295" },
+    { NOTIFY("update", "[{'want_networks': [0, 4294967296]}]"),
+      "\"want_networks\" has an element that is not from 0 to 4294967295" },
+    { NOTIFY("update", "[{'want_networks': ['0']}]"),
+      "\"want_networks\" has an element that is not from 0 to 4294967295" },
     { NOTIFY("update", "[{'ports': {}}]"),
       "\"ports\" is not array but object" },
     { NOTIFY("update", "[{'ports': [{}]}]"), "ports[0]: \"name\" is missing" },
@@ -4475,6 +4584,10 @@ check_pieces(const struct vmmob_msg *msg)
         ovs_assert(n <= VMMOB_MSG_MAX_ROWS);
         ovs_assert(piece.partial == (msg->partial && !n_pieces));
         ovs_assert(piece.want_stats == (msg->want_stats && !n_pieces));
+        ovs_assert(piece.want_networks == (n_pieces ? NULL
+                                           : msg->want_networks));
+        ovs_assert(piece.have_networks == (n_pieces ? NULL
+                                           : msg->have_networks));
         ovs_assert(piece.stats == (n_pieces ? NULL : msg->stats));
         n_pieces++;
 
@@ -4564,6 +4677,8 @@ static const struct ovs_cmdl_command commands[] = {
     { "handover-work", "N", 1, 1, test_handover_work, OVS_RO },
     { "limits", "SEED N", 2, 2, test_limits, OVS_RO },
     { "families", NULL, 0, 0, vmmob_test_families, OVS_RO },
+    { "network", "SEED N", 2, 2, vmmob_test_network, OVS_RO },
+    { "linger", "SEED N", 2, 2, vmmob_test_linger, OVS_RO },
     { "prefix-set", "SEED N", 2, 2, test_prefix_set, OVS_RO },
     { "pool", "SEED N", 2, 2, vmmob_test_pool, OVS_RO },
     { "frames", NULL, 0, 0, vmmob_test_frames, OVS_RO },

@@ -24,6 +24,10 @@ void vmmob_test_families(struct ovs_cmdl_context *);
 void vmmob_test_frames(struct ovs_cmdl_context *);
 void vmmob_test_icmp6(struct ovs_cmdl_context *);
 
+/* vmmob-test-network.c */
+void vmmob_test_network(struct ovs_cmdl_context *);
+void vmmob_test_linger(struct ovs_cmdl_context *);
+
 /* vmmob-test-pool.c */
 void vmmob_test_pool(struct ovs_cmdl_context *);
 
