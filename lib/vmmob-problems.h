@@ -67,7 +67,8 @@ struct json;
     VMMOB_PROBLEM(PEER, "peer")                             \
     VMMOB_PROBLEM(PEER_CUT_OFF, "peer-cut-off")             \
     VMMOB_PROBLEM(BAD_ROWS, "bad-rows")                     \
-    VMMOB_PROBLEM(OFS_CONFLICT, "ofs-conflict")
+    VMMOB_PROBLEM(OFS_CONFLICT, "ofs-conflict")             \
+    VMMOB_PROBLEM(NETWORK_DIFFERS, "network-differs")
 
 enum vmmob_problem_kind {
 #define VMMOB_PROBLEM(KIND, NAME) VMMOB_PROBLEM_##KIND,

@@ -183,6 +183,8 @@ VMMOBD_SOURCES = \
 	utilities/vmmobd-record.h \
 	utilities/vmmobd-rowset.c \
 	utilities/vmmobd-rowset.h \
+	utilities/vmmobd-scope.c \
+	utilities/vmmobd-scope.h \
 	utilities/vmmobd-settings.c \
 	utilities/vmmobd-settings.h \
 	utilities/vmmobd-show.c \

@@ -819,7 +819,7 @@ cs_tell_schema(struct ovsdb_cs *cs)
     add_table(tables, "VM_Mobility", "connections external_ids");
     add_table(tables, "Connection", "target read_only external_ids");
     add_table(tables, "OFS", "datapath_id system_id site uplink_prefix "
-              "uplink_mac gateway gateway_mac pools");
+              "uplink_mac gateway gateway_mac pools networks");
     add_table(tables, "VMN", "tenant mac ofs sequence state addresses "
               "system_id");
     json_object_put(schema, "tables", tables);

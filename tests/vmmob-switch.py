@@ -8,13 +8,18 @@ what it is told to say:
     known           What the agent told, one line for each row.
     foreign         Which OFSs it told are another hypervisor's.
     author JSON     Author just these rows, an object as in an "update", and
-                    tell the agent so, with "begin" and "end".  Before that,
-                    the agent is not answered.
+                    tell the agent so, with "begin" and "end", but not before
+                    it has told what it knows.  Before that, the agent is not
+                    answered.
     update JSON     Send an "update", and author what it says.
     update @FILE    Likewise.
     raw STRING      Send STRING as it is.
     stats JSON      Answer so when the agent asks for figures.  Before that,
                     it gets no answer, as from an older switch.
+    networks JSON   Need to know the networks with these ids, an array, and say
+                    so now and whenever the agent connects.  Before that, as
+                    an older switch, nothing is said.
+    have            What networks the agent says that it told all of.
     pause, resume   Stop and start to read from the agent.
     count           How many connections, "end"s and "update"s there were.
 """
@@ -41,12 +46,19 @@ class Rows(object):
         self.ofss = {}
         self.vmns = {}
         self.ports = {}
+        self.have = None            # Networks; None if not said.
 
     @staticmethod
     def vmn_name(vmn):
         return vmn["tenant"], vmn["mac"], vmn["ofs"]
 
+    @staticmethod
+    def vmn_text(vmn):
+        network = "%d/" % vmn["tenant"] if vmn["tenant"] else ""
+        return network + vmn["mac"]
+
     def apply(self, update):
+        self.have = update.get("have_networks", self.have)
         for ofs_id in update.get("del_ofss", []):
             self.ofss.pop(ofs_id, None)
         for vmn in update.get("del_vmns", []):
@@ -68,8 +80,8 @@ class Rows(object):
         lines = ["ofs %s %s%s" % (ofs["id"], ofs["site"] or "-",
                                   " stale" if ofs["stale"] else "")
                  for ofs in self.ofss.values()]
-        lines += [" ".join(["vmn", vmn["mac"], vmn["ofs"], str(vmn["seqno"]),
-                            vmn["state"]]
+        lines += [" ".join(["vmn", self.vmn_text(vmn), vmn["ofs"],
+                            str(vmn["seqno"]), vmn["state"]]
                            + ["%s=%s" % (hoa, moa)
                               for hoa, moa in vmn["pairs"]])
                   for vmn in self.vmns.values()]
@@ -89,8 +101,10 @@ class Switch(object):
         self.known = Rows()         # What the agent told.
         self.coming = None          # Likewise, between "begin" and "end".
         self.authored = None        # None if not told yet.
+        self.told = False           # The agent has told what it knows.
         self.paused = False
         self.stats = None
+        self.networks = None
         self.n_connections = self.n_ends = self.n_updates = 0
 
     def run(self):
@@ -101,6 +115,8 @@ class Switch(object):
             self.rpc = ovs.jsonrpc.Connection(stream)
             self.coming = None
             self.n_connections += 1
+            self.told = False
+            self.send_networks()
         if self.rpc:
             self.rpc.run()
             while self.rpc and not self.paused:
@@ -132,14 +148,19 @@ class Switch(object):
             self.n_ends += 1
             self.known = self.coming
             self.coming = None
+            self.told = True
             self.send_all()
 
     def send(self, method, params):
         if self.rpc:
             self.rpc.send(ovs.jsonrpc.Message.create_notify(method, params))
 
+    def send_networks(self):
+        if self.networks is not None:
+            self.send("update", [{"want_networks": self.networks}])
+
     def send_all(self):
-        if self.authored:
+        if self.authored and self.told:
             self.send("begin", [])
             self.send("update", [self.authored.as_update()])
             self.send("end", [])
@@ -188,6 +209,14 @@ def main():
     def stats(answer):
         switch.stats = json.loads(answer)
 
+    def networks(ids):
+        switch.networks = json.loads(ids)
+        switch.send_networks()
+
+    def have():
+        ids = switch.known.have
+        return ("all" if ids is None else " ".join(map(str, ids))) + "\n"
+
     def pause(paused):
         switch.paused = paused
 
@@ -200,6 +229,8 @@ def main():
     command("update", "JSON", 1, update)
     command("raw", "STRING", 1, raw)
     command("stats", "JSON", 1, stats)
+    command("networks", "JSON", 1, networks)
+    command("have", "", 0, have)
     command("pause", "", 0, lambda: pause(True))
     command("resume", "", 0, lambda: pause(False))
     command("count", "", 0, lambda: "%d connections, %d ends, %d updates\n"

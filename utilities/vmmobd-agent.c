@@ -13,8 +13,10 @@
 #include "ovsdb-idl.h"
 #include "simap.h"
 #include "stream-ssl.h"
+#include "timeval.h"
 #include "util.h"
 #include "vmmob-hash.h"
+#include "vmmob-reply.h"
 #include "vmmob-table.h"
 #include "vmmobd-conf.h"
 #include "vmmobd-publisher.h"
@@ -36,7 +38,11 @@ static struct sitedb *take_db(struct agent *, const char *remote, bool own);
 static const struct settings_peer *peer_of_db(const struct agent *, size_t i);
 static void run_dbs(struct agent *);
 static void run_own_ofss(struct agent *, struct rowset *changed);
+static void run_networks(struct agent *);
+static void run_own_scope(struct agent *);
 static bool has_ofs(const struct rowset *);
+static bool is_complete(const struct agent *, const struct sitedb *);
+static void get_have(const struct agent *, struct vmmob_network_ids *);
 static void run_switch(struct agent *);
 static void update_known(struct agent *, struct rowset *changed);
 
@@ -73,6 +79,7 @@ agent_create(const char *conf_remote, const char *switch_remote, bool take_ssl,
     known_init(&a->known);
     rowset_init(&a->news);
     a->link = switch_link_create(switch_remote);
+    networks_init(&a->networks);
     a->publisher = publisher_create(a->link->authored);
     listener_init(&a->listener);
     metrics_init(&a->metrics);
@@ -88,6 +95,7 @@ agent_destroy(struct agent *a)
         check_destroy(&a->check);
         metrics_destroy(&a->metrics);
         switch_link_destroy(a->link);
+        networks_destroy(&a->networks);
         for (size_t i = 0; i < a->n_dbs; i++) {
             sitedb_destroy(a->dbs[i], &a->news);
         }
@@ -130,6 +138,7 @@ agent_wait(const struct agent *a)
             sitedb_wait(a->dbs[i]);
         }
         switch_link_wait(a->link);
+        networks_wait(&a->networks);
         publisher_wait(a->publisher, a->dbs[0]);
         listener_wait(&a->listener, a->dbs[0]);
         check_wait(&a->check);
@@ -186,6 +195,7 @@ run_conf(struct agent *a)
     settings_destroy(&old);
 
     a->configured = true;
+    a->own_ofss_dirty = true;
     configure_dbs(a, known_set_system_id(&a->known, a->settings.system_id));
     publisher_set_identity(a->publisher, a->settings.site,
                            a->settings.system_id);
@@ -343,6 +353,7 @@ run_dbs(struct agent *a)
 {
     struct rowset changed = ROWSET_INITIALIZER(&changed);
 
+    run_networks(a);
     for (size_t i = 0; i < a->n_dbs; i++) {
         sitedb_run(a->dbs[i], &changed);
         if (!i) {
@@ -364,11 +375,54 @@ run_own_ofss(struct agent *a, struct rowset *changed)
         return;
     }
     a->own_ofss_dirty = false;
+    run_own_scope(a);
     if (own_ofss_set(&a->own_ofss, a->dbs[0]->table, a->link->authored)) {
         for (size_t i = 1; i < a->n_dbs; i++) {
             sitedb_recheck_ofss(a->dbs[i], changed);
         }
     }
+}
+
+/* Lets the databases be read of what the switch needs. */
+static void
+run_networks(struct agent *a)
+{
+    networks_run(&a->networks, &a->link->want, time_msec());
+    for (size_t i = 0; i < a->n_dbs; i++) {
+        scope_set_networks(&a->dbs[i]->scope, &a->networks.read);
+    }
+}
+
+/* Reads all VMN rows of this hypervisor, whatever their networks: the
+ * publisher must know them, and so must a switch that has just started. */
+static void
+run_own_scope(struct agent *a)
+{
+    struct sitedb *db = a->dbs[0];
+    const char *system_id = a->settings.system_id;
+    uint64_t *ids = xmalloc((vmmob_table_n_ofss(db->table)
+                             + vmmob_table_n_ofss(a->link->authored))
+                            * sizeof *ids);
+    const struct vmmob_ofs **ofss;
+    size_t n = 0;
+
+    /* In the same order each time. */
+    ofss = vmmob_sort_ofss(a->link->authored);
+    for (size_t i = 0; i < vmmob_table_n_ofss(a->link->authored); i++) {
+        ids[n++] = ofss[i]->id;
+    }
+    free(ofss);
+    ofss = vmmob_sort_ofss(db->table);
+    for (size_t i = 0; system_id[0] && i < vmmob_table_n_ofss(db->table);
+         i++) {
+        if (sitedb_is_of(db, ofss[i]->id, system_id)
+            && !vmmob_table_find_ofs(a->link->authored, ofss[i]->id)) {
+            ids[n++] = ofss[i]->id;
+        }
+    }
+    free(ofss);
+    scope_set_own(&db->scope, ids, n, system_id);
+    free(ids);
 }
 
 static bool
@@ -430,6 +484,30 @@ note_given_up(struct agent *a, const struct rowset *changed)
     }
 }
 
+/* Returns true if all that the switch needs of 'db' has been read, or all that
+ * can be as long as it is gone. */
+static bool
+is_complete(const struct agent *a, const struct sitedb *db)
+{
+    return (db->live ? sitedb_has_read(db, &a->link->want)
+            : sitedb_has_contents(db));
+}
+
+/* Initializes 'have' as the networks, of those that the switch needs, of which
+ * all that can be read has been read. */
+static void
+get_have(const struct agent *a, struct vmmob_network_ids *have)
+{
+    vmmob_network_ids_clone(have, &a->link->want);
+    if (time_msec() < a->link->want_since + SWITCH_PATIENCE) {
+        for (size_t i = 0; i < a->n_dbs; i++) {
+            if (a->dbs[i]->live) {
+                vmmob_network_ids_intersect(have, &a->dbs[i]->scope.read);
+            }
+        }
+    }
+}
+
 static void
 run_switch(struct agent *a)
 {
@@ -440,23 +518,32 @@ run_switch(struct agent *a)
         note_withdrawn(a, &changed);
     }
     publisher_want(a->publisher, &changed);
-    a->own_ofss_dirty = a->own_ofss_dirty || has_ofs(&changed);
+    if (has_ofs(&changed)) {
+        /* Before the publisher writes any of them. */
+        run_own_scope(a);
+        a->own_ofss_dirty = true;
+    }
     note_given_up(a, &changed);
     rowset_destroy(&changed);
+    run_networks(a);
 
     switch_link_tell_ports(a->link, &a->ports);
     sset_clear(&a->ports.changed);
 
     /* A switch that has just started must be told what it wrote in an earlier
      * life, so tell it nothing before that is known. */
-    if (sitedb_has_contents(a->dbs[0])) {
+    if (vmmob_sync_has_told(&a->link->sync)
+        || is_complete(a, a->dbs[0])) {
+        struct vmmob_network_ids have;
         bool complete = true;
 
         for (size_t i = 0; i < a->n_dbs; i++) {
-            complete = complete && sitedb_has_contents(a->dbs[i]);
+            complete = complete && is_complete(a, a->dbs[i]);
         }
-        switch_link_tell(a->link, a->known.table, &a->news, &a->ports,
+        get_have(a, &have);
+        switch_link_tell(a->link, &a->known, &a->news, &have, &a->ports,
                          complete);
+        vmmob_network_ids_destroy(&have);
     }
     rowset_clear(&a->news);
 }

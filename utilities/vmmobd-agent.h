@@ -13,6 +13,10 @@
  *   switch --> switch_link --> publisher --> this site's database
  *   Open_vSwitch database --> ports --> switch_link --> switch
  *
+ * And what the switch needs goes back to where that begins:
+ *
+ *   switch --> switch_link --> networks --> scope of each sitedb
+ *
  * What goes from one part to the next are the names of the rows that changed
  * (vmmobd-rowset.h).
  *
@@ -28,6 +32,7 @@
 #include "vmmobd-limits.h"
 #include "vmmobd-listener.h"
 #include "vmmobd-metrics.h"
+#include "vmmobd-networks.h"
 #include "vmmobd-ports.h"
 #include "vmmobd-rowset.h"
 #include "vmmobd-settings.h"
@@ -52,6 +57,7 @@ struct agent {
     struct rowset news;         /* What of it changed in this turn. */
 
     struct switch_link *link;
+    struct networks networks;   /* Which networks the databases are read of. */
     struct publisher *publisher;
     struct listener listener;
     struct check check;

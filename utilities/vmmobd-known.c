@@ -344,6 +344,7 @@ update_ofs(struct known *known, uint64_t id)
         return vmmob_table_remove_ofs(known->table, id);
     }
     vmmob_ofs_clone(&ofs, vmmob_table_find_ofs(owner->table, id));
+    vmmob_ofs_clear_networks(&ofs);
     ofs.stale = owner->stale;
     ofs.foreign = (!owner->own
                    || (known->system_id[0]

@@ -33,7 +33,8 @@
 struct sitedb;
 
 struct known {
-    struct vmmob_table *table;  /* The union. */
+    struct vmmob_table *table;  /* The union, without the OFSs' networks, which
+                                 * the switch need not know. */
     char *system_id;            /* Ours, "" if not known: all OFSs of others
                                  * are "foreign". */
     struct hmap owners;         /* Contains "struct known_owner"s. */

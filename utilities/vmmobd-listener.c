@@ -38,11 +38,11 @@ COVERAGE_DEFINE(vmmobd_listen_retry);
  * include system_id, so that nobody can give a row to another. */
 static const struct listener_permission {
     const char *table;
-    const char *update[6];      /* Columns. */
+    const char *update[7];      /* Columns. */
     size_t n_update;
 } permissions[] = {
-    { "OFS", { "gateway", "gateway_mac", "pools", "site", "uplink_mac",
-               "uplink_prefix" }, 6 },
+    { "OFS", { "gateway", "gateway_mac", "networks", "pools", "site",
+               "uplink_mac", "uplink_prefix" }, 7 },
     { "VMN", { "addresses", "sequence", "state" }, 3 },
 };
 

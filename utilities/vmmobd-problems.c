@@ -13,12 +13,14 @@
 
 #include "dirs.h"
 #include "openvswitch/dynamic-string.h"
+#include "openvswitch/shash.h"
 #include "ovsdb-idl.h"
 #include "svec.h"
 #include "timeval.h"
 #include "util.h"
 #include "utilities/vmmob-idl.h"
 #include "vmmob-problems.h"
+#include "vmmob-reply.h"
 #include "vmmob-table.h"
 #include "vmmobd-agent.h"
 #include "vmmobd-conf.h"
@@ -48,6 +50,8 @@ static void get_own_ofs_problems(const struct agent *,
                                  struct vmmob_problems *);
 static void get_seqno_problems(const struct agent *, const struct sitedb *,
                                struct vmmob_problems *);
+static void get_network_problems(const struct agent *,
+                                 struct vmmob_problems *);
 
 /* Adds to 'p' what is wrong now. */
 void
@@ -132,6 +136,7 @@ problems_get(const struct agent *agent, struct vmmob_problems *p)
         get_ofs_problems(agent, agent->dbs[i], p);
         get_seqno_problems(agent, agent->dbs[i], p);
     }
+    get_network_problems(agent, p);
 }
 
 /* Adds to 'p' what other hypervisors of this site have that they must not
@@ -329,7 +334,8 @@ get_database_problems(const struct agent *agent, struct vmmob_problems *p)
                     "hypervisor, or correct external_ids:vmmob-db"));
     } else if (!vmmobrec_server_has_vmn_table_col_system_id(db->idl)
                || !vmmobrec_server_has_ssl_table(db->idl)
-               || !vmmobrec_server_has_rbac_role_table(db->idl)) {
+               || !vmmobrec_server_has_rbac_role_table(db->idl)
+               || !vmmobrec_server_has_ofs_table_col_networks(db->idl)) {
         vmmob_problems_add(
             p, VMMOB_PROBLEM_DATABASE_OLD,
             xasprintf("this site's database, %s, was made by an older "

@@ -74,6 +74,7 @@ struct publisher_flight {
     struct ovs_list items;      /* Contains "struct publisher_item"s. */
 };
 
+static bool is_ready(const struct sitedb *);
 static void reconcile(struct publisher *, const struct sitedb *);
 static void repair(struct publisher *, const struct sitedb *);
 
@@ -100,6 +101,7 @@ static void free_wanted_ofs(struct vmmob_ofs *);
 static bool is_wanted(const struct publisher *, const struct row_name *);
 static const char *vmn_system_id(const struct publisher *,
                                  const struct sitedb *);
+static bool has_networks(const struct sitedb *);
 static bool is_ours(const struct publisher *, const struct sitedb *,
                     uint64_t ofs);
 static bool is_our_vmn(const struct publisher *, const struct sitedb *,
@@ -292,7 +294,7 @@ publisher_run(struct publisher *p, struct sitedb *db)
         p->reconcile = true;
     }
     p->live = db->live;
-    if (!db->live) {
+    if (!is_ready(db)) {
         return;
     }
     if (p->reconcile) {
@@ -317,7 +319,7 @@ publisher_wait(const struct publisher *p, const struct sitedb *db)
     LIST_FOR_EACH (flight, node, &p->flights) {
         ovsdb_idl_txn_wait(flight->txn);
     }
-    if (db->live) {
+    if (is_ready(db)) {
         if (!rowset_is_empty(&p->repairs)) {
             poll_timer_wait_until(p->repair_time);
         }
@@ -325,6 +327,14 @@ publisher_wait(const struct publisher *p, const struct sitedb *db)
             poll_timer_wait_until(p->retry_time);
         }
     }
+}
+
+/* Returns true if it is known what 'db' has of our rows: otherwise, a row that
+ * is there would be inserted once more. */
+static bool
+is_ready(const struct sitedb *db)
+{
+    return db->live && db->scope.own_read;
 }
 
 /* Queues all rows in which 'db' may differ from what is wanted. */
@@ -571,7 +581,8 @@ differs(const struct publisher *p, const struct sitedb *db,
         const struct vmmobrec_ofs *row = sitedb_find_ofs(db, name);
         struct vmmob_ofs *ofs = get_wanted_ofs(p, name->ofs);
         bool differs = (ofs
-                        ? !(row && ofs_is_in_row(ofs, p->system_id, row))
+                        ? !(row && ofs_is_in_row(ofs, p->system_id,
+                                                 has_networks(db), row))
                         : row && !sitedb_is_of_other(db, name->ofs,
                                                      p->system_id));
 
@@ -655,7 +666,8 @@ write_ofs(struct publisher *p, const struct sitedb *db,
                          "no two bridges have one datapath id", db->remote,
                          ofs->id, row->system_id);
         }
-    } else if (!row || !ofs_is_in_row(ofs, p->system_id, row)) {
+    } else if (!row || !ofs_is_in_row(ofs, p->system_id, has_networks(db),
+                                      row)) {
         if (!row) {
             row = vmmobrec_ofs_insert(txn);
             ofs_name_to_row(ofs, row);
@@ -668,7 +680,7 @@ write_ofs(struct publisher *p, const struct sitedb *db,
                          "bridge has this datapath id",
                          db->remote, ofs->id, row->system_id);
         }
-        ofs_to_row(ofs, p->system_id, row);
+        ofs_to_row(ofs, p->system_id, has_networks(db), row);
         rowset_add(&p->written, name);
         write = true;
     } else {
@@ -714,6 +726,14 @@ vmn_system_id(const struct publisher *p, const struct sitedb *db)
     return (vmmobrec_server_has_vmn_table_col_system_id(db->idl)
             ? p->system_id
             : NULL);
+}
+
+/* Returns false if 'db' was made before there was column "networks" of the OFS
+ * table. */
+static bool
+has_networks(const struct sitedb *db)
+{
+    return vmmobrec_server_has_ofs_table_col_networks(db->idl);
 }
 
 /* Returns true if 'ofs' is certainly one of this hypervisor's. */

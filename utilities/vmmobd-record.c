@@ -22,6 +22,8 @@ struct ofs_columns {
     char *gateway;
     char *gateway_mac;
     struct svec pools;          /* In the order of the database. */
+    int64_t *ids;               /* Of the networks, likewise... */
+    struct svec homes;          /* ...and their homes. */
 };
 
 static char *ofs_id_parse(const char *, uint64_t *id);
@@ -31,6 +33,8 @@ static char *mac_to_string(struct eth_addr);
 static char *addr_parse(const char *what, const char *, struct in6_addr *);
 static void ofs_columns_init(struct ofs_columns *, const struct vmmob_ofs *);
 static void ofs_columns_destroy(struct ofs_columns *);
+static char *networks_from_row(const struct vmmobrec_ofs *,
+                               struct vmmob_ofs *);
 static void pools_to_svec(const struct vmmob_ofs *, struct svec *);
 
 /* Stores the name of 'row' into '*name'. */
@@ -162,6 +166,9 @@ ofs_from_row(const struct vmmobrec_ofs *row, struct vmmob_ofs *ofs)
         ofs->n_pools = row->n_pools;
     }
     if (!error) {
+        error = networks_from_row(row, ofs);
+    }
+    if (!error) {
         error = vmmob_ofs_validate(ofs);
     }
     if (error) {
@@ -218,7 +225,7 @@ ofs_name_to_row(const struct vmmob_ofs *ofs, const struct vmmobrec_ofs *row)
 /* Sets the other columns of 'row'. */
 void
 ofs_to_row(const struct vmmob_ofs *ofs, const char *system_id,
-           const struct vmmobrec_ofs *row)
+           bool has_networks, const struct vmmobrec_ofs *row)
 {
     struct ofs_columns c;
 
@@ -230,6 +237,10 @@ ofs_to_row(const struct vmmob_ofs *ofs, const char *system_id,
     vmmobrec_ofs_set_gateway(row, c.gateway);
     vmmobrec_ofs_set_gateway_mac(row, c.gateway_mac);
     vmmobrec_ofs_set_pools(row, (const char **) c.pools.names, c.pools.n);
+    if (has_networks) {
+        vmmobrec_ofs_set_networks(row, c.ids, (const char **) c.homes.names,
+                                  c.homes.n);
+    }
     ofs_columns_destroy(&c);
 }
 
@@ -256,7 +267,7 @@ vmn_is_in_row(const struct vmmob_vmn *vmn, const char *system_id,
  * does not keep the order of the pools. */
 bool
 ofs_is_in_row(const struct vmmob_ofs *ofs, const char *system_id,
-              const struct vmmobrec_ofs *row)
+              bool has_networks, const struct vmmobrec_ofs *row)
 {
     struct ofs_columns c;
     bool equals;
@@ -272,6 +283,13 @@ ofs_is_in_row(const struct vmmob_ofs *ofs, const char *system_id,
     for (size_t i = 0; equals && i < c.pools.n; i++) {
         equals = !strcmp(c.pools.names[i], row->pools[i]);
     }
+    if (has_networks) {
+        equals = equals && c.homes.n == row->n_networks;
+        for (size_t i = 0; equals && i < c.homes.n; i++) {
+            equals = (c.ids[i] == row->key_networks[i]
+                      && !strcmp(c.homes.names[i], row->value_networks[i]));
+        }
+    }
     ofs_columns_destroy(&c);
     return equals;
 }
@@ -284,6 +302,16 @@ ofs_columns_init(struct ofs_columns *c, const struct vmmob_ofs *ofs)
     c->gateway = vmmob_addr_to_string(&ofs->gateway, "");
     c->gateway_mac = mac_to_string(ofs->gateway_mac);
     pools_to_svec(ofs, &c->pools);
+
+    c->ids = xmalloc(ofs->n_networks * sizeof *c->ids);
+    svec_init(&c->homes);
+    for (size_t i = 0; i < ofs->n_networks; i++) {
+        struct ds homes = DS_EMPTY_INITIALIZER;
+
+        c->ids[i] = ofs->networks[i].id;
+        vmmob_network_format_homes(&ofs->networks[i], &homes);
+        svec_add_nocopy(&c->homes, ds_steal_cstr(&homes));
+    }
 }
 
 static void
@@ -294,6 +322,8 @@ ofs_columns_destroy(struct ofs_columns *c)
     free(c->gateway);
     free(c->gateway_mac);
     svec_destroy(&c->pools);
+    free(c->ids);
+    svec_destroy(&c->homes);
 }
 
 static char *
@@ -345,6 +375,30 @@ addr_parse(const char *what, const char *s, struct in6_addr *addr)
     return (vmmob_addr_from_optional_string(s, addr)
             ? NULL
             : xasprintf("%s \"%s\" is not an IP address", what, s));
+}
+
+/* Sets the networks of 'ofs', which has none yet, from 'row'. */
+static char *
+networks_from_row(const struct vmmobrec_ofs *row, struct vmmob_ofs *ofs)
+{
+    for (size_t i = 0; i < row->n_networks; i++) {
+        int64_t id = row->key_networks[i];
+        struct vmmob_network network;
+        char *error, *text;
+
+        if (id < 0 || id > UINT32_MAX) {
+            return xasprintf("network %"PRId64" is invalid", id);
+        }
+        vmmob_network_init(&network, id);
+        error = vmmob_network_parse_homes(&network, row->value_networks[i]);
+        if (error) {
+            text = xasprintf("network %"PRId64" has %s", id, error);
+            free(error);
+            return text;
+        }
+        vmmob_ofs_put_network(ofs, &network);
+    }
+    return NULL;
 }
 
 /* Initializes 'pools' with the text of the pools of 'ofs', in the order in

@@ -28,19 +28,20 @@ char *ofs_name_from_row(const struct vmmobrec_ofs *, struct row_name *);
 char *ofs_from_row(const struct vmmobrec_ofs *, struct vmmob_ofs *);
 
 /* Encoders, for use in a transaction.  The columns that name the row must have
- * been set already, by the first function if the row is new.  A VMN's
- * 'system_id' may be null, for a database that has no column for it. */
+ * been set already, by the first function if the row is new.  For a database
+ * that has no column for it, a VMN's 'system_id' is null, and 'has_networks'
+ * is false. */
 void vmn_name_to_row(const struct vmmob_vmn *, const struct vmmobrec_vmn *);
 void vmn_to_row(const struct vmmob_vmn *, const char *system_id,
                 const struct vmmobrec_vmn *);
 void ofs_name_to_row(const struct vmmob_ofs *, const struct vmmobrec_ofs *);
 void ofs_to_row(const struct vmmob_ofs *, const char *system_id,
-                const struct vmmobrec_ofs *);
+                bool has_networks, const struct vmmobrec_ofs *);
 
 /* True if the encoders above would not change the row. */
 bool vmn_is_in_row(const struct vmmob_vmn *, const char *system_id,
                    const struct vmmobrec_vmn *);
 bool ofs_is_in_row(const struct vmmob_ofs *, const char *system_id,
-                   const struct vmmobrec_ofs *);
+                   bool has_networks, const struct vmmobrec_ofs *);
 
 #endif /* utilities/vmmobd-record.h */

@@ -4,6 +4,7 @@
 
 #include "vmmobd-settings.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 

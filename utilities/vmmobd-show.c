@@ -40,6 +40,7 @@ static unixctl_cb_func check_database;
 static char *show_as_text(const struct agent *);
 static struct json *show_as_json(const struct agent *);
 static void put_words(struct ds *, const char *name, const struct svec *);
+static struct json *networks_to_json(const struct vmmob_network_ids *);
 static const char *switch_state(const struct switch_link *);
 
 static void put_db(struct vmmob_text_table *, const struct sitedb *);
@@ -50,8 +51,8 @@ static char *msec_ago(long long int);
 static const struct vmmob_vmn **find_vmns(const struct vmmob_table *,
                                           const char *, size_t *n,
                                           char **errorp);
-static void put_vmn(struct vmmob_text_table *, const struct vmmob_table *,
-                    const struct vmmob_vmn *);
+static void put_vmn(struct vmmob_text_table *, bool networks,
+                    const struct vmmob_table *, const struct vmmob_vmn *);
 static struct json *vmn_to_json(const struct vmmob_table *,
                                 const struct vmmob_vmn *);
 static void put_ofs(struct vmmob_text_table *, const struct known *,
@@ -67,8 +68,8 @@ show_init(struct agent *agent)
 
     unixctl_command_register("vmmob/show", "[json]", 0, 1, show, aux);
     unixctl_command_register("vmmob/peers", "[json]", 0, 1, show_peers, aux);
-    unixctl_command_register("vmmob/vmns", "[MAC|HoA|MoA] [json]", 0, 2,
-                             show_vmns, aux);
+    unixctl_command_register("vmmob/vmns", "[[NETWORK/]MAC|HoA|MoA] [json]", 0,
+                             2, show_vmns, aux);
     unixctl_command_register("vmmob/ofs", "[ID] [json]", 0, 2, show_ofs, aux);
     unixctl_command_register("vmmob/metrics", "[classic|openmetrics]", 0, 1,
                              show_metrics, aux);
@@ -166,9 +167,17 @@ show_vmns(struct unixctl_conn *conn, int argc, const char *argv[],
     } else {
         struct vmmob_text_table table;
 
-        vmmob_text_table_init(&table, "MAC HoA MoA OFS SITE SEQNO STATE");
+        bool networks = false;
+
         for (size_t i = 0; i < n; i++) {
-            put_vmn(&table, known, vmns[i]);
+            networks = networks || vmns[i]->key.tenant;
+        }
+        vmmob_text_table_init(&table, (networks
+                                       ? "NETWORK MAC HoA MoA OFS SITE SEQNO "
+                                         "STATE"
+                                       : "MAC HoA MoA OFS SITE SEQNO STATE"));
+        for (size_t i = 0; i < n; i++) {
+            put_vmn(&table, networks, known, vmns[i]);
         }
         vmmob_reply_text(conn, vmmob_text_table_steal(&table));
     }
@@ -243,6 +252,7 @@ show_as_text(const struct agent *agent)
     const struct publisher *p = agent->publisher;
     struct ds s = DS_EMPTY_INITIALIZER;
     struct vmmob_problems problems;
+    char *networks;
     size_t i;
 
     vmmob_problems_init(&problems);
@@ -275,6 +285,9 @@ show_as_text(const struct agent *agent)
                   vmmob_table_n_vmns(link->authored));
     ds_put_format(&s, "  ports: %"PRIuSIZE" of which something is known\n",
                   shash_count(&agent->ports.ports));
+    networks = vmmob_network_ids_to_string(&link->want);
+    ds_put_format(&s, "  networks: %s\n", networks);
+    free(networks);
 
     for (i = 0; i < agent->n_dbs; i++) {
         const struct sitedb *db = agent->dbs[i];
@@ -330,6 +343,7 @@ show_as_json(const struct agent *agent)
     vmmob_json_put_integer(sw, "ofss", vmmob_table_n_ofss(link->authored));
     vmmob_json_put_integer(sw, "vmns", vmmob_table_n_vmns(link->authored));
     vmmob_json_put_integer(sw, "ports", shash_count(&agent->ports.ports));
+    json_object_put(sw, "networks", networks_to_json(&link->want));
     json_object_put(object, "switch", sw);
 
     for (size_t i = 0; i < agent->n_dbs; i++) {
@@ -373,6 +387,22 @@ put_words(struct ds *s, const char *name, const struct svec *words)
         ds_put_format(s, " %s", word);
     }
     ds_put_char(s, '\n');
+}
+
+/* Returns null for all networks. */
+static struct json *
+networks_to_json(const struct vmmob_network_ids *networks)
+{
+    struct json *array;
+
+    if (networks->all) {
+        return json_null_create();
+    }
+    array = json_array_create_empty();
+    for (size_t i = 0; i < networks->n; i++) {
+        json_array_add(array, json_integer_create(networks->ids[i]));
+    }
+    return array;
 }
 
 static const char *
@@ -473,61 +503,86 @@ msec_ago(long long int msec)
 
 /* vmmob/vmns. */
 
-/* Finds the VMN that has the MAC address, HoA or MoA 'arg', or all if 'arg' is
- * null.  If successful, returns an array that the caller must free() and
- * stores the number of its elements, possibly 0, into '*n'.  Otherwise,
- * returns NULL and stores an error message into '*errorp' that the caller must
- * free(). */
+/* Returns the VMN that 'sel', which is by MAC address or address, asks for in
+ * 'network', or NULL if there is none. */
+static const struct vmmob_vmn *
+find_vmn(const struct vmmob_table *known, const struct vmmob_selection *sel,
+         uint32_t network)
+{
+    const struct vmmob_vmn *vmn;
+
+    if (sel->by_mac) {
+        struct vmmob_key key = { .tenant = network, .mac = sel->mac };
+
+        return vmmob_table_find_binding(known, &key);
+    }
+    vmn = vmmob_table_find_by_hoa(known, network, &sel->addr);
+    if (!vmn) {
+        vmn = vmmob_table_find_by_moa(known, &sel->addr);
+    }
+    return vmn && vmn->key.tenant == network ? vmn : NULL;
+}
+
+/* Finds the VMNs that 'arg' asks for, all if it is null.  If successful,
+ * returns an array that the caller must free() and stores the number of its
+ * elements, possibly 0, into '*n'.  Otherwise, returns NULL and stores an
+ * error message into '*errorp' that the caller must free(). */
 static const struct vmmob_vmn **
 find_vmns(const struct vmmob_table *known, const char *arg, size_t *n,
           char **errorp)
 {
+    struct vmmob_network_ids networks;
+    const struct vmmob_entry **entries;
     const struct vmmob_vmn **vmns;
-    const struct vmmob_vmn *vmn;
     struct vmmob_selection sel;
+    size_t n_entries;
 
     *errorp = NULL;
-    if (!arg) {
-        const struct vmmob_entry **entries = vmmob_sort_entries(known);
-
-        *n = vmmob_table_n_vmns(known);
-        vmns = xmalloc(*n * sizeof *vmns);
-        for (size_t i = 0; i < *n; i++) {
-            vmns[i] = vmmob_entry_binding(entries[i]);
-        }
-        free(entries);
-        return vmns;
-    }
-
+    *n = 0;
     if (!vmmob_selection_parse(&sel, arg)) {
-        *n = 0;
         *errorp = xasprintf("%s: not a MAC address nor an IP address", arg);
         return NULL;
     }
-    if (sel.by_mac) {
-        struct vmmob_key key = { .tenant = 0, .mac = sel.mac };
 
-        vmn = vmmob_table_find_binding(known, &key);
-    } else {
-        vmn = vmmob_table_find_by_hoa(known, 0, &sel.addr);
-        if (!vmn) {
-            vmn = vmmob_table_find_by_moa(known, &sel.addr);
+    /* In order of networks. */
+    entries = vmmob_sort_entries(known);
+    n_entries = vmmob_table_n_vmns(known);
+    vmns = xmalloc(MAX(n_entries, 1) * sizeof *vmns);
+    vmmob_network_ids_init(&networks, NULL, 0);
+    for (size_t i = 0; i < n_entries; i++) {
+        uint32_t network = entries[i]->key.tenant;
+        const struct vmmob_vmn *vmn;
+
+        if (sel.by_network && sel.network != network) {
+            continue;
+        } else if (!sel.by_mac && !sel.by_addr) {
+            vmns[(*n)++] = vmmob_entry_binding(entries[i]);
+        } else if (vmmob_network_ids_add(&networks, network)) {
+            vmn = find_vmn(known, &sel, network);
+            if (vmn) {
+                vmns[(*n)++] = vmn;
+            }
         }
     }
-    *n = vmn != NULL;
-    return xmemdup(&vmn, sizeof vmn);
+    vmmob_network_ids_destroy(&networks);
+    free(entries);
+    return vmns;
 }
 
-/* Adds a VMN to 'table', in one line for each HoA. */
+/* Adds a VMN to 'table', in one line for each HoA, each with the network if
+ * 'networks'. */
 static void
-put_vmn(struct vmmob_text_table *table, const struct vmmob_table *known,
-        const struct vmmob_vmn *vmn)
+put_vmn(struct vmmob_text_table *table, bool networks,
+        const struct vmmob_table *known, const struct vmmob_vmn *vmn)
 {
     const struct vmmob_ofs *ofs = vmmob_table_find_ofs(known, vmn->ofs);
 
     for (size_t i = 0; i < MAX(vmn->n_pairs, 1); i++) {
         const struct vmmob_pair *pair = vmn->n_pairs ? &vmn->pairs[i] : NULL;
 
+        if (networks) {
+            vmmob_text_table_put(table, "%"PRIu32, vmn->key.tenant);
+        }
         vmmob_text_table_put(table, ETH_ADDR_FMT,
                              ETH_ADDR_ARGS(vmn->key.mac));
         vmmob_text_table_put_addr(table, pair ? &pair->hoa : NULL);
@@ -582,8 +637,16 @@ static struct json *
 ofs_to_json(const struct known *known, const struct vmmob_ofs *ofs)
 {
     const struct sitedb *db = known_find_owner(known, ofs->id);
-    struct json *object = vmmob_ofs_to_json(ofs);
+    struct vmmob_ofs copy = *ofs;
+    struct json *object;
 
+    if (db) {
+        const struct vmmob_ofs *row = vmmob_table_find_ofs(db->table, ofs->id);
+
+        copy.networks = row->networks;
+        copy.n_networks = row->n_networks;
+    }
+    object = vmmob_ofs_to_json(&copy);
     json_object_put_string(object, "database", db ? db->name : "");
     return object;
 }

@@ -40,7 +40,6 @@ COVERAGE_DEFINE(vmmobd_cut_off);
 COVERAGE_DEFINE(vmmobd_db_disconnect);
 COVERAGE_DEFINE(vmmobd_db_stale);
 
-static struct ovsdb_idl *create_idl(const char *remote, bool own);
 static void start_idl(struct sitedb *, const char *remote);
 static void remove_all_rows(struct sitedb *, struct rowset *changed);
 static size_t max_rows(const struct sitedb *, bool is_ofs);
@@ -104,6 +103,7 @@ sitedb_create(const char *remote, const struct own_ofss *own_ofss)
     db->own_ofss = own_ofss;
     db->created = time_msec();
     limits_init(&db->limits);
+    scope_init(&db->scope);
     db->table = vmmob_table_create();
     for (int is_ofs = 0; is_ofs < 2; is_ofs++) {
         if (db->own) {
@@ -134,6 +134,7 @@ sitedb_destroy(struct sitedb *db, struct rowset *changed)
         hindex_destroy(&db->vmns_by_ofs);
         vmmob_table_destroy(db->table);
         ovsdb_idl_destroy(db->idl);
+        scope_destroy(&db->scope);
         limits_destroy(&db->limits);
         free(db->name);
         free(db->remote);
@@ -188,10 +189,13 @@ sitedb_run(struct sitedb *db, struct rowset *changed)
         db->cut_until = LLONG_MIN;
         ovsdb_idl_set_remote(db->idl, db->remote, true);
     }
+    /* Before that connects, so that it begins with what is to be read. */
+    scope_run(&db->scope, db->idl, db->live);
     vmmob_set_max_message(max_size(db));
     ovsdb_idl_run(db->idl);
     vmmob_set_max_message(0);
     update_live(db, changed);
+    scope_run(&db->scope, db->idl, db->live);
 
     seqno = ovsdb_idl_get_seqno(db->idl);
     if (seqno != db->idl_seqno) {
@@ -217,6 +221,7 @@ void
 sitedb_wait(const struct sitedb *db)
 {
     ovsdb_idl_wait(db->idl);
+    scope_wait(&db->scope);
     if (!db->live && !db->stale) {
         poll_timer_wait_until(db->dead_since + SITEDB_STALE_MSEC);
     }
@@ -231,6 +236,16 @@ bool
 sitedb_has_contents(const struct sitedb *db)
 {
     return ovsdb_idl_has_ever_connected(db->idl);
+}
+
+/* Returns true if all VMNs of 'networks' in 'db' have been read, and all of
+ * this hypervisor. */
+bool
+sitedb_has_read(const struct sitedb *db,
+                const struct vmmob_network_ids *networks)
+{
+    return (sitedb_has_contents(db) && db->scope.own_read
+            && vmmob_network_ids_contain_all(&db->scope.read, networks));
 }
 
 enum sitedb_state
@@ -297,6 +312,16 @@ sitedb_find_ofs(const struct sitedb *db, const struct row_name *name)
     return row ? vmmobrec_ofs_get_for_uuid(db->idl, &row->uuid) : NULL;
 }
 
+/* Returns true if 'ofs' is in 'db' as that of system 'system_id'. */
+bool
+sitedb_is_of(const struct sitedb *db, uint64_t ofs, const char *system_id)
+{
+    const struct row_name name = row_name_of_ofs(ofs);
+    const struct vmmobrec_ofs *row = sitedb_find_ofs(db, &name);
+
+    return row && !strcmp(row->system_id, system_id);
+}
+
 /* Returns true if 'ofs' is in 'db' as that of another system than
  * 'system_id'. */
 bool
@@ -334,62 +359,14 @@ sitedb_add_vmns_of(const struct sitedb *db, uint64_t ofs, struct rowset *set)
     }
 }
 
-static struct ovsdb_idl *
-create_idl(const char *remote, bool own)
-{
-    struct ovsdb_idl *idl = ovsdb_idl_create_unconnected(&vmmobrec_idl_class,
-                                                         false);
-
-    for (size_t i = 0; i < VMMOBREC_VMN_N_COLUMNS; i++) {
-        ovsdb_idl_track_add_column(idl, &vmmobrec_vmn_columns[i]);
-    }
-    for (size_t i = 0; i < VMMOBREC_OFS_N_COLUMNS; i++) {
-        if (&vmmobrec_ofs_columns[i] != &vmmobrec_ofs_col_external_ids) {
-            ovsdb_idl_track_add_column(idl, &vmmobrec_ofs_columns[i]);
-        }
-    }
-    if (own) {
-        /* See vmmobd-check.h. */
-        ovsdb_idl_add_column(idl, &vmmobrec_ofs_col_external_ids);
-        ovsdb_idl_omit_alert(idl, &vmmobrec_ofs_col_external_ids);
-
-        ovsdb_idl_add_column(idl, &vmmobrec_vm_mobility_col_connections);
-        ovsdb_idl_add_column(idl, &vmmobrec_vm_mobility_col_ssl);
-        ovsdb_idl_add_column(idl, &vmmobrec_connection_col_target);
-        ovsdb_idl_add_column(idl, &vmmobrec_connection_col_read_only);
-        ovsdb_idl_add_column(idl, &vmmobrec_connection_col_role);
-        ovsdb_idl_add_column(idl, &vmmobrec_connection_col_external_ids);
-        ovsdb_idl_add_column(idl, &vmmobrec_connection_col_status);
-        ovsdb_idl_add_column(idl, &vmmobrec_ssl_col_private_key);
-        ovsdb_idl_add_column(idl, &vmmobrec_ssl_col_certificate);
-        ovsdb_idl_add_column(idl, &vmmobrec_ssl_col_ca_cert);
-        ovsdb_idl_add_column(idl, &vmmobrec_ssl_col_external_ids);
-        ovsdb_idl_add_column(idl, &vmmobrec_rbac_role_col_name);
-        ovsdb_idl_add_column(idl, &vmmobrec_rbac_role_col_permissions);
-        ovsdb_idl_add_column(idl, &vmmobrec_rbac_permission_col_table);
-        ovsdb_idl_add_column(idl, &vmmobrec_rbac_permission_col_authorization);
-        ovsdb_idl_add_column(idl, &vmmobrec_rbac_permission_col_insert_delete);
-        ovsdb_idl_add_column(idl, &vmmobrec_rbac_permission_col_update);
-
-        /* Only one author writes a row, so there are no half-changed rows to
-         * be afraid of. */
-        ovsdb_idl_set_write_changed_only_all(idl, true);
-    }
-
-    /* Any server of a cluster will do, and a relay as well.  Transactions
-     * find their way to the leader. */
-    ovsdb_idl_set_leader_only(idl, false);
-    if (remote) {
-        ovsdb_idl_set_remote(idl, remote, true);
-    }
-    return idl;
-}
-
 /* Begins to read the database at 'remote', or none if it is null. */
 static void
 start_idl(struct sitedb *db, const char *remote)
 {
-    db->idl = create_idl(remote, db->own);
+    db->idl = scope_start(&db->scope, db->own);
+    if (remote) {
+        ovsdb_idl_set_remote(db->idl, remote, true);
+    }
     db->live = false;
     db->dead_since = time_msec();
     db->dead_seqno = db->idl_seqno = ovsdb_idl_get_seqno(db->idl);
@@ -660,6 +637,11 @@ update_ofs(struct sitedb *db, const struct vmmobrec_ofs *idl_row,
             + strlen(idl_row->gateway_mac));
     for (size_t i = 0; i < idl_row->n_pools; i++) {
         size += strlen(idl_row->pools[i]);
+    }
+    for (size_t i = 0; i < idl_row->n_networks; i++) {
+        size += (sizeof idl_row->key_networks[i]
+                 + strlen(idl_row->value_networks[i])
+                 + sizeof(struct vmmob_network));
     }
     set_size(db, row, size);
 

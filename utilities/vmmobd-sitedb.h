@@ -29,6 +29,7 @@
 #include "openvswitch/vlog.h"
 #include "vmmobd-limits.h"
 #include "vmmobd-rowset.h"
+#include "vmmobd-scope.h"
 
 struct vmmobrec_ofs;
 struct vmmobrec_vmn;
@@ -57,6 +58,7 @@ struct sitedb {
     const struct own_ofss *own_ofss;    /* What it may not.  Not owned.  NULL
                                          * if 'own'. */
     struct ovsdb_idl *idl;
+    struct scope scope;         /* Which VMNs are read. */
     long long int created;      /* When we began to read it, in ms. */
 
     struct vmmob_table *table;  /* The rows that can be used. */
@@ -112,6 +114,7 @@ void sitedb_run(struct sitedb *, struct rowset *changed);
 void sitedb_wait(const struct sitedb *);
 
 bool sitedb_has_contents(const struct sitedb *);
+bool sitedb_has_read(const struct sitedb *, const struct vmmob_network_ids *);
 enum sitedb_state sitedb_get_state(const struct sitedb *);
 const char *sitedb_state_to_word(enum sitedb_state);
 const char *sitedb_state_to_string(const struct sitedb *);
@@ -119,6 +122,8 @@ const struct vmmobrec_vmn *sitedb_find_vmn(const struct sitedb *,
                                            const struct row_name *);
 const struct vmmobrec_ofs *sitedb_find_ofs(const struct sitedb *,
                                            const struct row_name *);
+bool sitedb_is_of(const struct sitedb *, uint64_t ofs,
+                  const char *system_id);
 bool sitedb_is_of_other(const struct sitedb *, uint64_t ofs,
                         const char *system_id);
 void sitedb_add_all(const struct sitedb *, struct rowset *);

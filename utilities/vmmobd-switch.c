@@ -20,8 +20,10 @@
 #include "vmmob-msg.h"
 #include "vmmob-stats.h"
 #include "vmmob-table.h"
+#include "vmmobd-known.h"
 #include "vmmobd-ports.h"
 #include "vmmobd-rowset.h"
+#include "vmmobd-sitedb.h"
 
 VLOG_DEFINE_THIS_MODULE(vmmobd_switch);
 
@@ -41,6 +43,8 @@ static void disconnect(struct switch_link *, int error);
 
 static bool receive(struct switch_link *, const struct jsonrpc_msg *,
                     struct rowset *authored_changed);
+static void want(struct switch_link *, const struct vmmob_network_ids *);
+static void want_all(struct switch_link *);
 static void apply_update(struct switch_link *, const struct vmmob_msg *,
                          struct rowset *authored_changed);
 static void sweep_authored(struct switch_link *,
@@ -48,14 +52,18 @@ static void sweep_authored(struct switch_link *,
 
 static void put_ofs(const struct switch_link *, const struct vmmob_ofs *,
                     struct vmmob_msg *);
-static void tell_all(struct switch_link *, const struct vmmob_table *,
+static void tell_all(struct switch_link *, const struct known *,
                      const struct ports *, bool complete);
+static void tell_have(struct switch_link *, const struct vmmob_network_ids *);
+static void put_have(const struct switch_link *, struct vmmob_msg *);
+static bool may_tell(const struct switch_link *, const struct known *,
+                     uint64_t ofs);
 static void put_all_ports(struct switch_link *, const struct ports *,
                           struct vmmob_msg *);
 static void put_changed_ports(struct switch_link *, const struct ports *,
                               struct vmmob_msg *);
 static void tell_rows(struct switch_link *, const struct vmmob_table *,
-                      const struct vmmob_table *without, struct vmmob_msg *);
+                      const struct known *, struct vmmob_msg *);
 static void tell_changes(struct switch_link *, const struct vmmob_table *,
                          const struct rowset *);
 static void send_if_full(struct switch_link *, struct vmmob_msg *);
@@ -83,6 +91,8 @@ switch_link_destroy(struct switch_link *link)
         jsonrpc_close(link->rpc);
         stream_close(link->stream);
         vmmob_table_destroy(link->authored);
+        vmmob_network_ids_destroy(&link->want);
+        vmmob_network_ids_destroy(&link->have);
         switch_link_forget_stats(link);
         free(link->remote);
         free(link);
@@ -115,23 +125,29 @@ switch_link_run(struct switch_link *link, struct rowset *authored_changed)
         jsonrpc_msg_destroy(msg);
     }
     vmmob_set_max_message(0);
+    if (link->rpc && !link->asked && time_msec() >= link->ask_end) {
+        want_all(link);
+    }
     return ended;
 }
 
 /* Tells the switch everything in 'known' and in 'ports' if that is due,
  * otherwise those rows of 'known' that 'known_changed' names.
  *
+ * 'have' are the networks in 'link->want' of which all is there.
+ *
  * 'complete' says whether all databases have been read.  If not, the switch is
  * told after a moment all the same, and everything again later. */
 void
-switch_link_tell(struct switch_link *link, const struct vmmob_table *known,
+switch_link_tell(struct switch_link *link, const struct known *known,
                  const struct rowset *known_changed,
+                 const struct vmmob_network_ids *have,
                  const struct ports *ports, bool complete)
 {
     enum vmmob_sync_event event;
     size_t backlog;
 
-    if (!link->rpc) {
+    if (!link->rpc || !link->asked) {
         return;
     }
 
@@ -149,12 +165,15 @@ switch_link_tell(struct switch_link *link, const struct vmmob_table *known,
     switch (vmmob_sync_tell(&link->sync, event)) {
     case VMMOB_SYNC_TELL_PARTIAL:
     case VMMOB_SYNC_TELL_ALL:
+        vmmob_network_ids_destroy(&link->have);
+        vmmob_network_ids_clone(&link->have, have);
         tell_all(link, known, ports, complete);
         link->backlog_limit = (jsonrpc_get_backlog(link->rpc)
                                + SWITCH_MAX_BACKLOG);
         break;
     case VMMOB_SYNC_TELL_CHANGES:
-        tell_changes(link, known, known_changed);
+        tell_changes(link, known->table, known_changed);
+        tell_have(link, have);
         break;
     case VMMOB_SYNC_GIVE_UP:
         VLOG_WARN_RL(&rl, "%s: switch does not read, will tell it everything "
@@ -235,9 +254,14 @@ switch_link_wait(const struct switch_link *link)
     if (link->rpc) {
         jsonrpc_wait(link->rpc);
         jsonrpc_recv_wait(link->rpc);
-        if (!vmmob_sync_has_told(&link->sync)
-            && time_msec() < link->patience_end) {
+        if (!link->asked) {
+            poll_timer_wait_until(link->ask_end);
+        } else if (!vmmob_sync_has_told(&link->sync)
+                   && time_msec() < link->patience_end) {
             poll_timer_wait_until(link->patience_end);
+        } else if (!vmmob_network_ids_equal(&link->want, &link->have)
+                   && time_msec() < link->want_since + SWITCH_PATIENCE) {
+            poll_timer_wait_until(link->want_since + SWITCH_PATIENCE);
         }
     } else if (link->stream) {
         stream_run_wait(link->stream);
@@ -300,7 +324,8 @@ connected(struct switch_link *link)
     link->stream = NULL;
     link->last_error = 0;
     vmmob_sync_init(&link->sync);
-    link->patience_end = time_msec() + SWITCH_PATIENCE;
+    link->ask_end = time_msec() + SWITCH_ASK_PATIENCE;
+    link->asked = false;
 }
 
 /* Ends what there is of a connection because of 'error'. */
@@ -375,6 +400,9 @@ receive(struct switch_link *link, const struct jsonrpc_msg *rpc_msg,
             link->stats = msg.stats;
             msg.stats = NULL;
         }
+        if (msg.want_networks) {
+            want(link, msg.want_networks);
+        }
         break;
 
     case VMMOB_MSG_END:
@@ -387,6 +415,30 @@ receive(struct switch_link *link, const struct jsonrpc_msg *rpc_msg,
     }
     vmmob_msg_uninit(&msg);
     return ended;
+}
+
+/* Notes that the switch needs 'networks'. */
+static void
+want(struct switch_link *link, const struct vmmob_network_ids *networks)
+{
+    if (!link->asked) {
+        link->asked = true;
+        link->patience_end = time_msec() + SWITCH_PATIENCE;
+    }
+    if (!vmmob_network_ids_equal(networks, &link->want)) {
+        vmmob_network_ids_destroy(&link->want);
+        vmmob_network_ids_clone(&link->want, networks);
+        link->want_since = time_msec();
+    }
+}
+
+/* Notes that the switch, of an older version, does not say what it needs. */
+static void
+want_all(struct switch_link *link)
+{
+    const struct vmmob_network_ids all = VMMOB_NETWORK_IDS_ALL;
+
+    want(link, &all);
 }
 
 static void
@@ -486,7 +538,7 @@ put_ofs(const struct switch_link *link, const struct vmmob_ofs *ofs,
 }
 
 static void
-tell_all(struct switch_link *link, const struct vmmob_table *known,
+tell_all(struct switch_link *link, const struct known *known,
          const struct ports *ports, bool complete)
 {
     const struct vmmob_ofs_entry *ofs_entry;
@@ -495,11 +547,14 @@ tell_all(struct switch_link *link, const struct vmmob_table *known,
     send_simple(link, VMMOB_MSG_BEGIN);
     vmmob_msg_init(&msg, VMMOB_MSG_UPDATE);
     msg.partial = !complete;
-    HMAP_FOR_EACH (ofs_entry, node, vmmob_table_ofs_entries(known)) {
-        put_ofs(link, &ofs_entry->ofs, &msg);
-        send_if_full(link, &msg);
+    put_have(link, &msg);
+    HMAP_FOR_EACH (ofs_entry, node, vmmob_table_ofs_entries(known->table)) {
+        if (may_tell(link, known, ofs_entry->ofs.id)) {
+            put_ofs(link, &ofs_entry->ofs, &msg);
+            send_if_full(link, &msg);
+        }
     }
-    tell_rows(link, known, link->authored, &msg);
+    tell_rows(link, known->table, known, &msg);
     /* What the switch wrote in an earlier life may not be in the database, or
      * not be known here to be. */
     tell_rows(link, link->authored, NULL, &msg);
@@ -508,11 +563,49 @@ tell_all(struct switch_link *link, const struct vmmob_table *known,
     send_simple(link, VMMOB_MSG_END);
 }
 
-/* Adds the VMN rows of 'table' to 'msg', but for those of the OFSs that are in
- * 'without', which may be null. */
+/* Adds 'link->have' to 'msg', unless that is all. */
+static void
+put_have(const struct switch_link *link, struct vmmob_msg *msg)
+{
+    if (!link->have.all) {
+        msg->have_networks = xmalloc(sizeof *msg->have_networks);
+        vmmob_network_ids_clone(msg->have_networks, &link->have);
+    }
+}
+
+/* Tells the switch that it was told all of the networks in 'have', if that is
+ * news. */
+static void
+tell_have(struct switch_link *link, const struct vmmob_network_ids *have)
+{
+    struct vmmob_msg msg;
+
+    if (!vmmob_network_ids_equal(have, &link->have)) {
+        vmmob_network_ids_destroy(&link->have);
+        vmmob_network_ids_clone(&link->have, have);
+        vmmob_msg_init(&msg, VMMOB_MSG_UPDATE);
+        put_have(link, &msg);
+        send_rest(link, &msg);
+    }
+}
+
+/* Returns false if the switch must not be told 'ofs' in a whole state, because
+ * it would take VMNs of it for gone that are just being read. */
+static bool
+may_tell(const struct switch_link *link, const struct known *known,
+         uint64_t ofs)
+{
+    const struct sitedb *db = known_find_owner(known, ofs);
+
+    return !(db && db->live && !sitedb_has_read(db, &link->want));
+}
+
+/* Adds the VMN rows of 'table' to 'msg'.  If 'known' is not null, 'table' is
+ * that of 'known': leaves out those of OFSs that the switch authors, or must
+ * not be told. */
 static void
 tell_rows(struct switch_link *link, const struct vmmob_table *table,
-          const struct vmmob_table *without, struct vmmob_msg *msg)
+          const struct known *known, struct vmmob_msg *msg)
 {
     const struct vmmob_entry *entry;
 
@@ -520,7 +613,10 @@ tell_rows(struct switch_link *link, const struct vmmob_table *table,
         const struct vmmob_row *row;
 
         LIST_FOR_EACH (row, node, &entry->rows) {
-            if (!without || !vmmob_table_find_ofs(without, row->vmn.ofs)) {
+            uint64_t ofs = row->vmn.ofs;
+
+            if (!known || (!vmmob_table_find_ofs(link->authored, ofs)
+                           && may_tell(link, known, ofs))) {
                 vmmob_msg_put_vmn(msg, &row->vmn);
                 send_if_full(link, msg);
             }

@@ -13,8 +13,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "vmmob-network.h"
 #include "vmmob-sync.h"
 
+struct known;
 struct ports;
 struct rowset;
 struct vmmob_stats;
@@ -30,8 +32,13 @@ struct vmmob_table;
  * that, it gets the whole state later. */
 #define SWITCH_MAX_BACKLOG (4 * 1024 * 1024)
 
+/* How long a switch that is connected may take to say what networks it needs,
+ * in ms.  One that does not say so is of an older version and needs all. */
+#define SWITCH_ASK_PATIENCE 100
+
 /* How long to wait for the other sites' databases before the switch is told
- * what is known, in ms.  Shorter than HANDOVER_WAIT_MS. */
+ * what is known, and likewise when it needs more networks, in ms.  Shorter
+ * than HANDOVER_WAIT_MS. */
 #define SWITCH_PATIENCE 300
 
 struct switch_link {
@@ -48,12 +55,19 @@ struct switch_link {
     /* What we tell. */
     long long int patience_end; /* When to tell what is not complete, in
                                  * ms. */
+    struct vmmob_network_ids have;  /* What networks it was told that it was
+                                     * told all of. */
     size_t backlog_limit;       /* More bytes than this in the queue are an
                                  * overflow. */
 
     /* What we hear. */
     struct vmmob_table *authored;   /* The rows that the switch authors. */
     bool ever_heard;            /* Got an "end" on any connection? */
+    struct vmmob_network_ids want;  /* The networks that it needs. */
+    bool asked;                 /* Did it say so on this connection, or did it
+                                 * have the time to? */
+    long long int ask_end;      /* Until when it has, in ms. */
+    long long int want_since;   /* When 'want' last changed, in ms. */
     struct vmmob_stats *stats;  /* What it answered to the last question for
                                  * what it counts, or NULL. */
 };
@@ -61,8 +75,9 @@ struct switch_link {
 struct switch_link *switch_link_create(const char *remote);
 void switch_link_destroy(struct switch_link *);
 bool switch_link_run(struct switch_link *, struct rowset *authored_changed);
-void switch_link_tell(struct switch_link *, const struct vmmob_table *known,
+void switch_link_tell(struct switch_link *, const struct known *,
                       const struct rowset *known_changed,
+                      const struct vmmob_network_ids *have,
                       const struct ports *, bool complete);
 void switch_link_tell_ports(struct switch_link *, const struct ports *);
 bool switch_link_ask_stats(struct switch_link *);
