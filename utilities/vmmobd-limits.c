@@ -21,6 +21,11 @@ static bool prefix_limit_equals(const struct prefix_limit *,
                                 const struct prefix_limit *);
 static bool prefix_limit_allows(const struct prefix_limit *,
                                 const struct vmmob_prefix *);
+static void network_limit_destroy(struct network_limit *);
+static void network_limit_clone(struct network_limit *,
+                                const struct network_limit *);
+static bool network_limit_equals(const struct network_limit *,
+                                 const struct network_limit *);
 static struct vmmob_prefix host_prefix(const struct in6_addr *);
 
 static void add_own(struct own_ofss *, const struct vmmob_table *);
@@ -49,6 +54,7 @@ limits_destroy(struct limits *limits)
     if (limits) {
         prefix_limit_destroy(&limits->pools);
         prefix_limit_destroy(&limits->homes);
+        network_limit_destroy(&limits->networks);
     }
 }
 
@@ -57,6 +63,7 @@ limits_clone(struct limits *dst, const struct limits *src)
 {
     prefix_limit_clone(&dst->pools, &src->pools);
     prefix_limit_clone(&dst->homes, &src->homes);
+    network_limit_clone(&dst->networks, &src->networks);
     memcpy(dst->max_rows, src->max_rows, sizeof dst->max_rows);
 }
 
@@ -65,6 +72,7 @@ limits_equals(const struct limits *a, const struct limits *b)
 {
     return (prefix_limit_equals(&a->pools, &b->pools)
             && prefix_limit_equals(&a->homes, &b->homes)
+            && network_limit_equals(&a->networks, &b->networks)
             && !memcmp(a->max_rows, b->max_rows, sizeof a->max_rows));
 }
 
@@ -85,6 +93,11 @@ limits_check_ofs(const struct limits *limits, const struct vmmob_ofs *ofs)
 char *
 limits_check_vmn(const struct limits *limits, const struct vmmob_vmn *vmn)
 {
+    if (!network_limit_allows(&limits->networks, vmn->key.tenant)) {
+        return xasprintf("network %"PRIu32" is not one that "
+                         "vmmob-peer-networks allows this peer",
+                         vmn->key.tenant);
+    }
     for (size_t i = 0; i < vmn->n_pairs; i++) {
         const struct in6_addr *hoa = &vmn->pairs[i].hoa;
         struct vmmob_prefix prefix = host_prefix(hoa);
@@ -161,6 +174,61 @@ prefix_limit_allows(const struct prefix_limit *limit,
         }
     }
     return !limit->limited;
+}
+
+/* Allows the networks from 'first' to 'last' and what else was added, but
+ * nothing else. */
+void
+network_limit_add(struct network_limit *limit, uint32_t first, uint32_t last)
+{
+    limit->limited = true;
+    limit->ranges = xrealloc(limit->ranges,
+                             (limit->n + 1) * sizeof *limit->ranges);
+    limit->ranges[limit->n++] = (struct network_range) { first, last };
+}
+
+void
+network_limit_allow_none(struct network_limit *limit)
+{
+    network_limit_destroy(limit);
+    limit->limited = true;
+}
+
+bool
+network_limit_allows(const struct network_limit *limit, uint32_t id)
+{
+    for (size_t i = 0; i < limit->n; i++) {
+        if (limit->ranges[i].first <= id && id <= limit->ranges[i].last) {
+            return true;
+        }
+    }
+    return !limit->limited;
+}
+
+static void
+network_limit_destroy(struct network_limit *limit)
+{
+    free(limit->ranges);
+    limit->ranges = NULL;
+    limit->n = 0;
+}
+
+static void
+network_limit_clone(struct network_limit *dst, const struct network_limit *src)
+{
+    *dst = *src;
+    dst->ranges = (src->n
+                   ? xmemdup(src->ranges, src->n * sizeof *src->ranges)
+                   : NULL);
+}
+
+static bool
+network_limit_equals(const struct network_limit *a,
+                     const struct network_limit *b)
+{
+    return (a->limited == b->limited && a->n == b->n
+            && (!a->n || !memcmp(a->ranges, b->ranges,
+                                 a->n * sizeof *a->ranges)));
 }
 
 /* Returns the prefix that has just 'addr' in it. */

@@ -16,8 +16,8 @@
  *   - An OFS of another site must not be one of ours, nor have an address that
  *     one of ours may hand out.
  *
- *   - A peer may be limited by configuration to some pools and to some home
- *     addresses.
+ *   - A peer may be limited by configuration to some pools, to some home
+ *     addresses, and to some networks.
  *
  * All functions that check return NULL if all is well, otherwise an error
  * message that the caller must free(). */
@@ -40,6 +40,15 @@ struct prefix_limit {
     size_t n;                   /* If 0 and 'limited', then none is. */
 };
 
+/* Networks that are allowed. */
+struct network_limit {
+    bool limited;               /* Otherwise all are. */
+    struct network_range {
+        uint32_t first, last;   /* Ids of networks. */
+    } *ranges;                  /* Owned. */
+    size_t n;                   /* If 0 and 'limited', then none is. */
+};
+
 /* How many VMNs and how many OFSs a peer may have, unless configured: those of
  * a large site, whose hypervisors have 20 VMs each. */
 #define LIMITS_MAX_VMNS 100000
@@ -49,6 +58,7 @@ struct prefix_limit {
 struct limits {
     struct prefix_limit pools;  /* What its OFSs' pools must be in. */
     struct prefix_limit homes;  /* What its VMNs' HoAs must be in. */
+    struct network_limit networks;  /* What networks its VMNs must be in. */
     size_t max_rows[2];         /* Most rows to use, by 'is_ofs': of its VMN
                                  * table, of its OFS table. */
 };
@@ -62,6 +72,9 @@ char *limits_check_vmn(const struct limits *, const struct vmmob_vmn *);
 
 void prefix_limit_add(struct prefix_limit *, const struct vmmob_prefix *);
 void prefix_limit_allow_none(struct prefix_limit *);
+void network_limit_add(struct network_limit *, uint32_t first, uint32_t last);
+void network_limit_allow_none(struct network_limit *);
+bool network_limit_allows(const struct network_limit *, uint32_t id);
 
 char *vmn_check_ofs(const struct vmmob_vmn *, const char *system_id,
                     const struct vmmob_ofs *, const char *ofs_system_id);

@@ -428,7 +428,8 @@ get_peer_problems(const struct sitedb *db, struct vmmob_problems *p)
             xstrdup("see vmmob/peers for the reasons: put the settings right "
                     "there, or here what the peer may claim "
                     "(external_ids:vmmob-peer-pools, vmmob-peer-homes, "
-                    "vmmob-peer-max-vmns, vmmob-peer-max-ofss)"));
+                    "vmmob-peer-networks, vmmob-peer-max-vmns, "
+                    "vmmob-peer-max-ofss)"));
     }
 }
 
@@ -492,4 +493,138 @@ get_seqno_problems(const struct agent *agent, const struct sitedb *db,
             xstrdup("find out who wrote them there; if that was a switch, "
                     "\"vmmob/release\" there withdraws them"));
     }
+}
+
+/* Networks. */
+
+/* Homes that a network has elsewhere and does not have here. */
+struct difference {
+    struct vmmob_network here;
+    struct vmmob_network there;
+    uint64_t ofs;               /* The first OFS that has them... */
+    const char *site;           /* ...its site, not owned... */
+    size_t n_more;              /* ...and how many more do. */
+};
+
+/* Returns what to call this site. */
+static const char *
+site_name(const struct agent *agent)
+{
+    return agent->settings.site[0] ? agent->settings.site : "here";
+}
+
+/* Compares 'here', which has the networks of this switch, with 'there', an OFS
+ * in 'db'.  Adds the differences to 'differences'. */
+static void
+compare_networks(const struct agent *agent, const struct vmmob_ofs *here,
+                 const struct vmmob_ofs *there, const struct sitedb *db,
+                 struct shash *differences)
+{
+    for (size_t i = 0, j = 0; i < here->n_networks && j < there->n_networks;) {
+        const struct vmmob_network *a = &here->networks[i];
+        const struct vmmob_network *b = &there->networks[j];
+
+        if (a->id == b->id && !vmmob_network_equals(a, b)
+            && network_limit_allows(&db->limits.networks, a->id)) {
+            struct ds key = DS_EMPTY_INITIALIZER;
+            struct difference *d;
+
+            ds_put_format(&key, "%010"PRIu32" ", b->id);
+            vmmob_network_format_homes(b, &key);
+            d = shash_find_data(differences, ds_cstr(&key));
+            if (d) {
+                d->n_more++;
+            } else {
+                d = xmalloc(sizeof *d);
+                *d = (struct difference) {
+                    .here = *a, .there = *b, .ofs = there->id,
+                    .site = (there->site[0] ? there->site
+                             : db->own ? site_name(agent) : db->name),
+                };
+                shash_add(differences, ds_cstr(&key), d);
+            }
+            ds_destroy(&key);
+        }
+        i += a->id <= b->id;
+        j += a->id >= b->id;
+    }
+}
+
+/* Returns the homes of 'network', as a string that the caller must free(). */
+static char *
+homes_to_string(const struct vmmob_network *network)
+{
+    struct ds s = DS_EMPTY_INITIALIZER;
+
+    vmmob_network_format_homes(network, &s);
+    return network->n_homes ? ds_steal_cstr(&s) : xstrdup("no prefix");
+}
+
+static void
+add_difference(const struct agent *agent, const struct difference *d,
+               struct vmmob_problems *p)
+{
+    char *here = homes_to_string(&d->here);
+    char *there = homes_to_string(&d->there);
+    char *more = (d->n_more
+                  ? xasprintf(" (and at %"PRIuSIZE" more)", d->n_more)
+                  : xstrdup(""));
+
+    vmmob_problems_add(
+        p, VMMOB_PROBLEM_NETWORK_DIFFERS,
+        xasprintf("network %"PRIu32" has %s here, and %s at OFS "
+                  VMMOB_OFS_ID_FMT" of site %s%s, so VMs that move there may "
+                  "not be reached", d->here.id, here, there, d->ofs, d->site,
+                  more),
+        xasprintf("if it is one network, give it the same home prefixes at "
+                  "site %s, which has %s, and at site %s, which has %s; "
+                  "otherwise give one of the two another id",
+                  site_name(agent), here, d->site, there));
+    free(here);
+    free(there);
+    free(more);
+}
+
+/* Adds to 'p' the networks of this switch that have other homes elsewhere. */
+static void
+get_network_problems(const struct agent *agent, struct vmmob_problems *p)
+{
+    const struct vmmob_table *authored = agent->link->authored;
+    const struct vmmob_ofs **own = vmmob_sort_ofss(authored);
+    struct shash differences = SHASH_INITIALIZER(&differences);
+    const struct shash_node **sorted;
+    struct vmmob_ofs here;
+
+    /* The first of our bridges that has a network says what it is here. */
+    vmmob_ofs_init(&here, 0);
+    for (size_t i = 0; i < vmmob_table_n_ofss(authored); i++) {
+        compare_networks(agent, &here, own[i], agent->dbs[0], &differences);
+        for (size_t j = 0; j < own[i]->n_networks; j++) {
+            if (!vmmob_ofs_find_network(&here, own[i]->networks[j].id)) {
+                vmmob_ofs_put_network(&here, &own[i]->networks[j]);
+            }
+        }
+    }
+    free(own);
+
+    for (size_t i = 0; i < agent->n_dbs; i++) {
+        const struct sitedb *db = agent->dbs[i];
+        const struct vmmob_ofs **ofss = vmmob_sort_ofss(db->table);
+
+        for (size_t j = 0; j < vmmob_table_n_ofss(db->table); j++) {
+            if (known_find_owner(&agent->known, ofss[j]->id) == db
+                && !vmmob_table_find_ofs(authored, ofss[j]->id)) {
+                compare_networks(agent, &here, ofss[j], db, &differences);
+            }
+        }
+        free(ofss);
+    }
+
+    sorted = shash_sort(&differences);
+    for (size_t i = 0; i < shash_count(&differences); i++) {
+        add_difference(agent, sorted[i]->data, p);
+    }
+    free(sorted);
+    shash_destroy_free_data(&differences);
+    vmmob_ofs_destroy(&here);
 }

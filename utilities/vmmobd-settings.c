@@ -27,6 +27,7 @@ static void parse_limits(struct settings *, const char *key, const char *,
                          char *(*parse)(struct limits *, const char *));
 static char *parse_pools(struct limits *, const char *);
 static char *parse_homes(struct limits *, const char *);
+static char *parse_networks(struct limits *, const char *);
 static char *parse_max_vmns(struct limits *, const char *);
 static char *parse_max_ofss(struct limits *, const char *);
 static char *parse_prefixes(struct prefix_limit *, const char *);
@@ -124,6 +125,9 @@ settings_parse(struct settings *s, const struct smap *external_ids,
     parse_limits(s, "vmmob-peer-homes",
                  smap_get_def(external_ids, "vmmob-peer-homes", ""),
                  parse_homes);
+    parse_limits(s, "vmmob-peer-networks",
+                 smap_get_def(external_ids, "vmmob-peer-networks", ""),
+                 parse_networks);
     parse_limits(s, "vmmob-peer-max-vmns",
                  smap_get_def(external_ids, "vmmob-peer-max-vmns", ""),
                  parse_max_vmns);
@@ -351,6 +355,57 @@ static char *
 parse_homes(struct limits *limits, const char *s)
 {
     return parse_prefixes(&limits->homes, s);
+}
+
+/* Parses "ID", or "ID-ID", and stores the two into '*first' and '*last'.
+ * Returns true if successful. */
+static bool
+parse_range(char *s, uint32_t *first, uint32_t *last)
+{
+    char *dash = strchr(s, '-');
+    unsigned long long int ids[2];
+
+    if (dash) {
+        *dash = '\0';
+    }
+    for (size_t i = 0; i < 2; i++) {
+        const char *id = i && dash ? dash + 1 : s;
+
+        if (!id[0] || strspn(id, "0123456789") != strlen(id)
+            || !str_to_ullong(id, 10, &ids[i]) || ids[i] > UINT32_MAX) {
+            return false;
+        }
+    }
+    *first = ids[0];
+    *last = ids[1];
+    return *first <= *last;
+}
+
+/* Parses "ID[-ID][,ID[-ID]]..." into the networks of 'limits'.  A mistake must
+ * not allow anything, so then nothing is allowed. */
+static char *
+parse_networks(struct limits *limits, const char *s)
+{
+    char *copy = xstrdup(s);
+    char *next = copy;
+    char *problem = NULL;
+    char *token;
+
+    while ((token = strsep(&next, ",")) != NULL) {
+        uint32_t first, last;
+
+        if (!parse_range(token, &first, &last)) {
+            problem = xasprintf("\"%s\" has what is not a network's id, from "
+                                "0 to %"PRIu32", nor two with \"-\" between; "
+                                "until this is right, the peer may have none",
+                                s, UINT32_MAX);
+            network_limit_allow_none(&limits->networks);
+            break;
+        }
+        network_limit_add(&limits->networks, first, last);
+    }
+    free(copy);
+    return problem;
 }
 
 static char *
