@@ -352,6 +352,14 @@ switch_configure(struct hypervisor *hyp, const struct ofs_conf *conf)
     if (!conf->enabled) {
         sim_trace("sw%d: removes ofs%d", hyp->number, conf->number);
         vmmob_handover_remove(hyp->handover, conf->id, true, sim_now);
+        /* If it comes back while the switch stalls, it is a new one. */
+        for (int i = 0; i < MAX_GUESTS; i++) {
+            for (int j = 0; j < hyp->n_ofss; j++) {
+                if (conf == &hyp->ofss[j]) {
+                    hyp->digests[i].ofss[j] = 0;
+                }
+            }
+        }
         sim_wake(&hyp->sw, sim_now);
         return;
     }

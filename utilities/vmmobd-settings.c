@@ -154,8 +154,8 @@ settings_is_known(const char *key)
         "vmmob-allow-plain-tcp", "vmmob-db", "vmmob-listen",
         "vmmob-listen-hypervisors", "vmmob-metrics-file",
         "vmmob-metrics-interval", "vmmob-peer-homes", "vmmob-peer-max-ofss",
-        "vmmob-peer-max-vmns", "vmmob-peer-pools", "vmmob-peers",
-        "vmmob-site",
+        "vmmob-peer-max-vmns", "vmmob-peer-networks", "vmmob-peer-pools",
+        "vmmob-peers", "vmmob-site",
     };
 
     for (size_t i = 0; i < ARRAY_SIZE(known); i++) {
