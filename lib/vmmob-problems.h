@@ -43,7 +43,8 @@ struct json;
     VMMOB_PROBLEM(PORT_MAC, "port-mac")                     \
     VMMOB_PROBLEM(PORT_MTU, "port-mtu")                     \
     VMMOB_PROBLEM(PORT_OUTSIDE, "port-outside")             \
-    VMMOB_PROBLEM(PORT_DHCP, "port-dhcp")
+    VMMOB_PROBLEM(PORT_DHCP, "port-dhcp")                   \
+    VMMOB_PROBLEM(PORT_NETWORK, "port-network")
 #define VMMOB_AGENT_PROBLEMS                                \
     VMMOB_PROBLEM(CONF, "conf")                             \
     VMMOB_PROBLEM(SYSTEM_ID, "system-id")                   \

@@ -23,17 +23,20 @@
 
 struct in6_addr;
 struct vmmob_bridge;
+struct vmmob_settings;
 struct vmmob_prefix;
 struct vmmob_vm_port;
 
 extern struct ovs_mutex vmmob_mutex;
 
-void vmmob_advert_start(struct vmmob_bridge *, const struct vmmob_prefix *old,
-                        long long int now) OVS_REQUIRES(vmmob_mutex);
+void vmmob_advert_start(struct vmmob_bridge *,
+                        const struct vmmob_settings *old, long long int now)
+    OVS_REQUIRES(vmmob_mutex);
 void vmmob_advert_end(struct vmmob_bridge *) OVS_REQUIRES(vmmob_mutex);
 void vmmob_advert_answer(struct vmmob_bridge *, struct vmmob_vm_port *,
-                         const struct eth_addr mac, const struct in6_addr *,
-                         long long int now) OVS_REQUIRES(vmmob_mutex);
+                         uint32_t network, const struct eth_addr mac,
+                         const struct in6_addr *, long long int now)
+    OVS_REQUIRES(vmmob_mutex);
 void vmmob_advert_run(struct vmmob_bridge *, long long int now)
     OVS_REQUIRES(vmmob_mutex);
 long long int vmmob_advert_next_event(const struct vmmob_bridge *)

@@ -45,8 +45,12 @@ ofproto_vmmob_libvmmob_la_SOURCES = \
 	ofproto-vmmob/moves.h \
 	ofproto-vmmob/nd.c \
 	ofproto-vmmob/nd.h \
+	ofproto-vmmob/network.c \
+	ofproto-vmmob/network.h \
 	ofproto-vmmob/pipeline-action.c \
 	ofproto-vmmob/pipeline-action.h \
+	ofproto-vmmob/pipeline-network.c \
+	ofproto-vmmob/pipeline-network.h \
 	ofproto-vmmob/pipeline-rule.h \
 	ofproto-vmmob/pipeline-vmn.c \
 	ofproto-vmmob/pipeline-vmn.h \
@@ -58,6 +62,10 @@ ofproto_vmmob_libvmmob_la_SOURCES = \
 	ofproto-vmmob/pool.h \
 	ofproto-vmmob/pool-claim.c \
 	ofproto-vmmob/pool-claim.h \
+	ofproto-vmmob/port-config.c \
+	ofproto-vmmob/port-config.h \
+	ofproto-vmmob/port-map.c \
+	ofproto-vmmob/port-map.h \
 	ofproto-vmmob/port-table.c \
 	ofproto-vmmob/port-table.h \
 	ofproto-vmmob/punt-kind.c \
@@ -222,7 +230,10 @@ FLAKE8_PYFILES += utilities/vmmob-libvirt-hook
 MAN_ROOTS += utilities/vmmob.7.in
 man_MANS += utilities/vmmob.7
 CLEANFILES += utilities/vmmob.7
-MAN_FRAGMENTS += ofproto-vmmob/vmmob-unixctl.man
+MAN_FRAGMENTS += \
+	ofproto-vmmob/vmmob-flows.man \
+	ofproto-vmmob/vmmob-networks.man \
+	ofproto-vmmob/vmmob-unixctl.man
 
 # For Prometheus.
 EXTRA_DIST += utilities/vmmob-alerts.yml tests/vmmob-alerts.yml
@@ -258,6 +269,7 @@ TESTSUITE_AT += \
 	tests/vmmob-handover.at \
 	tests/vmmob-lib.at \
 	tests/vmmob-libvirt.at \
+	tests/vmmob-network.at \
 	tests/vmmob-peer.at \
 	tests/vmmob-sim.at \
 	tests/vmmob-suite.at

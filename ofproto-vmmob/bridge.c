@@ -11,6 +11,8 @@
 #include "ofproto-vmmob/fairq.h"
 #include "ofproto-vmmob/handover.h"
 #include "ofproto-vmmob/output.h"
+#include "ofproto-vmmob/port-config.h"
+#include "ofproto-vmmob/port-map.h"
 #include "ofproto-vmmob/settings.h"
 #include "ofproto-vmmob/vmmob.h"
 #include "openvswitch/dynamic-string.h"
@@ -63,6 +65,13 @@ static char *bridge_choose_settings(struct vmmob_bridge *,
 static char *bridge_find_uplink(const struct vmmob_bridge *,
                                 const char *uplink_name, ofp_port_t *uplink)
     OVS_REQUIRES(vmmob_mutex);
+static void bridge_update_networks(struct vmmob_bridge *,
+                                   const struct vmmob_settings *old)
+    OVS_REQUIRES(vmmob_mutex);
+static void bridge_set_port_map(struct vmmob_bridge *,
+                                struct vmmob_port_map *)
+    OVS_REQUIRES(vmmob_mutex);
+static void bridge_map_ports(struct vmmob_bridge *) OVS_REQUIRES(vmmob_mutex);
 static void bridge_keep(struct vmmob_bridge *) OVS_REQUIRES(vmmob_mutex);
 static char *bridge_check_tables(const struct vmmob_bridge *)
     OVS_REQUIRES(vmmob_mutex);
@@ -85,6 +94,7 @@ vmmob_bridge_create(const char *name, struct ofproto_dpif *ofproto,
     b->table = vmmob_handover_get_table(handover);
     b->held_until = LLONG_MAX;
     hmap_init(&b->vm_ports);
+    hmap_init(&b->port_configs);
     smap_init(&b->other_config);
     return b;
 }
@@ -102,6 +112,7 @@ vmmob_bridge_destroy(struct vmmob_bridge *b, bool withdraw, bool delete_flows)
     resync = b->reserved && withdraw;
     bridge_reserve(b, 0);
     hmap_destroy(&b->vm_ports);
+    vmmob_port_configs_destroy(&b->port_configs);
     smap_destroy(&b->other_config);
     free(b->error);
     free(b->name);
@@ -117,9 +128,8 @@ vmmob_bridge_configure(struct vmmob_bridge *b, const struct smap *other_config,
                        struct eth_addr mac)
 {
     uint64_t id = ofproto_get_datapath_id(&b->ofproto->up);
-    struct vmmob_settings settings;
+    struct vmmob_settings settings, old = { .n_networks = 0 };
     long long int now = time_msec();
-    struct vmmob_prefix old_home;
     ofp_port_t uplink;
     bool gave_way = b->enabled && b->ofs->rival;
     char *error, *id_error;
@@ -178,6 +188,7 @@ vmmob_bridge_configure(struct vmmob_bridge *b, const struct smap *other_config,
 
     bool enable = !b->enabled;
     bool changed = (enable || b->uplink != uplink
+                    || b->ofs->settings.policy_table != settings.policy_table
                     || !vmmob_settings_same_networks(&b->ofs->settings,
                                                      &settings));
 
@@ -223,8 +234,9 @@ vmmob_bridge_configure(struct vmmob_bridge *b, const struct smap *other_config,
     if (!enable && !eth_addr_equals(b->mac, mac)) {
         vmmob_handover_announce_all(b->handover, b->ofs);
     }
-    old_home = (enable ? (struct vmmob_prefix) { .plen = 0 }
-                : b->ofs->settings.ip[VMMOB_IPV6].home);
+    if (!enable) {
+        vmmob_settings_clone(&old, &b->ofs->settings);
+    }
     mtu = b->mtu;
     b->mac = mac;
     b->uplink = uplink;
@@ -252,12 +264,16 @@ vmmob_bridge_configure(struct vmmob_bridge *b, const struct smap *other_config,
         HMAP_FOR_EACH (oe, node, vmmob_table_ofs_entries(b->table)) {
             vmmob_rules_update_ofs(b->rules, &ctx, oe->ofs.id);
         }
+        bridge_update_networks(b, &old);
         vmmob_handover_touch(b->handover, b->ofs);
     }
-    if (changed || b->mtu != mtu) {
-        vmmob_advert_start(b, &old_home, now);
+    if (enable || b->mtu != mtu
+        || !vmmob_settings_same_homes(&old, &b->ofs->settings)) {
+        vmmob_advert_start(b, enable ? NULL : &old, now);
     }
+    vmmob_settings_destroy(&old);
     vmmob_vm_ports_find(b, &b->ofs->settings, now);
+    bridge_map_ports(b);
     /* Only now, as its number may have been that of a VM port. */
     vmmob_rules_update_forged(b->rules, b->uplink, true);
     /* What this OFS wrote in an earlier life is to be told. */
@@ -499,6 +515,8 @@ bridge_disable(struct vmmob_bridge *b, bool withdraw, bool delete_flows)
         b->ofproto->backer->need_revalidate = REV_RECONFIGURE;
     }
     vmmob_vm_ports_forget(b);
+    bridge_set_port_map(b, NULL);
+    atomic_store_relaxed(&b->ofproto->vmmob.local, false);
     vmmob_rules_destroy(b->rules, delete_flows);
     vmmob_handover_remove(b->handover, b->id, withdraw, time_msec());
     b->ofs = NULL;
@@ -624,6 +642,88 @@ bridge_choose_settings(struct vmmob_bridge *b, const struct smap *other_config,
     return uplink_error;
 }
 
+/* Updates the rules for the networks of 'b', which had the settings 'old'
+ * before. */
+static void
+bridge_update_networks(struct vmmob_bridge *b,
+                       const struct vmmob_settings *old)
+{
+    const struct rules_context ctx = vmmob_bridge_rules_context(b);
+    const struct vmmob_settings *s = &b->ofs->settings;
+
+    for (size_t i = 0; i < old->n_networks; i++) {
+        if (!vmmob_settings_find_network(s, old->networks[i].id)) {
+            vmmob_rules_update_network(b->rules, &ctx, old->networks[i].id);
+        }
+    }
+    for (size_t i = 0; i < s->n_networks; i++) {
+        vmmob_rules_update_network(b->rules, &ctx, s->networks[i].id);
+    }
+}
+
+/* Makes 'map', which it takes, and which may be NULL, that of 'b'. */
+static void
+bridge_set_port_map(struct vmmob_bridge *b, struct vmmob_port_map *map)
+{
+    struct vmmob_ofproto *vo = &b->ofproto->vmmob;
+    struct vmmob_port_map *old = ovsrcu_get_protected(struct vmmob_port_map *,
+                                                      &vo->port_map);
+
+    if (map) {
+        vmmob_port_map_sort(map);
+    }
+    if (vmmob_port_map_equals(map, old)) {
+        free(map);
+        return;
+    }
+    ovsrcu_set(&vo->port_map, map);
+    if (old) {
+        ovsrcu_postpone(free, old);
+    }
+    b->ofproto->backer->need_revalidate = REV_RECONFIGURE;
+}
+
+/* Tells vmmob_is_kept() in which networks the ports of 'b' are. */
+static void
+bridge_map_ports(struct vmmob_bridge *b)
+    OVS_REQUIRES(vmmob_mutex)
+{
+    const struct vmmob_vm_port *port;
+    struct vmmob_port_map *map = NULL;
+    size_t n = 0;
+
+    HMAP_FOR_EACH (port, node, &b->vm_ports) {
+        if (!vmmob_port_networks_are_default(&port->networks)) {
+            n += MAX(port->networks.n, 1);
+        }
+    }
+    if (n) {
+        map = xmalloc(sizeof *map + n * sizeof map->entries[0]);
+        map->n = 0;
+        HMAP_FOR_EACH (port, node, &b->vm_ports) {
+            if (vmmob_port_networks_are_default(&port->networks)
+                || port->networks.kind == PORT_NETWORKS_PLAIN) {
+                continue;
+            }
+            for (size_t i = 0; i < port->networks.n; i++) {
+                map->entries[map->n++] = (struct vmmob_port_map_entry) {
+                    .port = ofp_to_u16(port->number),
+                    .vlan = port->networks.networks[i].vlan,
+                    .network = port->networks.networks[i].id,
+                };
+            }
+            if (!port->networks.n) {
+                map->entries[map->n++] = (struct vmmob_port_map_entry) {
+                    .port = ofp_to_u16(port->number), .network = UINT32_MAX,
+                };
+            }
+        }
+    }
+    bridge_set_port_map(b, map);
+    atomic_store_relaxed(&b->ofproto->vmmob.local,
+                         vmmob_vm_port_find(b, OFPP_LOCAL) != NULL);
+}
+
 /* Finds the port number of the uplink of 'b'.  Returns NULL or an error that
  * the caller must free. */
 static char *
@@ -643,31 +743,45 @@ bridge_find_uplink(const struct vmmob_bridge *b, const char *uplink_name,
                      "is named %s", uplink_name);
 }
 
-/* Tells vmmob_is_kept() of the home subnets of 'b'. */
+/* Returns the home subnet of network 0 that is of 'family', or one of all
+ * zeros. */
+static struct vmmob_prefix
+find_home(const struct vmmob_settings *s, enum vmmob_family family)
+{
+    const struct network *net = &s->networks[0];
+
+    for (size_t i = 0; i < net->n_subnets; i++) {
+        if (vmmob_prefix_family(&net->subnets[i].prefix) == family) {
+            return net->subnets[i].prefix;
+        }
+    }
+    return (struct vmmob_prefix) { .plen = 0 };
+}
+
+/* Tells vmmob_is_kept() of the home subnets of 'b' in network 0.  What is in
+ * another one does not get there. */
 static void
 bridge_keep(struct vmmob_bridge *b)
     OVS_REQUIRES(vmmob_mutex)
 {
     const struct vmmob_settings *s = &b->ofs->settings;
-    const struct vmmob_prefix *ipv4 = &s->ip[VMMOB_IPV4].home;
-    const struct vmmob_prefix *ipv6 = &s->ip[VMMOB_IPV6].home;
+    const struct vmmob_prefix ipv4 = find_home(s, VMMOB_IPV4);
+    const struct vmmob_prefix ipv6 = find_home(s, VMMOB_IPV6);
     struct vmmob_ofproto *vo = &b->ofproto->vmmob;
     uint64_t home = 0;
 
-    if (vmmob_settings_has_home(s, VMMOB_IPV4)) {
-        home = ((uint64_t) ntohl(in6_addr_get_mapped_ipv4(&ipv4->addr)) << 32
-                | ntohl(be32_prefix_mask(ipv4->plen - 96)));
+    if (ipv4.plen) {
+        home = ((uint64_t) ntohl(in6_addr_get_mapped_ipv4(&ipv4.addr)) << 32
+                | ntohl(be32_prefix_mask(ipv4.plen - 96)));
     }
     atomic_store_relaxed(&vo->home, home);
     for (size_t i = 0; i < 2; i++) {
         ovs_be64 half;
 
-        memcpy(&half, &ipv6->addr.s6_addr[i * 8], sizeof half);
+        memcpy(&half, &ipv6.addr.s6_addr[i * 8], sizeof half);
         atomic_store_relaxed(&vo->ipv6_home[i], ntohll(half));
     }
-    atomic_store_relaxed(&vo->ipv6_plen,
-                         (vmmob_settings_has_home(s, VMMOB_IPV6)
-                          ? ipv6->plen : 0));
+    atomic_store_relaxed(&vo->ipv6_plen, ipv6.plen);
 }
 
 /* Returns an error, which the caller must free, if VM mobility cannot be

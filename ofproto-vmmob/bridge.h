@@ -41,7 +41,7 @@ extern struct ovs_mutex vmmob_mutex;
 #define VMMOB_NO_UPLINK OFPP_MAX
 
 /* Most home subnets of before that VMs are told to forget. */
-#define VMMOB_MAX_OLD_HOMES 4
+#define VMMOB_MAX_OLD_HOMES 16
 
 /* A bridge that is configured for VM mobility, even if wrongly. */
 struct vmmob_bridge {
@@ -59,6 +59,7 @@ struct vmmob_bridge {
     /* As it was last configured. */
     struct smap other_config;
     struct eth_addr config_mac;
+    struct hmap port_configs;   /* Contains "struct port_config"s. */
     uint64_t barred_id;         /* The datapath id that it has by that and may
                                  * not use, as it is that of another
                                  * hypervisor's OFS; 0 if all is well. */
@@ -91,9 +92,11 @@ struct vmmob_bridge {
     unsigned int n_adverts;     /* How often that was done. */
     long long int next_port_advert; /* When to tell those at a VM port, in ms,
                                      * or LLONG_MAX. */
-    struct vmmob_prefix old_homes[VMMOB_MAX_OLD_HOMES]; /* IPv6 home subnets of
-                                                         * before, which VMs
-                                                         * shall forget. */
+    struct {
+        uint32_t network;
+        struct vmmob_prefix prefix;
+    } old_homes[VMMOB_MAX_OLD_HOMES];   /* IPv6 home subnets of before, which
+                                         * VMs shall forget. */
     size_t n_old_homes;
     long long int next_sweep;   /* When to look for idle rules, in ms. */
     long long int next_report;  /* When to log forged frames, in ms. */

@@ -83,14 +83,18 @@ vmmob_effects_apply(struct vmmob *vmmob, bool refresh)
         for (size_t i = 0; b->enabled && i < effects.n_announcements; i++) {
             const struct handover_announcement *a = &effects.announcements[i];
 
+            const struct vmmob_key key = {
+                .tenant = a->network, .mac = a->mac,
+            };
+
             if (a->ofs != b->id) {
                 continue;
             } else if (a->ask) {
-                vmmob_ask_vmn(b, a->mac, &a->addr, a->port);
+                vmmob_ask_vmn(b, &key, &a->addr, a->port);
             } else if (a->port == OFPP_NONE) {
                 vmmob_announce(b, &a->addr, a->fresh);
             } else {
-                vmmob_announce_leave(b, &a->addr, a->mac, a->port);
+                vmmob_announce_leave(b, &a->addr, &key, a->port);
             }
         }
     }

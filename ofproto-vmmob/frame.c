@@ -73,6 +73,7 @@ vmmob_frame_parse(struct dp_packet *packet, struct frame *frame)
         .src = flow.dl_src,
         .sha = flow.dl_src,
         .multicast = eth_addr_is_multicast(flow.dl_dst),
+        .ttl = flow.nw_ttl,
     };
     if (eth_addr_is_multicast(flow.dl_src)
         || eth_addr_is_zero(flow.dl_src)
@@ -462,4 +463,32 @@ find_embedded_csum(const struct dp_packet *packet,
 
     ovs_be16 *csum = ALIGNED_CAST(ovs_be16 *, CONST_CAST(char *, l4) + ofs);
     return *csum || inner->ip_proto == IPPROTO_TCP ? csum : NULL;
+}
+
+/* Adds one to the TTL or hop limit of 'packet', which has no VLAN tag, if it
+ * is IP: that is, undoes what a router did. */
+void
+vmmob_frame_undo_ttl(struct dp_packet *packet)
+{
+    struct eth_header *eth = dp_packet_data(packet);
+    size_t size = dp_packet_size(packet);
+
+    if (size < ETH_HEADER_LEN) {
+        return;
+    }
+    if (eth->eth_type == htons(ETH_TYPE_IP)
+        && size >= ETH_HEADER_LEN + IP_HEADER_LEN) {
+        struct ip_header *ip = ALIGNED_CAST(struct ip_header *, eth + 1);
+        uint8_t ttl = ip->ip_ttl + 1;
+
+        ip->ip_csum = recalc_csum16(ip->ip_csum, htons(ip->ip_ttl << 8),
+                                    htons(ttl << 8));
+        ip->ip_ttl = ttl;
+    } else if (eth->eth_type == htons(ETH_TYPE_IPV6)
+               && size >= ETH_HEADER_LEN + IPV6_HEADER_LEN) {
+        struct ovs_16aligned_ip6_hdr *ip
+            = ALIGNED_CAST(struct ovs_16aligned_ip6_hdr *, eth + 1);
+
+        ip->ip6_hlim++;
+    }
 }

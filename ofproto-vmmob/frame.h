@@ -63,6 +63,7 @@ struct frame {
     struct in6_addr ip_from;    /* Source in the IP header: another address of
                                  * the sender in some neighbor advertisements,
                                  * otherwise 'ip_src'. */
+    uint8_t ttl;                /* Or hop limit, of IP. */
     bool multicast;             /* To a multicast or broadcast MAC address? */
     bool solicited;             /* A FRAME_ANSWER that says that it answers a
                                  * question of its destination. */
@@ -109,6 +110,7 @@ bool vmmob_frame_get_embedded(const struct dp_packet *,
 void vmmob_frame_set_embedded(struct dp_packet *,
                               const struct in6_addr *ip_src,
                               const struct in6_addr *ip_dst);
+void vmmob_frame_undo_ttl(struct dp_packet *);
 void vmmob_frame_set_addresses(struct dp_packet *,
                                const struct in6_addr *ip_src,
                                const struct in6_addr *ip_dst);

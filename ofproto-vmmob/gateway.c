@@ -252,8 +252,7 @@ gateway_run(struct vmmob_bridge *b, struct vmmob_gateway *gw,
     }
     if (!ipv6_addr_is_set(&gw->addr)) {
         COVERAGE_INC(vmmob_gateway_solicit);
-        vmmob_output(b, vmmob_nd_compose_router_solicit(b->mac), &b->uplink,
-                     1);
+        vmmob_output_uplink(b, vmmob_nd_compose_router_solicit(b->mac));
         gw->next_probe = now + (now < gw->soon_until ? PROBE_UNKNOWN_MS
                                 : PROBE_KNOWN_MS);
         return changed;
@@ -261,8 +260,8 @@ gateway_run(struct vmmob_bridge *b, struct vmmob_gateway *gw,
     if (!known) {
         COVERAGE_INC(vmmob_gateway_retry);
     }
-    vmmob_output(b, vmmob_frame_compose_question(
-        b->mac, NULL, &in6addr_any, &gw->addr), &b->uplink, 1);
+    vmmob_output_uplink(b, vmmob_frame_compose_question(
+        b->mac, NULL, &in6addr_any, &gw->addr));
     gw->asked = now;
     gw->n_unanswered++;
     gw->answered = gw->current_answered = false;

@@ -117,7 +117,8 @@ vmmob_handover_run_asks(struct handover *h, struct handover_ofs *ofs,
             continue;
         }
         for (size_t i = 0; i < row->n_pairs; i++) {
-            if (vmmob_handover_is_home(ofs, &row->pairs[i].hoa)) {
+            if (vmmob_handover_is_home(ofs, row->key.tenant,
+                                       &row->pairs[i].hoa)) {
                 COVERAGE_INC(vmmob_seat_asked);
                 vmmob_handover_ask_at(h, ofs, &seat->key, seat->port,
                                       &row->pairs[i].hoa);

@@ -210,7 +210,7 @@ vmmob_handover_run_probes(struct handover *h, long long int now)
 
     HMAP_FOR_EACH_SAFE (hn, node, &h->contests) {
         const struct vmmob_vmn *owner
-            = vmmob_table_find_by_hoa(h->table, 0, &hn->hoa);
+            = vmmob_table_find_by_hoa(h->table, hn->network, &hn->hoa);
         const struct vmmob_vmn *rival
             = (owner
                ? vmmob_table_find_rival(h->table, &owner->key, &hn->hoa)
@@ -458,8 +458,8 @@ hand_over(struct handover *h, struct handover_ofs *ofs,
 
 /* Claims. */
 
-/* Returns a claim of another VMN than 'key' to 'hoa' at any of our OFSs, or
- * NULL. */
+/* Returns a claim of another VMN of the network of 'key' to 'hoa' at any of
+ * our OFSs, or NULL. */
 static const struct handover_claim *
 find_local_claim(const struct handover *h, const struct vmmob_key *key,
                  const struct in6_addr *hoa)
@@ -471,6 +471,7 @@ find_local_claim(const struct handover *h, const struct vmmob_key *key,
 
         LIST_FOR_EACH (claim, node, &ofs->claims) {
             if (ipv6_addr_equals(&claim->hoa, hoa)
+                && claim->key.tenant == key->tenant
                 && !vmmob_key_equals(&claim->key, key)) {
                 return claim;
             }

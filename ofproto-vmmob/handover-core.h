@@ -56,6 +56,7 @@ struct key_node {
 /* A home address in a set. */
 struct hoa_node {
     struct hmap_node node;
+    uint32_t network;
     struct in6_addr hoa;
 };
 

@@ -287,7 +287,7 @@ vmmob_handover_ask_at(struct handover *h, const struct handover_ofs *ofs,
 {
     const struct handover_announcement a = {
         .ofs = ofs->id, .addr = *hoa, .ask = true, .port = port,
-        .mac = key->mac,
+        .network = key->tenant, .mac = key->mac,
     };
 
     add_announcement(h, &a);
@@ -306,7 +306,8 @@ vmmob_handover_announce_leave(struct handover *h,
 
         const struct handover_announcement a = {
             .ofs = ofs->id, .addr = vmn->row.pairs[i].hoa,
-            .port = vmn->port, .mac = vmn->row.key.mac,
+            .port = vmn->port, .network = vmn->row.key.tenant,
+            .mac = vmn->row.key.mac,
         };
 
         add_announcement(h, &a);
@@ -338,19 +339,21 @@ vmmob_handover_tell_move(struct handover *h, enum handover_move_kind kind,
     return move;
 }
 
-/* Notes that two VMNs claim 'hoa', one of them at an OFS of ours. */
+/* Notes that two VMNs in 'network' claim 'hoa', one of them at an OFS of
+ * ours. */
 static void
-note_contest(struct handover *h, const struct in6_addr *hoa)
+note_contest(struct handover *h, uint32_t network, const struct in6_addr *hoa)
 {
-    uint32_t hash = vmmob_hash_bytes(hoa, sizeof *hoa, 0);
+    uint32_t hash = vmmob_hash_bytes(hoa, sizeof *hoa, network);
     struct hoa_node *hn;
 
     HMAP_FOR_EACH_WITH_HASH (hn, node, hash, &h->contests) {
-        if (ipv6_addr_equals(&hn->hoa, hoa)) {
+        if (hn->network == network && ipv6_addr_equals(&hn->hoa, hoa)) {
             return;
         }
     }
     hn = xmalloc(sizeof *hn);
+    hn->network = network;
     hn->hoa = *hoa;
     hmap_insert(&h->contests, &hn->node, hash);
 }
@@ -378,7 +381,7 @@ touch_owners(struct handover *h, const struct vmmob_vmn *row)
             && (!is_owner
                 || vmmob_table_find_rival(h->table, &owner->key,
                                           &row->pairs[i].hoa))) {
-            note_contest(h, &row->pairs[i].hoa);
+            note_contest(h, row->key.tenant, &row->pairs[i].hoa);
         }
     }
 }

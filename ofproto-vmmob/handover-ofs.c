@@ -378,7 +378,7 @@ vmmob_handover_ofs_restore(struct handover *h, struct handover_ofs *ofs,
         const struct vmmob_pair *known
             = vmmob_vmn_find_hoa(&vmn->row, &pair->hoa);
 
-        if (!vmmob_handover_is_home(ofs, &pair->hoa)
+        if (!vmmob_handover_is_home(ofs, row->key.tenant, &pair->hoa)
             || (known && ipv6_addr_is_set(&known->moa))) {
             continue;
         }
@@ -427,7 +427,8 @@ ofs_reconsider(struct handover *h, struct handover_ofs *ofs,
         while (i < vmn->row.n_pairs) {
             struct vmmob_pair *pair = &vmn->row.pairs[i];
 
-            if (!vmmob_handover_is_home(ofs, &pair->hoa)) {
+            if (!vmmob_handover_is_home(ofs, vmn->row.key.tenant,
+                                        &pair->hoa)) {
                 vmmob_pool_give_back(ofs->pool, &pair->moa,
                                      now + ofs->settings.quarantine_ms);
                 vmmob_vmn_remove_hoa(&vmn->row, &pair->hoa);

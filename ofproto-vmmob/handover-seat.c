@@ -13,8 +13,11 @@
 
 static void seats_update(struct handover *, struct handover_ofs *,
                          struct handover_port *, struct hmap *keys);
+static void put_seats(struct handover_ofs *, struct handover_port *,
+                      const struct eth_addr, bool expects, bool has,
+                      struct hmap *keys);
 static void put_seat(struct handover_ofs *, struct handover_port *,
-                     const struct eth_addr, bool expects, bool has,
+                     const struct vmmob_key *, bool expects, bool has,
                      struct hmap *keys);
 static void seat_destroy(struct handover_ofs *, struct handover_seat *);
 static void port_destroy(struct handover_ofs *, struct handover_port *);
@@ -34,20 +37,26 @@ vmmob_handover_find_port(const struct handover_ofs *ofs, ofp_port_t number)
     return NULL;
 }
 
-/* Notes that 'ofs' has a VM port 'number' with the given 'name'.  Returns
- * false if that was known. */
+/* Notes that 'ofs' has a VM port 'number' with the given 'name', in
+ * 'networks'.  Returns false if that was known. */
 bool
-vmmob_handover_port_add(struct handover_ofs *ofs, ofp_port_t number,
-                        const char *name)
+vmmob_handover_port_put(struct handover_ofs *ofs, ofp_port_t number,
+                        const char *name, const struct port_networks *networks)
 {
     struct handover_port *port = vmmob_handover_find_port(ofs, number);
 
     if (port) {
-        return false;
+        if (vmmob_port_networks_equals(&port->networks, networks)) {
+            return false;
+        }
+        vmmob_port_networks_destroy(&port->networks);
+        vmmob_port_networks_clone(&port->networks, networks);
+        return true;
     }
     port = xzalloc(sizeof *port);
     port->number = number;
     port->name = xstrdup(name);
+    vmmob_port_networks_clone(&port->networks, networks);
     ovs_list_init(&port->seats);
     hmap_insert(&ofs->ports, &port->node, hash_int(ofp_to_u16(number), 0));
     hmap_insert(&ofs->port_names, &port->name_node,
@@ -227,11 +236,11 @@ seats_update(struct handover *h, struct handover_ofs *ofs,
         const struct eth_addr mac = row->attached_mac;
 
         for (size_t i = 0; i < row->n_macs; i++) {
-            put_seat(ofs, port, row->macs[i],
-                     eth_addr_equals(row->macs[i], mac), true, keys);
+            put_seats(ofs, port, row->macs[i],
+                      eth_addr_equals(row->macs[i], mac), true, keys);
         }
         if (!eth_addr_is_zero(mac) && !vmmob_port_has_mac(row, mac)) {
-            put_seat(ofs, port, mac, true, row->any, keys);
+            put_seats(ofs, port, mac, true, row->any, keys);
         }
     }
     LIST_FOR_EACH_SAFE (seat, list_node, &port->seats) {
@@ -242,41 +251,56 @@ seats_update(struct handover *h, struct handover_ofs *ofs,
     }
 }
 
-/* Notes that 'port' of 'ofs' is for the VMN with the given 'mac'. */
+/* Notes that 'port' of 'ofs' is for the VM with the given 'mac', which is a
+ * VMN in each of the networks of the port. */
+static void
+put_seats(struct handover_ofs *ofs, struct handover_port *port,
+          const struct eth_addr mac, bool expects, bool has, struct hmap *keys)
+{
+    for (size_t i = 0; i < port->networks.n; i++) {
+        const struct vmmob_key key = {
+            .tenant = port->networks.networks[i].id, .mac = mac,
+        };
+
+        put_seat(ofs, port, &key, expects, has, keys);
+    }
+}
+
+/* Notes that 'port' of 'ofs' is for the VMN 'key'. */
 static void
 put_seat(struct handover_ofs *ofs, struct handover_port *port,
-         const struct eth_addr mac, bool expects, bool has, struct hmap *keys)
+         const struct vmmob_key *key, bool expects, bool has,
+         struct hmap *keys)
 {
-    const struct vmmob_key key = { .tenant = 0, .mac = mac };
+    const struct handover_vmn *vmn = vmmob_handover_find_vmn(ofs, key);
     struct handover_seat *seat;
 
-    const struct handover_vmn *vmn = vmmob_handover_find_vmn(ofs, &key);
     /* The news may be late.  Who has left is expected back. */
     bool used = (vmn && vmn->state == HANDOVER_ATTACHED && vmn->heard
                  && vmn->port == port->number);
 
     LIST_FOR_EACH (seat, list_node, &port->seats) {
-        if (vmmob_key_equals(&seat->key, &key)) {
+        if (vmmob_key_equals(&seat->key, key)) {
             seat->marked = false;
             if (seat->expects != expects || seat->has != has) {
                 seat->used = seat->expects == expects ? seat->used : used;
                 seat->expects = expects;
                 seat->has = has;
-                vmmob_key_set_add(keys, &key);
+                vmmob_key_set_add(keys, key);
             }
             return;
         }
     }
     seat = xmalloc(sizeof *seat);
     *seat = (struct handover_seat) {
-        .key = key, .port = port->number, .expects = expects, .has = has,
+        .key = *key, .port = port->number, .expects = expects, .has = has,
         .used = used, .asked = LLONG_MIN / 2,
     };
     ovs_list_init(&seat->asking.node);
     ovs_list_init(&seat->short_node);
-    hmap_insert(&ofs->seats, &seat->node, vmmob_key_hash(&key, 0));
+    hmap_insert(&ofs->seats, &seat->node, vmmob_key_hash(key, 0));
     ovs_list_push_back(&port->seats, &seat->list_node);
-    vmmob_key_set_add(keys, &key);
+    vmmob_key_set_add(keys, key);
 }
 
 static void
@@ -299,6 +323,7 @@ port_destroy(struct handover_ofs *ofs, struct handover_port *port)
     }
     hmap_remove(&ofs->ports, &port->node);
     hmap_remove(&ofs->port_names, &port->name_node);
+    vmmob_port_networks_destroy(&port->networks);
     free(port->name);
     free(port);
 }

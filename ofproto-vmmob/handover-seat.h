@@ -24,6 +24,7 @@ struct handover_port {
     struct hmap_node name_node; /* In 'port_names' of its handover_ofs. */
     ofp_port_t number;
     char *name;
+    struct port_networks networks;  /* Those of the VMNs there. */
     struct ovs_list seats;      /* Contains "struct handover_seat"s. */
 };
 
@@ -45,8 +46,8 @@ struct handover_seat {
                                  * that is expected; otherwise empty. */
 };
 
-bool vmmob_handover_port_add(struct handover_ofs *, ofp_port_t,
-                             const char *name);
+bool vmmob_handover_port_put(struct handover_ofs *, ofp_port_t,
+                             const char *name, const struct port_networks *);
 void vmmob_handover_port_remove(struct handover_ofs *, ofp_port_t,
                                 struct hmap *keys);
 struct handover_port *vmmob_handover_find_port(const struct handover_ofs *,

@@ -7,7 +7,6 @@
 #include "flow.h"
 #include "hash.h"
 #include "ofproto-vmmob/handover-core.h"
-#include "ofproto-vmmob/router.h"
 #include "packets.h"
 #include "util.h"
 #include "vmmob-hash.h"
@@ -71,47 +70,51 @@ vmmob_handover_is_active(const struct handover_ofs *ofs,
     return vmmob_key_set_find(&ofs->active, key) != NULL;
 }
 
-/* Returns true if 'addr' can be the home address of a VMN at 'ofs': if it is
- * in a home subnet or link-local, is neither a gateway's address nor the first
- * one of the subnet, nor, if it is IPv4, the last one. */
+/* Returns true if 'addr' can be the home address of a VMN in 'network' at
+ * 'ofs'; see vmmob_net_is_home(). */
 bool
-vmmob_handover_is_home(const struct handover_ofs *ofs,
+vmmob_handover_is_home(const struct handover_ofs *ofs, uint32_t network,
                        const struct in6_addr *addr)
 {
-    enum vmmob_family family = vmmob_addr_family(addr);
-    const struct vmmob_ip_settings *ip = &ofs->settings.ip[family];
-    struct in6_addr last = vmmob_prefix_last(&ip->home);
+    const struct network *net = vmmob_settings_find_network(&ofs->settings,
+                                                            network);
 
-    return (vmmob_settings_is_on_link(&ofs->settings, addr)
-            && !vmmob_handover_is_home_gateway(ofs, addr)
-            && !ipv6_addr_equals(addr, &ip->home.addr)
-            && (family == VMMOB_IPV6 || !ipv6_addr_equals(addr, &last)));
+    return net && vmmob_net_is_home(net, addr);
 }
 
-/* Returns the address of the router that a VMN at 'ofs' with 'hoa' sees: of
- * the same family, and link-local if it is IPv6 (RFC 4861, 4.2). */
+/* Returns the address of the router that a VMN in 'network' at 'ofs' with
+ * 'hoa' sees; see vmmob_net_router(). */
 struct in6_addr
-vmmob_handover_home_gateway(const struct handover_ofs *ofs,
+vmmob_handover_home_gateway(const struct handover_ofs *ofs, uint32_t network,
                             const struct in6_addr *hoa)
 {
-    enum vmmob_family family = vmmob_addr_family(hoa);
+    const struct network *net = vmmob_settings_find_network(&ofs->settings,
+                                                            network);
 
-    return (family == VMMOB_IPV6 ? vmmob_gateway_lla()
-            : ofs->settings.ip[family].home_gateway);
+    return net ? vmmob_net_router(net, hoa) : in6addr_any;
 }
 
-/* Returns true if 'addr' is an address of the router that VMNs at 'ofs'
- * see. */
+/* Returns true if 'addr' is an address of the router that VMNs in 'network' at
+ * 'ofs' see. */
 bool
 vmmob_handover_is_home_gateway(const struct handover_ofs *ofs,
-                               const struct in6_addr *addr)
+                               uint32_t network, const struct in6_addr *addr)
 {
-    enum vmmob_family family = vmmob_addr_family(addr);
-    struct in6_addr lla = vmmob_gateway_lla();
+    const struct network *net = vmmob_settings_find_network(&ofs->settings,
+                                                            network);
 
-    return (ipv6_addr_is_set(addr)
-            && (ipv6_addr_equals(addr, &ofs->settings.ip[family].home_gateway)
-                || ipv6_addr_equals(addr, &lla)));
+    return net && vmmob_net_is_gateway(net, addr);
+}
+
+/* Returns true if 'network' has a home subnet of 'family' at 'ofs'. */
+bool
+vmmob_handover_has_home(const struct handover_ofs *ofs, uint32_t network,
+                        enum vmmob_family family)
+{
+    const struct network *net = vmmob_settings_find_network(&ofs->settings,
+                                                            network);
+
+    return net && vmmob_net_has_family(net, family);
 }
 
 /* Returns true if 'ofs' does not hand out MoAs yet. */

@@ -219,11 +219,14 @@ struct handover_vmn *vmmob_handover_find_vmn(const struct handover_ofs *,
 bool vmmob_handover_is_active(const struct handover_ofs *,
                               const struct vmmob_key *);
 struct in6_addr vmmob_handover_home_gateway(const struct handover_ofs *,
+                                            uint32_t network,
                                             const struct in6_addr *hoa);
 bool vmmob_handover_is_home_gateway(const struct handover_ofs *,
-                                    const struct in6_addr *);
-bool vmmob_handover_is_home(const struct handover_ofs *,
+                                    uint32_t network, const struct in6_addr *);
+bool vmmob_handover_is_home(const struct handover_ofs *, uint32_t network,
                             const struct in6_addr *);
+bool vmmob_handover_has_home(const struct handover_ofs *, uint32_t network,
+                             enum vmmob_family);
 bool vmmob_handover_is_waiting(const struct handover_ofs *);
 size_t vmmob_handover_count_needy(const struct handover_ofs *,
                                   enum vmmob_family);

@@ -625,7 +625,7 @@ vmn_copy_hoas(const struct handover *h, const struct handover_ofs *ofs,
         const struct vmmob_vmn *owner
             = vmmob_table_find_by_hoa(h->table, row->key.tenant, hoa);
 
-        if (!vmmob_handover_is_home(ofs, hoa)) {
+        if (!vmmob_handover_is_home(ofs, row->key.tenant, hoa)) {
             continue;
         }
 

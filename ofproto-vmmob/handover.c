@@ -187,17 +187,32 @@ vmmob_handover_detach(struct handover *h, struct handover_ofs *ofs,
     }
 }
 
-/* Notes that 'ofs' has the VM port 'port' with the given 'name'.  By that name
- * the agent says, sooner or later, which VMNs the port is for. */
+/* Notes that 'ofs' has the VM port 'port' with the given 'name', in
+ * 'networks'.  By that name the agent says, sooner or later, which VMNs the
+ * port is for.  VMNs there that are of other networks are not there any
+ * more. */
 void
 vmmob_handover_port_there(struct handover *h, struct handover_ofs *ofs,
                           ofp_port_t port, const char *name,
+                          const struct port_networks *networks,
                           long long int now)
 {
-    if (vmmob_handover_port_add(ofs, port, name)) {
-        vmmob_handover_seats_update(h, ofs, name, &h->undecided);
-        decide(h, now);
+    struct handover_vmn *vmn;
+
+    if (!vmmob_handover_port_put(ofs, port, name, networks)) {
+        return;
     }
+    vmmob_handover_seats_update(h, ofs, name, &h->undecided);
+    HMAP_FOR_EACH_SAFE (vmn, node, &ofs->vmns) {
+        if (vmn->port == port) {
+            vmmob_handover_touch_vmn(h, &vmn->row.key, false);
+            if (vmn->state == HANDOVER_ATTACHED
+                && !vmmob_port_networks_find(networks, vmn->row.key.tenant)) {
+                vmmob_handover_vmn_not_at_port(h, ofs, vmn, now);
+            }
+        }
+    }
+    decide(h, now);
 }
 
 /* Takes 'hoa', which it must not have any more, from the VMN 'key' of

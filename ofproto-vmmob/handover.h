@@ -67,6 +67,7 @@ void vmmob_handover_detach(struct handover *, struct handover_ofs *,
                            const struct vmmob_key *, long long int now);
 void vmmob_handover_port_there(struct handover *, struct handover_ofs *,
                                ofp_port_t port, const char *name,
+                               const struct port_networks *,
                                long long int now);
 void vmmob_handover_disclaim(struct handover *, struct handover_ofs *,
                              const struct vmmob_key *, const struct in6_addr *,
@@ -109,9 +110,10 @@ struct handover_announcement {
     struct in6_addr addr;       /* ...that it has this address... */
     bool fresh;                 /* ...which nobody there knows yet. */
 
-    /* Or at this port of 'ofs', if not OFPP_NONE, that this VMN, which has
-     * 'addr', is not behind it any more. */
+    /* Or at this port of 'ofs', if not OFPP_NONE, that this VMN, of this
+     * network, which has 'addr', is not behind it any more. */
     ofp_port_t port;
+    uint32_t network;
     struct eth_addr mac;
 
     /* Or ask this VMN, at 'port', or wherever it may be if that is OFPP_NONE,

@@ -11,11 +11,12 @@
 #include "ofproto-vmmob/bridge.h"
 #include "ofproto-vmmob/frame.h"
 #include "ofproto-vmmob/handover.h"
+#include "ofproto-vmmob/pipeline-action.h"
 #include "ofproto-vmmob/punt.h"
 #include "ofproto-vmmob/router.h"
 #include "ofproto-vmmob/rules.h"
 #include "ofproto-vmmob/vm-port.h"
-#include "openvswitch/meta-flow.h"
+#include "ofproto-vmmob/vmmob.h"
 #include "openvswitch/ofp-actions.h"
 #include "openvswitch/ofpbuf.h"
 #include "packets.h"
@@ -50,20 +51,45 @@ execute(struct vmmob_bridge *b, struct dp_packet *packet, ofp_port_t in_port,
     dp_packet_delete(packet);
 }
 
-/* Sends 'packet', which is freed, out by the 'n_ports' 'ports' of 'b'. */
+/* Sends 'packet', which is freed, out by the uplink of 'b'. */
 void
-vmmob_output(struct vmmob_bridge *b, struct dp_packet *packet,
-             const ofp_port_t *ports, size_t n_ports)
+vmmob_output_uplink(struct vmmob_bridge *b, struct dp_packet *packet)
 {
     uint64_t stub[256 / 8];
     struct ofpbuf ofpacts = OFPBUF_STUB_INITIALIZER(stub);
 
-    for (size_t i = 0; i < n_ports; i++) {
-        if (ports[i] != VMMOB_NO_UPLINK) {
-            struct ofpact_output *output = ofpact_put_OUTPUT(&ofpacts);
+    if (b->uplink != VMMOB_NO_UPLINK) {
+        vmmob_put_output(&ofpacts, b->uplink);
+    }
+    execute(b, packet, OFPP_NONE, &ofpacts);
+    ofpbuf_uninit(&ofpacts);
+}
 
-            output->port = ports[i];
-            output->max_len = UINT16_MAX;
+/* Sends 'packet', which is freed, to VMs in 'network' at those of the
+ * 'n_ports' 'ports' of 'b' that are in it, with the VLAN tag that it has
+ * there. */
+void
+vmmob_output_vms(struct vmmob_bridge *b, struct dp_packet *packet,
+                 uint32_t network, const ofp_port_t *ports, size_t n_ports)
+{
+    uint64_t stub[256 / 8];
+    struct ofpbuf ofpacts = OFPBUF_STUB_INITIALIZER(stub);
+
+    if (network) {
+        /* See vmmob_is_kept(). */
+        vmmob_put_load_reg(&ofpacts, REG_NETWORK, network);
+    }
+    for (size_t i = 0; i < n_ports; i++) {
+        const struct vmmob_vm_port *port = vmmob_vm_port_find(b, ports[i]);
+        const struct port_network *pn
+            = port ? vmmob_port_networks_find(&port->networks, network) : NULL;
+
+        if (pn && pn->vlan) {
+            vmmob_put_tag(&ofpacts, pn->vlan);
+            vmmob_put_output(&ofpacts, port->number);
+            ofpact_put_STRIP_VLAN(&ofpacts);
+        } else if (pn) {
+            vmmob_put_output(&ofpacts, port->number);
         }
     }
     execute(b, packet, OFPP_NONE, &ofpacts);
@@ -80,22 +106,20 @@ vmmob_announce(struct vmmob_bridge *b, const struct in6_addr *moa, bool fresh)
     const struct vmmob_gateway *gw = &b->gateways[family];
     const struct eth_addr *mac = eth_addr_is_zero(gw->mac) ? NULL : &gw->mac;
 
-    vmmob_output(b, vmmob_frame_compose_announcement(b->mac, moa), &b->uplink,
-                 1);
+    vmmob_output_uplink(b, vmmob_frame_compose_announcement(b->mac, moa));
     if (fresh && ipv6_addr_is_set(&gw->addr)) {
-        vmmob_output(b, vmmob_frame_compose_question(b->mac, mac, moa,
-                                                     &gw->addr),
-                     &b->uplink, 1);
+        vmmob_output_uplink(b, vmmob_frame_compose_question(b->mac, mac, moa,
+                                                            &gw->addr));
     }
 }
 
-/* If another switch may be behind 'port' of 'b', tells it that the VMN 'mac',
+/* If another switch may be behind 'port' of 'b', tells it that the VMN 'key',
  * which was there and has the home address 'hoa', is now to be found at 'b'.
  * Otherwise that switch would not let packets for the VMN come to 'b', for as
  * long as it remembers. */
 void
 vmmob_announce_leave(struct vmmob_bridge *b, const struct in6_addr *hoa,
-                     const struct eth_addr mac, ofp_port_t port)
+                     const struct vmmob_key *key, ofp_port_t port)
 {
     const struct vmmob_vm_port *vm_port = vmmob_vm_port_find(b, port);
     const struct vmmob_port *row = vm_port ? vmmob_vm_port_row(b, vm_port)
@@ -103,39 +127,41 @@ vmmob_announce_leave(struct vmmob_bridge *b, const struct in6_addr *hoa,
 
     /* A port with one MAC address has one VM, which is gone. */
     if (vm_port && (!row || row->n_macs != 1)) {
-        vmmob_output(b, vmmob_frame_compose_announcement(mac, hoa), &port, 1);
+        vmmob_output_vms(b, vmmob_frame_compose_announcement(key->mac, hoa),
+                         key->tenant, &port, 1);
     }
 }
 
-/* Asks at the VM ports of 'b', except at 'except', who has 'hoa', on behalf of
- * the VMN 'sha' and 'spa'.  That finds a VMN that did not say anything yet,
- * and one whose port is not known. */
+/* Asks at the VM ports of 'b' in 'network', except at 'except', who has 'hoa',
+ * on behalf of the VMN 'sha' and 'spa'.  That finds a VMN that did not say
+ * anything yet, and one whose port is not known. */
 void
-vmmob_ask(struct vmmob_bridge *b, const struct in6_addr *hoa,
-          const struct eth_addr sha, const struct in6_addr *spa,
-          ofp_port_t except)
+vmmob_ask(struct vmmob_bridge *b, uint32_t network,
+          const struct in6_addr *hoa, const struct eth_addr sha,
+          const struct in6_addr *spa, ofp_port_t except)
 {
     ofp_port_t *ports = xmalloc(hmap_count(&b->vm_ports) * sizeof *ports);
     const struct vmmob_vm_port *port;
     size_t n = 0;
 
     HMAP_FOR_EACH (port, node, &b->vm_ports) {
-        if (port->number != except) {
+        if (port->number != except
+            && vmmob_port_networks_find(&port->networks, network)) {
             ports[n++] = port->number;
         }
     }
     if (n) {
         COVERAGE_INC(vmmob_ask);
-        vmmob_output(b, vmmob_frame_compose_question(sha, NULL, spa, hoa),
-                     ports, n);
+        vmmob_output_vms(b, vmmob_frame_compose_question(sha, NULL, spa, hoa),
+                         network, ports, n);
     }
     free(ports);
 }
 
-/* Asks the VMN 'mac' whether it has 'hoa', at 'port' of 'b', or if that is
+/* Asks the VMN 'key' whether it has 'hoa', at 'port' of 'b', or if that is
  * OFPP_NONE, wherever it may be.  Returns the number of frames sent. */
 size_t
-vmmob_ask_vmn(struct vmmob_bridge *b, const struct eth_addr mac,
+vmmob_ask_vmn(struct vmmob_bridge *b, const struct vmmob_key *key,
               const struct in6_addr *hoa, ofp_port_t port)
 {
     ofp_port_t *ports = xmalloc((hmap_count(&b->vm_ports) + 1)
@@ -147,18 +173,20 @@ vmmob_ask_vmn(struct vmmob_bridge *b, const struct eth_addr mac,
         ports[n++] = port;
     } else {
         HMAP_FOR_EACH (vm_port, node, &b->vm_ports) {
-            if (vmmob_vm_port_may_have(b, vm_port, mac)) {
+            if (vmmob_port_networks_find(&vm_port->networks, key->tenant)
+                && vmmob_vm_port_may_have(b, vm_port, key->mac)) {
                 ports[n++] = vm_port->number;
             }
         }
     }
     if (n) {
-        const struct in6_addr gateway = vmmob_handover_home_gateway(b->ofs,
-                                                                    hoa);
+        const struct in6_addr gateway
+            = vmmob_handover_home_gateway(b->ofs, key->tenant, hoa);
 
         COVERAGE_INC(vmmob_ask);
-        vmmob_output(b, vmmob_frame_compose_question(
-            vmmob_gateway_mac, &mac, &gateway, hoa), ports, n);
+        vmmob_output_vms(b, vmmob_frame_compose_question(
+            vmmob_gateway_mac, &key->mac, &gateway, hoa), key->tenant, ports,
+            n);
     }
     free(ports);
     return n;
@@ -179,7 +207,7 @@ vmmob_ask_lost(struct vmmob_bridge *b, long long int now)
             continue;
         }
         for (size_t i = 0; i < vmn->row.n_pairs; i++) {
-            n_frames += vmmob_ask_vmn(b, key->mac, &vmn->row.pairs[i].hoa,
+            n_frames += vmmob_ask_vmn(b, key, &vmn->row.pairs[i].hoa,
                                       OFPP_NONE);
         }
     }
@@ -216,20 +244,16 @@ vmmob_output_resumed(struct ovs_list *resumed)
     LIST_FOR_EACH_POP (punted, node, resumed) {
         uint64_t stub[256 / 8];
         struct ofpbuf ofpacts = OFPBUF_STUB_INITIALIZER(stub);
-        ovs_be32 attempts = htonl(punted->attempts + 1);
-        ovs_be32 out = htonl((OVS_FORCE uint32_t) punted->resume_port);
-        struct ofpact_resubmit *resubmit;
 
         COVERAGE_INC(vmmob_resume);
-        ofpact_put_set_field(&ofpacts,
-                             mf_from_id(pipeline_reg_field(REG_PORT)), &out,
-                             NULL);
-        ofpact_put_set_field(&ofpacts,
-                             mf_from_id(pipeline_reg_field(REG_ATTEMPTS)),
-                             &attempts, NULL);
-        resubmit = ofpact_put_RESUBMIT(&ofpacts);
-        resubmit->in_port = OFPP_IN_PORT;
-        resubmit->table_id = punted->resume_table;
+        vmmob_put_load_reg(&ofpacts, REG_PORT,
+                           (OVS_FORCE uint32_t) punted->resume_port);
+        vmmob_put_load_reg(&ofpacts, REG_ATTEMPTS, punted->attempts + 1);
+        if (punted->in_port != punted->bridge->uplink
+            || punted->resume_table == VMMOB_TABLE_SOURCE) {
+            vmmob_put_load_reg(&ofpacts, REG_NETWORK, punted->network);
+        }
+        vmmob_put_resubmit(&ofpacts, punted->resume_table);
 
         execute(punted->bridge, punted->packet, punted->in_port, &ofpacts);
         punted->packet = NULL;

@@ -21,20 +21,25 @@ struct in6_addr;
 struct ovs_list;
 struct punted;
 struct vmmob_bridge;
+struct vmmob_key;
 
 extern struct ovs_mutex vmmob_mutex;
 
-void vmmob_output(struct vmmob_bridge *, struct dp_packet *,
-                  const ofp_port_t *, size_t n) OVS_REQUIRES(vmmob_mutex);
+void vmmob_output_uplink(struct vmmob_bridge *, struct dp_packet *)
+    OVS_REQUIRES(vmmob_mutex);
+void vmmob_output_vms(struct vmmob_bridge *, struct dp_packet *,
+                      uint32_t network, const ofp_port_t *, size_t n)
+    OVS_REQUIRES(vmmob_mutex);
 void vmmob_announce(struct vmmob_bridge *, const struct in6_addr *moa,
                     bool fresh) OVS_REQUIRES(vmmob_mutex);
 void vmmob_announce_leave(struct vmmob_bridge *, const struct in6_addr *hoa,
-                          const struct eth_addr, ofp_port_t)
+                          const struct vmmob_key *, ofp_port_t)
     OVS_REQUIRES(vmmob_mutex);
-void vmmob_ask(struct vmmob_bridge *, const struct in6_addr *hoa,
+void vmmob_ask(struct vmmob_bridge *, uint32_t network,
+               const struct in6_addr *hoa,
                const struct eth_addr sha, const struct in6_addr *spa,
                ofp_port_t except) OVS_REQUIRES(vmmob_mutex);
-size_t vmmob_ask_vmn(struct vmmob_bridge *, const struct eth_addr,
+size_t vmmob_ask_vmn(struct vmmob_bridge *, const struct vmmob_key *,
                      const struct in6_addr *hoa, ofp_port_t)
     OVS_REQUIRES(vmmob_mutex);
 void vmmob_ask_lost(struct vmmob_bridge *, long long int now)

@@ -39,6 +39,8 @@ COVERAGE_DEFINE(vmmob_frozen);
 COVERAGE_DEFINE(vmmob_conflict);
 COVERAGE_DEFINE(vmmob_vmn_full);
 COVERAGE_DEFINE(vmmob_prohibited);
+COVERAGE_DEFINE(vmmob_ttl_exceeded);
+COVERAGE_DEFINE(vmmob_other_network);
 COVERAGE_DEFINE(vmmob_unknown_moa);
 COVERAGE_DEFINE(vmmob_unknown_icmp);
 COVERAGE_DEFINE(vmmob_copy_error);
@@ -128,9 +130,14 @@ ask_prober(struct vmmob *vmmob, const struct punted *punted)
     if (b && vmmob_vm_port_find(b, punted->in_port)) {
         vmmob_frame_parse(punted->packet, &frame);
         if (is_probe(&frame)
-            && vmmob_handover_is_home(b->ofs, &frame.ip_dst)) {
+            && vmmob_handover_is_home(b->ofs, punted->network,
+                                      &frame.ip_dst)) {
+            const struct vmmob_key key = {
+                .tenant = punted->network, .mac = frame.src,
+            };
+
             COVERAGE_INC(vmmob_probe_unanswered);
-            vmmob_ask_vmn(b, frame.src, &frame.ip_dst, punted->in_port);
+            vmmob_ask_vmn(b, &key, &frame.ip_dst, punted->in_port);
         }
     }
 }
@@ -253,29 +260,63 @@ deliver_copies(struct vmmob *vmmob, const struct vmmob_bridge *b,
     vmmob_punted_destroy_all(&gone);
 }
 
-/* Returns the port of the VMN whose home address is 'hoa' at 'b', or
- * OFPP_NONE. */
+/* Returns the port of the VMN in 'network' whose home address is 'hoa' at 'b',
+ * or OFPP_NONE. */
 static ofp_port_t
-find_local_port(const struct vmmob_bridge *b, const struct in6_addr *hoa)
+find_local_port(const struct vmmob_bridge *b, uint32_t network,
+                const struct in6_addr *hoa)
     OVS_REQUIRES(vmmob_mutex)
 {
     const struct vmmob_vmn *owner
-        = vmmob_table_find_by_hoa(b->table, 0, hoa);
+        = vmmob_table_find_by_hoa(b->table, network, hoa);
     const struct handover_vmn *vmn
         = owner ? vmmob_handover_find_vmn(b->ofs, &owner->key) : NULL;
 
     return (vmn && vmn->state == HANDOVER_ATTACHED ? vmn->port : OFPP_NONE);
 }
 
-/* Sends the ICMP error 'punted' out by 'port', from 'src' to 'dst', with
- * 'addrs' as its source and its destination and, if 'embedded' is true, those
- * of the packet that it quotes. */
-static void
-output_icmp_error(struct vmmob_bridge *b, const struct punted *punted,
-                  const struct in6_addr addrs[4], bool embedded,
-                  const struct eth_addr src, const struct eth_addr dst,
-                  ofp_port_t port)
+/* Returns true if VMNs at 'b' in the networks 'x' and 'y' may have packets for
+ * each other. */
+static bool
+may_talk(const struct vmmob_bridge *b, uint32_t x, uint32_t y)
     OVS_REQUIRES(vmmob_mutex)
+{
+    const struct vmmob_settings *s = &b->ofs->settings;
+    const struct network *from = vmmob_settings_find_network(s, x);
+    const struct network *to = vmmob_settings_find_network(s, y);
+
+    return from && to && (from == to || vmmob_net_routes_to(from, to));
+}
+
+/* Returns the network where 'dst' is, as seen from 'network' at 'b', which may
+ * be that itself, or NULL if it is outside. */
+static const struct network *
+find_destination(const struct vmmob_bridge *b, uint32_t network,
+                 const struct in6_addr *dst)
+    OVS_REQUIRES(vmmob_mutex)
+{
+    const struct vmmob_settings *s = &b->ofs->settings;
+    const struct network *net = vmmob_settings_find_network(s, network);
+
+    if (!net || vmmob_net_is_on_link(net, dst)) {
+        return net;
+    }
+    for (size_t i = 0; net->n_routes && i < s->n_networks; i++) {
+        if (vmmob_net_routes_to(net, &s->networks[i])
+            && vmmob_net_find_subnet(&s->networks[i], dst)) {
+            return &s->networks[i];
+        }
+    }
+    return NULL;
+}
+
+/* Returns the ICMP error 'punted', with 'addrs' as its source and its
+ * destination and, if 'embedded' is true, those of the packet that it quotes,
+ * from 'src' to 'dst'. */
+static struct dp_packet *
+make_icmp_error(const struct punted *punted, const struct in6_addr addrs[4],
+                bool embedded, const struct eth_addr src,
+                const struct eth_addr dst)
 {
     struct dp_packet *packet = dp_packet_clone(punted->packet);
     struct eth_header *eth = dp_packet_eth(packet);
@@ -286,7 +327,7 @@ output_icmp_error(struct vmmob_bridge *b, const struct punted *punted,
     vmmob_frame_set_addresses(packet, &addrs[0], &addrs[1]);
     eth->eth_src = src;
     eth->eth_dst = dst;
-    vmmob_output(b, packet, &port, 1);
+    return packet;
 }
 
 /* Delivers an ICMP error to one of our VMNs.  What it quotes gets the
@@ -324,6 +365,10 @@ deliver_icmp_error(struct vmmob_bridge *b, struct punted *punted,
         const struct vmmob_vmn *row
             = vmmob_table_find_by_moa(table, &addrs[i]);
 
+        if (row && !may_talk(b, row->key.tenant, dst->key.tenant)) {
+            COVERAGE_INC(vmmob_other_network);
+            return;
+        }
         for (size_t j = 0; row && j < row->n_pairs; j++) {
             if (ipv6_addr_equals(&row->pairs[j].moa, &addrs[i])) {
                 addrs[i] = row->pairs[j].hoa;
@@ -332,8 +377,9 @@ deliver_icmp_error(struct vmmob_bridge *b, struct punted *punted,
         }
     }
 
-    output_icmp_error(b, punted, addrs, embedded, vmmob_gateway_mac,
-                      vmn->row.key.mac, vmn->port);
+    vmmob_output_vms(b, make_icmp_error(punted, addrs, embedded,
+                                        vmmob_gateway_mac, vmn->row.key.mac),
+                     vmn->row.key.tenant, &vmn->port, 1);
 }
 
 /* Sends an ICMP error of one of our VMNs to the outside, with mobile addresses
@@ -350,7 +396,7 @@ send_icmp_error(struct vmmob_bridge *b, const struct punted *punted,
 
     for (size_t i = 0; i < (embedded ? 4 : 2); i++) {
         const struct vmmob_vmn *row
-            = vmmob_table_find_by_hoa(b->table, 0, &addrs[i]);
+            = vmmob_table_find_by_hoa(b->table, punted->network, &addrs[i]);
 
         if (row) {
             addrs[i] = vmmob_vmn_find_hoa(row, &addrs[i])->moa;
@@ -361,8 +407,8 @@ send_icmp_error(struct vmmob_bridge *b, const struct punted *punted,
     }
     if (!eth_addr_is_zero(gateway_mac)
         && !ipv6_addr_equals(&addrs[0], &frame->ip_src)) {
-        output_icmp_error(b, punted, addrs, embedded, b->mac, gateway_mac,
-                          b->uplink);
+        vmmob_output_uplink(b, make_icmp_error(punted, addrs, embedded, b->mac,
+                                               gateway_mac));
     }
 }
 
@@ -444,10 +490,8 @@ process_uplink(struct vmmob *vmmob, struct vmmob_bridge *b,
                 : ipv6_addr_equals(&frame->ip_dst, &lla))
             && !eth_addr_equals(frame->sha, b->mac)) {
             b->n_answered++;
-            vmmob_output(b, vmmob_frame_compose_answer(b->mac, &frame->ip_dst,
-                                                       frame->sha,
-                                                       &frame->ip_src),
-                         &b->uplink, 1);
+            vmmob_output_uplink(b, vmmob_frame_compose_answer(
+                b->mac, &frame->ip_dst, frame->sha, &frame->ip_src));
         }
         return false;
 
@@ -460,9 +504,14 @@ process_uplink(struct vmmob *vmmob, struct vmmob_bridge *b,
     case FRAME_IP:
         if (punted->table_id == VMMOB_TABLE_SOURCE) {
             /* The source is a MoA of another OFS, or may be. */
-            ofp_port_t port = find_local_port(b, &frame->ip_dst);
+            ofp_port_t port = find_local_port(b, punted->network,
+                                              &frame->ip_dst);
 
             row = vmmob_table_find_by_moa(table, &frame->ip_src);
+            if (row && !may_talk(b, row->key.tenant, punted->network)) {
+                COVERAGE_INC(vmmob_other_network);
+                return false;
+            }
             if (row && row->ofs != b->id && port != OFPP_NONE) {
                 vmmob_handover_talk(b->handover, ofs, &row->key);
                 return vmmob_resume(&vmmob->resumed, b, punted,
@@ -506,10 +555,10 @@ process_uplink(struct vmmob *vmmob, struct vmmob_bridge *b,
                                          &frame->ip_dst)) {
                         const struct in6_addr gateway
                             = vmmob_handover_home_gateway(
-                                ofs, &row->pairs[i].hoa);
+                                ofs, row->key.tenant, &row->pairs[i].hoa);
 
-                        vmmob_ask(b, &row->pairs[i].hoa, vmmob_gateway_mac,
-                                  &gateway, OFPP_NONE);
+                        vmmob_ask(b, row->key.tenant, &row->pairs[i].hoa,
+                                  vmmob_gateway_mac, &gateway, OFPP_NONE);
                     }
                 }
             }
@@ -547,20 +596,22 @@ process_arp_request(struct vmmob *vmmob, struct vmmob_bridge *b,
     if (ipv6_addr_equals(&frame->ip_src, &frame->ip_dst)) {
         /* Gratuitous. */
         return false;
-    } else if (vmmob_handover_is_home_gateway(ofs, &frame->ip_dst)) {
+    } else if (vmmob_handover_is_home_gateway(ofs, punted->network,
+                                              &frame->ip_dst)) {
         mac = vmmob_gateway_mac;
-    } else if (!vmmob_handover_is_home(ofs, &frame->ip_dst)) {
+    } else if (!vmmob_handover_is_home(ofs, punted->network,
+                                       &frame->ip_dst)) {
         return false;
     } else {
         const struct vmmob_vmn *owner = vmmob_table_find_by_hoa(
-            b->table, 0, &frame->ip_dst);
+            b->table, punted->network, &frame->ip_dst);
 
         if (!owner) {
             /* This may be a VMN here that did not say anything yet, or one
              * elsewhere of which we will hear in a moment. */
             if (!punted->expires) {
-                vmmob_ask(b, &frame->ip_dst, frame->src, &frame->ip_src,
-                          punted->in_port);
+                vmmob_ask(b, punted->network, &frame->ip_dst, frame->src,
+                          &frame->ip_src, punted->in_port);
             }
             return hold(vmmob, b, punted, frame, &frame->ip_dst, &in6addr_any,
                         now);
@@ -569,7 +620,8 @@ process_arp_request(struct vmmob *vmmob, struct vmmob_bridge *b,
         if (eth_addr_equals(mac, frame->src)) {
             /* It probes for its own address. */
             return false;
-        } else if (find_local_port(b, &frame->ip_dst) == punted->in_port) {
+        } else if (find_local_port(b, punted->network, &frame->ip_dst)
+                   == punted->in_port) {
             /* Behind the same port, on another switch, where it hears this
              * itself.  From an answer of ours, that switch would learn that it
              * is here. */
@@ -580,9 +632,9 @@ process_arp_request(struct vmmob *vmmob, struct vmmob_bridge *b,
         vmmob_handover_talk(b->handover, ofs, &key);
     }
     b->n_answered++;
-    vmmob_output(b, vmmob_frame_compose_answer(mac, &frame->ip_dst, frame->src,
-                                               &frame->ip_src),
-                 &punted->in_port, 1);
+    vmmob_output_vms(b, vmmob_frame_compose_answer(mac, &frame->ip_dst,
+                                                   frame->src, &frame->ip_src),
+                     punted->network, &punted->in_port, 1);
     return false;
 }
 
@@ -612,25 +664,121 @@ get_evidence(const struct frame *frame)
             : HANDOVER_USED);
 }
 
-/* Tells the VMN at 'port' that sent 'punted' that there is no way to its
- * destination, which is a mobile address or may become one.  Only those
- * outside use mobile addresses; a VMN would get answers from another address
- * than it has sent to. */
+/* Sends the ICMP error 'error' about 'punted', as its router, to the VMN at
+ * 'port' that sent it. */
 static void
-prohibit(struct vmmob_bridge *b, struct vmmob_vm_port *port,
-         const struct punted *punted, const struct frame *frame)
+send_error(struct vmmob_bridge *b, struct vmmob_vm_port *port,
+           const struct punted *punted, const struct frame *frame,
+           enum frame_error error)
     OVS_REQUIRES(vmmob_mutex)
 {
-    COVERAGE_INC(vmmob_prohibited);
-    if (token_bucket_withdraw(&port->errors, VM_PORT_ERROR)) {
-        struct dp_packet *error = vmmob_frame_compose_icmp_error(
-            punted->packet, FRAME_ERROR_PROHIBITED, 0, vmmob_gateway_mac,
-            &b->ofs->settings.ip[frame->family].home_gateway);
+    const struct network *net
+        = vmmob_settings_find_network(&b->ofs->settings, punted->network);
 
-        if (error) {
-            vmmob_output(b, error, &port->number, 1);
+    if (net && token_bucket_withdraw(&port->errors, VM_PORT_ERROR)) {
+        const struct in6_addr gateway = vmmob_net_gateway(net,
+                                                              &frame->ip_src);
+        struct dp_packet *packet = vmmob_frame_compose_icmp_error(
+            punted->packet, error, 0, vmmob_gateway_mac, &gateway);
+
+        if (packet) {
+            vmmob_output_vms(b, packet, punted->network, &port->number, 1);
         }
     }
+}
+
+/* Asks for the destination of 'punted', in 'to', on behalf of its sender or,
+ * if that is not in the same home subnet, of the router. */
+static void
+ask_for_destination(struct vmmob_bridge *b, const struct network *to,
+                    const struct punted *punted, const struct frame *frame)
+    OVS_REQUIRES(vmmob_mutex)
+{
+    if (to->id == punted->network
+        && (vmmob_net_find_subnet(to, &frame->ip_src)
+            == vmmob_net_find_subnet(to, &frame->ip_dst))) {
+        vmmob_ask(b, to->id, &frame->ip_dst, frame->src, &frame->ip_src,
+                  punted->in_port);
+    } else {
+        const struct in6_addr router = vmmob_net_router(to,
+                                                            &frame->ip_dst);
+
+        vmmob_ask(b, to->id, &frame->ip_dst, vmmob_gateway_mac, &router,
+                  OFPP_NONE);
+    }
+}
+
+/* Processes 'punted', IP that a VMN here has sent by way of 'port' and for
+ * which no rule knows the way.  Returns true if it was taken. */
+static bool
+process_unresolved(struct vmmob *vmmob, struct vmmob_bridge *b,
+                   struct vmmob_vm_port *port, struct punted *punted,
+                   const struct frame *frame, long long int now)
+    OVS_REQUIRES(vmmob_mutex)
+{
+    const struct vmmob_settings *s = &b->ofs->settings;
+    const struct network *from = vmmob_settings_find_network(s,
+                                                             punted->network);
+    const struct network *to = find_destination(b, punted->network,
+                                                &frame->ip_dst);
+    const struct vmmob_vmn *owner;
+
+    if (!from) {
+        return false;
+    } else if (!to) {
+        if (frame->type != FRAME_ICMP_ERROR || from->isolated
+            || vmmob_settings_is_in_pool(s, &frame->ip_dst)
+            || vmmob_rules_is_in_pool(b->rules, &frame->ip_dst)) {
+            /* It is a mobile address, or may become one, which only those
+             * outside use: a VMN would get answers from another address than
+             * it has sent to.  Or VMNs in its network do not talk to those
+             * outside. */
+            COVERAGE_INC(vmmob_prohibited);
+            send_error(b, port, punted, frame, FRAME_ERROR_PROHIBITED);
+        } else {
+            send_icmp_error(b, punted, frame);
+        }
+        return false;
+    } else if (frame->ttl <= 1
+               && (from != to
+                   || (vmmob_net_find_subnet(to, &frame->ip_src)
+                       != vmmob_net_find_subnet(to, &frame->ip_dst)))) {
+        COVERAGE_INC(vmmob_ttl_exceeded);
+        send_error(b, port, punted, frame, FRAME_ERROR_TIME_EXCEEDED);
+        return false;
+    }
+
+    owner = vmmob_table_find_by_hoa(b->table, to->id, &frame->ip_dst);
+    if (!owner) {
+        if (!punted->expires) {
+            ask_for_destination(b, to, punted, frame);
+        }
+        return hold(vmmob, b, punted, frame, &frame->ip_dst, &in6addr_any,
+                    now);
+    } else if (find_local_port(b, to->id, &frame->ip_dst) == OFPP_NONE) {
+        const struct rules_context ctx = vmmob_bridge_rules_context(b);
+        struct vmmob_pair *pair = vmmob_vmn_find_hoa(owner, &frame->ip_dst);
+        struct eth_addr next_hop;
+
+        if (owner->ofs == b->id) {
+            /* Here, but detached. */
+            if (!punted->expires) {
+                ask_for_destination(b, to, punted, frame);
+            }
+            return hold(vmmob, b, punted, frame, &frame->ip_dst, &in6addr_any,
+                        now);
+        } else if (!ipv6_addr_is_set(&pair->moa)
+                   || !vmmob_pipeline_get_next_hop(&ctx, &pair->moa,
+                                                   owner->ofs, &next_hop)) {
+            return hold(vmmob, b, punted, frame, &frame->ip_dst, &in6addr_any,
+                        now);
+        }
+
+        struct vmmob_key remote = owner->key;
+        vmmob_handover_talk(b->handover, b->ofs, &remote);
+    }
+    return vmmob_resume(&vmmob->resumed, b, punted, VMMOB_TABLE_ENTRY,
+                        OFPP_NONE);
 }
 
 /* Processes a packet that came in by a VM port.  Returns true if 'punted' was
@@ -643,8 +791,10 @@ process_vm(struct vmmob *vmmob, struct vmmob_bridge *b,
 {
     long long int now = turn / 1000;
     struct handover_ofs *ofs = b->ofs;
-    const struct vmmob_key key = { .tenant = 0, .mac = frame->src };
-    bool has_hoa = vmmob_handover_is_home(ofs, &frame->ip_src);
+    const struct vmmob_key key = {
+        .tenant = punted->network, .mac = frame->src,
+    };
+    bool has_hoa = vmmob_handover_is_home(ofs, key.tenant, &frame->ip_src);
     struct vmmob_vm_port *port = vmmob_vm_port_find(b, punted->in_port);
 
     if (!port) {
@@ -652,7 +802,8 @@ process_vm(struct vmmob *vmmob, struct vmmob_bridge *b,
          * who may be there. */
         COVERAGE_INC(vmmob_unknown_port);
         return false;
-    } else if (!vmmob_vm_port_may_have(b, port, frame->src)) {
+    } else if (!vmmob_port_networks_find(&port->networks, key.tenant)
+               || !vmmob_vm_port_may_have(b, port, frame->src)) {
         /* The frame was on its way when the rules came. */
         COVERAGE_INC(vmmob_forged);
         port->n_strange++;
@@ -664,13 +815,11 @@ process_vm(struct vmmob *vmmob, struct vmmob_bridge *b,
         return false;
     } else if (!has_hoa && frame->family == VMMOB_IPV4
                && ipv6_addr_is_set(&frame->ip_src)
-               && vmmob_settings_has_home(&ofs->settings, VMMOB_IPV4)) {
-        port->outside = (struct vm_port_hoa) {
-            frame->src, frame->ip_src, now,
-        };
+               && vmmob_handover_has_home(ofs, key.tenant, VMMOB_IPV4)) {
+        port->outside = (struct vm_port_hoa) { key, frame->ip_src, now };
     }
     if (has_hoa && !vmmob_vm_port_may_claim(b, port, &frame->ip_src)) {
-        vmmob_vm_port_refuse_hoa(b, port, frame->src, &frame->ip_src, now);
+        vmmob_vm_port_refuse_hoa(b, port, &key, &frame->ip_src, now);
         return false;
     }
 
@@ -717,9 +866,7 @@ process_vm(struct vmmob *vmmob, struct vmmob_bridge *b,
             return false;
         case SIGHTED_FULL:
             COVERAGE_INC(vmmob_vmn_full);
-            port->full_hoa = (struct vm_port_hoa) {
-                frame->src, frame->ip_src, now,
-            };
+            port->full_hoa = (struct vm_port_hoa) { key, frame->ip_src, now };
             return false;
         case SIGHTED_CONFLICT:
         default:
@@ -734,13 +881,14 @@ process_vm(struct vmmob *vmmob, struct vmmob_bridge *b,
 
     case FRAME_ANSWER: {
         /* To a VMN here, on whose behalf we asked. */
-        ofp_port_t out = find_local_port(b, &frame->ip_dst);
+        ofp_port_t out = find_local_port(b, key.tenant, &frame->ip_dst);
         const struct vmmob_vmn *owner = vmmob_table_find_by_hoa(
-            b->table, 0, &frame->ip_src);
+            b->table, key.tenant, &frame->ip_src);
 
         if (out != OFPP_NONE && out != punted->in_port
             && (!owner || vmmob_key_equals(&owner->key, &key))) {
-            vmmob_output(b, dp_packet_clone(punted->packet), &out, 1);
+            vmmob_output_vms(b, dp_packet_clone(punted->packet), key.tenant,
+                             &out, 1);
         }
         return false;
     }
@@ -752,59 +900,12 @@ process_vm(struct vmmob *vmmob, struct vmmob_bridge *b,
         } else if (punted->table_id == VMMOB_TABLE_ENTRY) {
             return vmmob_resume(&vmmob->resumed, b, punted, VMMOB_TABLE_ENTRY,
                                 OFPP_NONE);
-        } else if (!vmmob_settings_is_on_link(&ofs->settings,
-                                              &frame->ip_dst)) {
-            if (frame->type != FRAME_ICMP_ERROR
-                || vmmob_settings_is_in_pool(&ofs->settings, &frame->ip_dst)
-                || vmmob_rules_is_in_pool(b->rules, &frame->ip_dst)) {
-                prohibit(b, port, punted, frame);
-            } else {
-                send_icmp_error(b, punted, frame);
-            }
-            return false;
-        } else {
-            const struct vmmob_vmn *owner = vmmob_table_find_by_hoa(
-                b->table, 0, &frame->ip_dst);
-
-            if (owner && find_local_port(b, &frame->ip_dst) == OFPP_NONE) {
-                const struct rules_context ctx
-                    = vmmob_bridge_rules_context(b);
-                struct vmmob_pair *pair = vmmob_vmn_find_hoa(owner,
-                                                             &frame->ip_dst);
-                struct eth_addr next_hop;
-
-                if (owner->ofs == b->id) {
-                    /* Here, but detached. */
-                    if (!punted->expires) {
-                        vmmob_ask(b, &frame->ip_dst, frame->src,
-                                  &frame->ip_src, punted->in_port);
-                    }
-                    return hold(vmmob, b, punted, frame, &frame->ip_dst,
-                            &in6addr_any, now);
-                } else if (!ipv6_addr_is_set(&pair->moa)
-                           || !vmmob_pipeline_get_next_hop(&ctx, &pair->moa,
-                                                           owner->ofs,
-                                                           &next_hop)) {
-                    return hold(vmmob, b, punted, frame, &frame->ip_dst,
-                            &in6addr_any, now);
-                }
-
-                struct vmmob_key remote = owner->key;
-                vmmob_handover_talk(b->handover, ofs, &remote);
-            } else if (!owner) {
-                if (!punted->expires) {
-                    vmmob_ask(b, &frame->ip_dst, frame->src, &frame->ip_src,
-                              punted->in_port);
-                }
-                return hold(vmmob, b, punted, frame, &frame->ip_dst,
-                            &in6addr_any, now);
-            }
-            return vmmob_resume(&vmmob->resumed, b, punted, VMMOB_TABLE_ENTRY,
-                                OFPP_NONE);
         }
+        return process_unresolved(vmmob, b, port, punted, frame, now);
 
     case FRAME_ROUTER_SOLICIT:
-        vmmob_advert_answer(b, port, frame->src, &frame->ip_src, now);
+        vmmob_advert_answer(b, port, key.tenant, frame->src, &frame->ip_src,
+                            now);
         return false;
 
     case FRAME_RARP:

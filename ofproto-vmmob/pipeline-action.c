@@ -225,6 +225,16 @@ vmmob_put_dec_ttl(struct ofpbuf *ofpacts)
     ofpact_finish_DEC_TTL(ofpacts, &ids);
 }
 
+/* Appends to 'ofpacts' what makes the packet one that came in by no port: so
+ * it can go out by any. */
+void
+vmmob_put_no_in_port(struct ofpbuf *ofpacts)
+{
+    ovs_be16 none = htons(ofp_to_u16(OFPP_NONE));
+
+    ofpact_put_set_field(ofpacts, mf_from_id(MFF_IN_PORT), &none, NULL);
+}
+
 static void
 put_resubmit_from(struct ofpbuf *ofpacts, uint8_t table_id, ofp_port_t in_port)
 {
@@ -263,6 +273,14 @@ vmmob_put_refused(struct ofpbuf *ofpacts, enum pipeline_refused why)
 {
     vmmob_put_load_reg(ofpacts, REG_REFUSED, why);
     vmmob_put_resubmit(ofpacts, VMMOB_TABLE_SOURCE);
+}
+
+/* Appends to 'ofpacts' what gives the packet the VLAN tag 'vlan'. */
+void
+vmmob_put_tag(struct ofpbuf *ofpacts, uint16_t vlan)
+{
+    ofpact_put_PUSH_VLAN(ofpacts)->ethertype = htons(ETH_TYPE_VLAN_8021Q);
+    ofpact_put_SET_VLAN_VID(ofpacts)->vlan_vid = vlan;
 }
 
 /* Appends to 'ofpacts' what sends the packet out by 'port'. */
@@ -325,4 +343,56 @@ vmmob_rule_add(struct rule_list *list, enum pipeline_rule rule,
     /* Not empty, so that 'data' is not null where there is no action. */
     ofpbuf_init(&spec->ofpacts, 64);
     return &spec->ofpacts;
+}
+
+/* Adds to 'list' that who sends what 'match' matches lies. */
+void
+vmmob_rule_add_forged(struct rule_list *list, enum pipeline_rule rule,
+                      const struct match *match)
+{
+    vmmob_put_refused(vmmob_rule_add(list, rule, match), REFUSED_FORGED);
+}
+
+/* Adds to 'list' that what 'match' matches is punted, as of 'kind'. */
+void
+vmmob_rule_add_punt(struct rule_list *list, enum pipeline_rule rule,
+                    const struct match *match, enum punt_kind kind)
+{
+    vmmob_put_punt(vmmob_rule_add(list, rule, match), kind);
+}
+
+/* Likewise, and that it then goes on at 'table_id'. */
+void
+vmmob_rule_add_punt_copy(struct rule_list *list, enum pipeline_rule rule,
+                         const struct match *match, enum punt_kind kind,
+                         uint8_t table_id)
+{
+    struct ofpbuf *a = vmmob_rule_add(list, rule, match);
+
+    vmmob_put_punt(a, kind);
+    vmmob_put_resubmit(a, table_id);
+}
+
+/* Adds to 'list' that those are punted of what 'match', which is of 'family',
+ * matches that are ICMP errors. */
+void
+vmmob_rule_add_punt_errors(struct rule_list *list, enum pipeline_rule rule,
+                           const struct match *match, enum vmmob_family family,
+                           enum punt_kind kind)
+{
+    static const uint8_t ipv4[] = {
+        ICMP4_DST_UNREACH, ICMP4_TIME_EXCEEDED, ICMP4_PARAM_PROB,
+    };
+    static const uint8_t ipv6[] = {
+        ICMP6_DST_UNREACH, ICMP6_PACKET_TOO_BIG, ICMP6_TIME_EXCEEDED,
+        ICMP6_PARAM_PROB,
+    };
+    const uint8_t *types = family == VMMOB_IPV4 ? ipv4 : ipv6;
+    size_t n = family == VMMOB_IPV4 ? ARRAY_SIZE(ipv4) : ARRAY_SIZE(ipv6);
+    struct match m = *match;
+
+    for (size_t i = 0; i < n; i++) {
+        vmmob_match_icmp(&m, family, types[i]);
+        vmmob_rule_add_punt(list, rule, &m, kind);
+    }
 }

@@ -35,16 +35,28 @@ void vmmob_put_set_eth_destination(struct ofpbuf *, const struct eth_addr);
 void vmmob_put_load_moa(struct ofpbuf *, const struct in6_addr *);
 void vmmob_put_load_reg(struct ofpbuf *, enum pipeline_reg, uint32_t value);
 void vmmob_put_dec_ttl(struct ofpbuf *);
+void vmmob_put_no_in_port(struct ofpbuf *);
 
 void vmmob_put_resubmit(struct ofpbuf *, uint8_t table_id);
 void vmmob_put_pass(struct ofpbuf *);
 void vmmob_put_by_ip(struct ofpbuf *);
 void vmmob_put_refused(struct ofpbuf *, enum pipeline_refused);
+void vmmob_put_tag(struct ofpbuf *, uint16_t vlan);
 void vmmob_put_output(struct ofpbuf *, ofp_port_t);
 void vmmob_put_output_reg(struct ofpbuf *, enum pipeline_reg);
 void vmmob_put_punt(struct ofpbuf *, enum punt_kind);
 
 struct ofpbuf *vmmob_rule_add(struct rule_list *, enum pipeline_rule,
                               const struct match *);
+void vmmob_rule_add_forged(struct rule_list *, enum pipeline_rule,
+                           const struct match *);
+void vmmob_rule_add_punt(struct rule_list *, enum pipeline_rule,
+                         const struct match *, enum punt_kind);
+void vmmob_rule_add_punt_copy(struct rule_list *, enum pipeline_rule,
+                              const struct match *, enum punt_kind,
+                              uint8_t table_id);
+void vmmob_rule_add_punt_errors(struct rule_list *, enum pipeline_rule,
+                                const struct match *, enum vmmob_family,
+                                enum punt_kind);
 
 #endif /* ofproto-vmmob/pipeline-action.h */

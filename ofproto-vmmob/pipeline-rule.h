@@ -22,17 +22,32 @@ struct owner;
 struct rule_slot;
 struct vmmob_table;
 
-/* What the registers have, while a packet is in our tables. */
+/* What the registers have, while a packet is in our tables.  The others are
+ * the user's, in whose table packets are on their way. */
 enum pipeline_reg {
+    REG_FROM = 5,               /* The network of the VMN that sent it, if it
+                                 * was routed to another. */
     REG_ND,                     /* 1 if it is neighbor discovery, which is not
                                  * to be taken for other IPv6, otherwise 0. */
-    REG_PORT,                   /* Port of the VMN that it is for. */
-    REG_ATTEMPTS,               /* How often it was sent on its way anew. */
     REG_REFUSED,                /* One of "enum pipeline_refused" if it is only
                                  * to be counted, or delivered by MAC address,
                                  * otherwise 0. */
+    REG_NETWORK,                /* The network that it is in. */
+    REG_STAGE,                  /* One of "enum pipeline_stage". */
+    REG_PORT,                   /* Port of the VMN that it is for, or at
+                                 * STAGE_FROM_VM, that it is from. */
+    REG_ATTEMPTS,               /* How often it was sent on its way anew. */
     REG_MOA,                    /* This register and the three that follow:
                                  * MoA of the VMN that sent it, or 0. */
+};
+
+/* How far a packet is. */
+enum pipeline_stage {
+    STAGE_START,
+    STAGE_FROM_VM,              /* At the user's policy, from a VM. */
+    STAGE_TO_VM,                /* At the user's policy, for a VM. */
+    STAGE_ROUTED,               /* Its TTL was decremented. */
+    STAGE_ROUTED_OVER           /* Likewise, and it went to another network. */
 };
 
 /* REG_MOA and those that follow, as a register of 128 bits. */

@@ -13,9 +13,25 @@ const struct pipeline_row vmmob_pipeline_rows[] = {
         VMMOB_TABLE_ENTRY, 250,
         "port that floods\tdrop"
     },
+    [RULE_CLOSED_PORT] = {
+        VMMOB_TABLE_ENTRY, 249,
+        "port whose network is not known\tdrop"
+    },
+    [RULE_PLAIN_PORT] = {
+        VMMOB_TABLE_ENTRY, 248,
+        "port of a VLAN that is no network\ttable 0"
+    },
+    [RULE_ADMIT] = {
+        VMMOB_TABLE_ENTRY, 247,
+        "port of another network, by VLAN tag\tnote it, begin again"
+    },
     [RULE_PRIORITY_TAG] = {
         VMMOB_TABLE_ENTRY, 245,
         "VLAN tag with ID 0\tremove it, begin again"
+    },
+    [RULE_ADMIT_REST] = {
+        VMMOB_TABLE_ENTRY, 244,
+        "  anything else, unless untagged is network 0\tdrop"
     },
     [RULE_FORGED_UPLINK] = {
         VMMOB_TABLE_ENTRY, 240,
@@ -97,7 +113,11 @@ const struct pipeline_row vmmob_pipeline_rows[] = {
     },
     [RULE_TAG] = {
         VMMOB_TABLE_ENTRY, 155,
-        "VLAN tag\ttable 0"
+        "VLAN tag, network 0\ttable 0"
+    },
+    [RULE_TAG_REST] = {
+        VMMOB_TABLE_ENTRY, 154,
+        "VLAN tag\tdrop"
     },
     [RULE_HOME_ARP] = {
         VMMOB_TABLE_ENTRY, 150,
@@ -105,13 +125,20 @@ const struct pipeline_row vmmob_pipeline_rows[] = {
     },
     [RULE_ARP] = {
         VMMOB_TABLE_ENTRY, 140,
-        "other ARP, RARP\tpunt, table 0\n"
-        "DHCP from 0.0.0.0 to a server\tpunt, table 0\n"
-        "MLD from ::\tpunt, table 0"
+        "other ARP, RARP, network 0\tpunt, table 0\n"
+        "DHCP from 0.0.0.0 to a server, network 0\tpunt, table 0\n"
+        "MLD from ::, network 0\tpunt, table 0"
+    },
+    [RULE_ARP_REST] = {
+        VMMOB_TABLE_ENTRY, 139,
+        "other ARP, RARP\tpunt, table 253\n"
+        "DHCP from 0.0.0.0 to a server\tpunt, table 253\n"
+        "MLD from ::\tpunt, table 253"
     },
     [RULE_HOME_MULTICAST] = {
         VMMOB_TABLE_ENTRY, 110,
-        "other IP multicast from the home subnet\tpunt, table 0"
+        "other IP multicast from the home subnet\tpunt, table 0\n"
+        "  of another network\tpunt, table 253"
     },
     [RULE_HOME] = {
         VMMOB_TABLE_ENTRY, 100,
@@ -122,12 +149,20 @@ const struct pipeline_row vmmob_pipeline_rows[] = {
         "other IP for the home subnet, no multicast\tnote it, table 253"
     },
     [RULE_ENTRY_REST] = {
+        VMMOB_TABLE_ENTRY, 5,
+        "anything else, network 0\ttable 0"
+    },
+    [RULE_NETWORK_REST] = {
         VMMOB_TABLE_ENTRY, 0,
-        "anything else\ttable 0"
+        "anything else\ttable 253"
     },
     [RULE_MULTICAST] = {
         VMMOB_TABLE_DESTINATION, 144,
-        "multicast MAC address\ttable 0"
+        "multicast MAC address, network 0\ttable 0"
+    },
+    [RULE_NETWORK_MULTICAST] = {
+        VMMOB_TABLE_DESTINATION, 143,
+        "multicast MAC address\tall ports of the network"
     },
     [RULE_VIA_LOCAL_COPY] = {
         VMMOB_TABLE_DESTINATION, 142,
@@ -146,6 +181,10 @@ const struct pipeline_row vmmob_pipeline_rows[] = {
         VMMOB_TABLE_DESTINATION, 138,
         "HoA of a VMN elsewhere, by its MAC address\tgo on by IP address"
     },
+    [RULE_VIA_LOCAL_REST] = {
+        VMMOB_TABLE_DESTINATION, 137,
+        "MAC address of a VMN here, not IP, not network 0\toutput"
+    },
     [RULE_VIA_REMOTE_REST] = {
         VMMOB_TABLE_DESTINATION, 136,
         "MAC address of a VMN elsewhere\tcount in 251, drop"
@@ -157,6 +196,14 @@ const struct pipeline_row vmmob_pipeline_rows[] = {
     [RULE_GATEWAY] = {
         VMMOB_TABLE_DESTINATION, 125,
         "anything else to the home gateway\tdrop"
+    },
+    [RULE_ROUTED_LAST] = {
+        VMMOB_TABLE_DESTINATION, 124,
+        "from one home subnet to another, TTL 0 or 1\tpunt"
+    },
+    [RULE_ROUTED] = {
+        VMMOB_TABLE_DESTINATION, 123,
+        "from one home subnet to another\tdecrement TTL, table 253"
     },
     [RULE_LOCAL_NO_COPY] = {
         VMMOB_TABLE_DESTINATION, 121,
@@ -189,6 +236,10 @@ const struct pipeline_row vmmob_pipeline_rows[] = {
         VMMOB_TABLE_DESTINATION, 40,
         "address of a pool\tpunt"
     },
+    [RULE_ISOLATED] = {
+        VMMOB_TABLE_DESTINATION, 25,
+        "network that has no outside\tpunt"
+    },
     [RULE_OUTSIDE_LOCAL] = {
         VMMOB_TABLE_DESTINATION, 20,
         "from a link-local address\tdrop"
@@ -208,6 +259,18 @@ const struct pipeline_row vmmob_pipeline_rows[] = {
     [RULE_NO_NEXT_HOP] = {
         VMMOB_TABLE_DESTINATION, 0,
         "anything else\tcount in 251, drop"
+    },
+    [RULE_DELIVER_TAGGED] = {
+        VMMOB_TABLE_SOURCE, 132,
+        "has passed the policy, for a VM at a trunk port\ttag, output"
+    },
+    [RULE_DELIVER] = {
+        VMMOB_TABLE_SOURCE, 131,
+        "has passed the policy, for a VM\toutput"
+    },
+    [RULE_POLICY_PASSED] = {
+        VMMOB_TABLE_SOURCE, 130,
+        "has passed the policy, from a VM\ttable 253"
     },
     [RULE_FORGED_BY_PORT] = {
         VMMOB_TABLE_SOURCE, 120,
@@ -236,6 +299,15 @@ const struct pipeline_row vmmob_pipeline_rows[] = {
     [RULE_SOURCE_UNSUMMED] = {
         VMMOB_TABLE_SOURCE, 10,
         "UDP-Lite, DCCP\tdrop"
+    },
+    [RULE_SOURCE_BLIND] = {
+        VMMOB_TABLE_SOURCE, 8,
+        "anything else, while other sites are not known\tpunt"
+    },
+    [RULE_SOURCE_NETWORK] = {
+        VMMOB_TABLE_SOURCE, 5,
+        "anything else for a network that has no outside\tdrop\n"
+        "  that has a policy or a VLAN\tpolicy, or deliver"
     },
     [RULE_SOURCE_REST] = {
         VMMOB_TABLE_SOURCE, 0,

@@ -6,6 +6,7 @@
 
 #include "ofproto-vmmob/handover.h"
 #include "ofproto-vmmob/pipeline-action.h"
+#include "ofproto-vmmob/pipeline-network.h"
 #include "ofproto-vmmob/router.h"
 #include "ofproto-vmmob/settings.h"
 #include "ofproto-vmmob/vmmob.h"
@@ -46,13 +47,21 @@ has_moa(const struct vmmob_pair *pair)
     return ipv6_addr_is_set(&pair->moa);
 }
 
-/* Returns true if there are to be rules for 'pair', which is for those only
- * whose OFS has a home subnet of its family. */
+/* Returns true if there are to be rules for 'pair' of a VMN in 'network'. */
 static bool
-is_used(const struct rules_context *ctx, const struct vmmob_pair *pair)
+is_used(const struct rules_context *ctx, uint32_t network,
+        const struct vmmob_pair *pair)
 {
-    return vmmob_settings_has_home(&ctx->ofs->settings,
+    return vmmob_handover_has_home(ctx->ofs, network,
                                    vmmob_addr_family(&pair->hoa));
+}
+
+/* Initializes 'match' to match IP of 'family' in 'network'. */
+static void
+match_ip(struct match *match, uint32_t network, enum vmmob_family family)
+{
+    vmmob_match_ip(match, family);
+    vmmob_match_reg(match, REG_NETWORK, network);
 }
 
 /* Where a copy of what is for a VMN goes. */
@@ -122,17 +131,27 @@ local_rules(const struct rules_context *ctx, const struct handover_vmn *vmn,
         = vmmob_table_find_binding(ctx->table, key);
     const struct vmmob_ofs *self = vmmob_table_find_ofs(ctx->table,
                                                         ctx->ofs->id);
+    const struct network *net
+        = vmmob_settings_find_network(&ctx->ofs->settings, key->tenant);
+    uint8_t policy = (net ? vmmob_settings_get_policy(&ctx->ofs->settings, net)
+                      : 0);
+    struct match m;
 
     for (enum vmmob_family family = 0; family < VMMOB_N_FAMILIES; family++) {
-        struct match m;
-
         if (vmn->state == HANDOVER_ATTACHED
-            && vmmob_settings_has_home(&ctx->ofs->settings, family)) {
-            vmmob_match_ip(&m, family);
+            && vmmob_handover_has_home(ctx->ofs, key->tenant, family)) {
+            match_ip(&m, key->tenant, family);
             match_set_dl_dst(&m, key->mac);
-            vmmob_put_output(vmmob_rule_add(list, RULE_VIA_LOCAL, &m),
-                             vmn->port);
+            vmmob_put_deliver(ctx, vmmob_rule_add(list, RULE_VIA_LOCAL, &m),
+                              key->tenant, vmn->port);
         }
+    }
+    if (vmn->state == HANDOVER_ATTACHED && key->tenant) {
+        match_init_catchall(&m);
+        vmmob_match_reg(&m, REG_NETWORK, key->tenant);
+        match_set_dl_dst(&m, key->mac);
+        vmmob_put_deliver(ctx, vmmob_rule_add(list, RULE_VIA_LOCAL_REST, &m),
+                          key->tenant, vmn->port);
     }
     for (size_t i = 0; i < vmn->row.n_pairs; i++) {
         const struct vmmob_pair *pair = &vmn->row.pairs[i];
@@ -141,16 +160,15 @@ local_rules(const struct rules_context *ctx, const struct handover_vmn *vmn,
         enum vmmob_family family = vmmob_addr_family(&pair->hoa);
         struct copy_target copy = { .row = NULL };
         struct ofpbuf *a;
-        struct match m;
 
-        if (!is_used(ctx, pair) || pair->claimed) {
+        if (!is_used(ctx, key->tenant, pair) || pair->claimed) {
             continue;
         }
         if (vmn->state == HANDOVER_ATTACHED) {
             copy = find_copy_target(ctx, vmn, &pair->hoa);
             list->copies |= copy.row != NULL;
 
-            vmmob_match_ip(&m, family);
+            match_ip(&m, key->tenant, family);
             match_set_in_port(&m, vmn->port);
             match_set_dl_tci_masked(&m, htons(0), htons(VLAN_CFI));
             match_set_dl_src(&m, key->mac);
@@ -160,23 +178,28 @@ local_rules(const struct rules_context *ctx, const struct handover_vmn *vmn,
             }
             a = vmmob_rule_add(list, RULE_VMN, &m);
             vmmob_put_load_moa(a, &pair->moa);
-            vmmob_put_resubmit(a, VMMOB_TABLE_DESTINATION);
+            if (policy) {
+                vmmob_put_load_reg(a, REG_STAGE, STAGE_FROM_VM);
+                vmmob_put_load_reg(a, REG_PORT,
+                                   (OVS_FORCE uint32_t) vmn->port);
+            }
+            vmmob_put_resubmit(a, policy ? policy : VMMOB_TABLE_DESTINATION);
 
-            vmmob_match_ip(&m, family);
+            match_ip(&m, key->tenant, family);
             vmmob_match_destination(&m, &hoa);
             a = vmmob_rule_add(list, RULE_LOCAL, &m);
             if (copy.row) {
                 put_copy(ctx, &copy, ctx->uplink, true, a);
             }
             vmmob_put_set_eth_destination(a, key->mac);
-            vmmob_put_output(a, vmn->port);
+            vmmob_put_deliver(ctx, a, key->tenant, vmn->port);
             if (copy.row) {
                 vmmob_match_reg(&m, REG_MOA, 0);
                 a = vmmob_rule_add(list, RULE_LOCAL_NO_COPY, &m);
                 vmmob_put_set_eth_destination(a, key->mac);
-                vmmob_put_output(a, vmn->port);
+                vmmob_put_deliver(ctx, a, key->tenant, vmn->port);
 
-                vmmob_match_ip(&m, family);
+                match_ip(&m, key->tenant, family);
                 match_set_dl_dst(&m, key->mac);
                 vmmob_match_destination(&m, &hoa);
                 vmmob_match_reg(&m, REG_REFUSED, 0);
@@ -199,6 +222,9 @@ local_rules(const struct rules_context *ctx, const struct handover_vmn *vmn,
             vmmob_put_set_eth_source(a, vmmob_gateway_mac);
             vmmob_put_set_eth_destination(a, key->mac);
             vmmob_put_load_reg(a, REG_PORT, (OVS_FORCE uint32_t) vmn->port);
+            if (key->tenant) {
+                vmmob_put_load_reg(a, REG_NETWORK, key->tenant);
+            }
             vmmob_put_resubmit(a, VMMOB_TABLE_SOURCE);
         } else if (vmn->state == HANDOVER_DETACHED
                    || vmn->state == HANDOVER_PREPARED) {
@@ -236,8 +262,8 @@ remote_rules(const struct rules_context *ctx, const struct vmmob_entry *entry,
     struct match m;
 
     for (enum vmmob_family family = 0; family < VMMOB_N_FAMILIES; family++) {
-        if (vmmob_settings_has_home(&ctx->ofs->settings, family)) {
-            vmmob_match_ip(&m, family);
+        if (vmmob_handover_has_home(ctx->ofs, entry->key.tenant, family)) {
+            match_ip(&m, entry->key.tenant, family);
             match_set_dl_dst(&m, entry->key.mac);
             vmmob_put_refused(vmmob_rule_add(list, RULE_VIA_REMOTE_REST, &m),
                               REFUSED_STRAY);
@@ -250,10 +276,10 @@ remote_rules(const struct rules_context *ctx, const struct vmmob_entry *entry,
         enum vmmob_family family = vmmob_addr_family(&pair->hoa);
         struct eth_addr next_hop;
 
-        if (!is_used(ctx, pair)) {
+        if (!is_used(ctx, entry->key.tenant, pair)) {
             continue;
         }
-        vmmob_match_ip(&m, family);
+        match_ip(&m, entry->key.tenant, family);
         match_set_dl_dst(&m, entry->key.mac);
         vmmob_match_destination(&m, &hoa);
         vmmob_put_by_ip(vmmob_rule_add(list, RULE_VIA_REMOTE, &m));
@@ -264,7 +290,7 @@ remote_rules(const struct rules_context *ctx, const struct vmmob_entry *entry,
                                        &pair->hoa) == binding
             && vmmob_pipeline_get_next_hop(ctx, &pair->moa, binding->ofs,
                                            &next_hop)) {
-            vmmob_match_ip(&m, family);
+            match_ip(&m, entry->key.tenant, family);
             vmmob_match_destination(&m, &hoa);
             a = vmmob_rule_add(list, RULE_REMOTE, &m);
             vmmob_put_set_source_to_moa(a, family);
@@ -276,6 +302,36 @@ remote_rules(const struct rules_context *ctx, const struct vmmob_entry *entry,
     }
 }
 
+/* Rules for packets to VMNs in 'network' that the VMN of 'row' has sent from
+ * the mobile address of 'pair', by way of the uplink. */
+static void
+source_pair_rules(const struct rules_context *ctx,
+                  const struct vmmob_vmn *row, const struct vmmob_pair *pair,
+                  uint32_t network, struct rule_list *list)
+{
+    const struct vmmob_prefix moa = vmmob_prefix_of_host(&pair->moa);
+    struct ofpbuf *a;
+    struct match m;
+
+    match_ip(&m, network, vmmob_addr_family(&pair->moa));
+    vmmob_match_source(&m, &moa);
+    if (row->state == VMMOB_PREPARED) {
+        /* Who is not there resets nothing: a firewall did, that has seen a
+         * copy.  If it has just come there, it does so once more.  Else, it
+         * may have sent that. */
+        struct match rst = m;
+
+        match_set_nw_proto(&rst, IPPROTO_TCP);
+        match_set_tcp_flags_masked(&rst, htons(TCP_RST), htons(TCP_RST));
+        vmmob_rule_add(list, RULE_PEER_RESET, &rst);
+    }
+    a = vmmob_rule_add(list, RULE_PEER, &m);
+    vmmob_put_set_source(a, &pair->hoa);
+    vmmob_put_set_eth_source(a, (network == row->key.tenant ? row->key.mac
+                                 : vmmob_gateway_mac));
+    vmmob_put_deliver_reg(ctx, a, network);
+}
+
 /* Rules for what a VMN has sent by way of the uplink: from where it is, and
  * before it moved, from where it was.  A VMN here may have sent to one that
  * moved here meanwhile, so that the packet was redirected back. */
@@ -283,36 +339,26 @@ static void
 source_rules(const struct rules_context *ctx, const struct vmmob_entry *entry,
              struct rule_list *list)
 {
+    const struct vmmob_settings *s = &ctx->ofs->settings;
+    const struct network *net
+        = vmmob_settings_find_network(s, entry->key.tenant);
     const struct vmmob_row *row;
 
     LIST_FOR_EACH (row, node, &entry->rows) {
         for (size_t i = 0; i < row->vmn.n_pairs; i++) {
             const struct vmmob_pair *pair = &row->vmn.pairs[i];
-            const struct vmmob_prefix moa = vmmob_prefix_of_host(&pair->moa);
 
-            if (is_used(ctx, pair) && has_moa(pair)
-                && vmmob_table_find_by_moa(ctx->table, &pair->moa)
-                   == &row->vmn) {
-                struct ofpbuf *a;
-                struct match m;
-
-                vmmob_match_ip(&m, vmmob_addr_family(&pair->moa));
-                vmmob_match_source(&m, &moa);
-                if (row->vmn.state == VMMOB_PREPARED) {
-                    /* Who is not there resets nothing: a firewall did, that
-                     * has seen a copy.  If it has just come there, it does so
-                     * once more.  Else, it may have sent that. */
-                    struct match rst = m;
-
-                    match_set_nw_proto(&rst, IPPROTO_TCP);
-                    match_set_tcp_flags_masked(&rst, htons(TCP_RST),
-                                               htons(TCP_RST));
-                    vmmob_rule_add(list, RULE_PEER_RESET, &rst);
+            if (!is_used(ctx, entry->key.tenant, pair) || !has_moa(pair)
+                || vmmob_table_find_by_moa(ctx->table, &pair->moa)
+                   != &row->vmn) {
+                continue;
+            }
+            source_pair_rules(ctx, &row->vmn, pair, entry->key.tenant, list);
+            for (size_t j = 0; net->n_routes && j < s->n_networks; j++) {
+                if (vmmob_net_routes_to(net, &s->networks[j])) {
+                    source_pair_rules(ctx, &row->vmn, pair,
+                                      s->networks[j].id, list);
                 }
-                a = vmmob_rule_add(list, RULE_PEER, &m);
-                vmmob_put_set_source(a, &pair->hoa);
-                vmmob_put_set_eth_source(a, entry->key.mac);
-                vmmob_put_output_reg(a, REG_PORT);
             }
         }
     }

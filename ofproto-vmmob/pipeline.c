@@ -21,18 +21,6 @@
 #include "vmmob-binding.h"
 #include "vmmob-table.h"
 
-/* Messages of neighbor discovery that hosts send (RFC 4861), and those that
- * only routers do. */
-static const uint8_t nd_of_hosts[] = {
-    ND_ROUTER_SOLICIT, ND_NEIGHBOR_SOLICIT, ND_NEIGHBOR_ADVERT,
-};
-static const uint8_t nd_of_routers[] = { ND_ROUTER_ADVERT, ND_REDIRECT };
-
-/* Those which say who has an address. */
-static const uint8_t nd_of_address[] = {
-    ND_NEIGHBOR_SOLICIT, ND_NEIGHBOR_ADVERT,
-};
-
 /* What hosts say of the groups that they are in (RFC 2710, RFC 3810). */
 static const uint8_t mld_of_hosts[] = { MLD_REPORT, MLD_DONE, MLD2_REPORT };
 
@@ -116,28 +104,6 @@ vmmob_pipeline_is_exact(const struct rule_spec *spec,
     }
 }
 
-/* Adds to 'list' that who sends what 'match' matches lies. */
-static void
-add_forged(struct rule_list *list, enum pipeline_rule rule,
-           const struct match *match)
-{
-    vmmob_put_refused(vmmob_rule_add(list, rule, match), REFUSED_FORGED);
-}
-
-/* Adds to 'list' that what 'match' matches is punted, and then goes on at
- * table 0 if 'go_on' is true. */
-static void
-add_punt(struct rule_list *list, enum pipeline_rule rule,
-         const struct match *match, enum punt_kind kind, bool go_on)
-{
-    struct ofpbuf *a = vmmob_rule_add(list, rule, match);
-
-    vmmob_put_punt(a, kind);
-    if (go_on) {
-        vmmob_put_resubmit(a, 0);
-    }
-}
-
 /* Adds to 'list' rules against packets from VM ports with a source in
  * 'prefix', which nobody there can have. */
 void
@@ -149,15 +115,15 @@ vmmob_pipeline_refuse(const struct vmmob_prefix *prefix,
 
     vmmob_match_ip(&m, family);
     vmmob_match_source(&m, prefix);
-    add_forged(list, RULE_FORGED, &m);
+    vmmob_rule_add_forged(list, RULE_FORGED, &m);
 
     if (family == VMMOB_IPV4) {
         vmmob_match_type(&m, ETH_TYPE_ARP);
         vmmob_match_source(&m, prefix);
-        add_forged(list, RULE_FORGED, &m);
+        vmmob_rule_add_forged(list, RULE_FORGED, &m);
     } else {
         vmmob_match_nd(&m, ND_NEIGHBOR_ADVERT, prefix);
-        add_forged(list, RULE_FORGED, &m);
+        vmmob_rule_add_forged(list, RULE_FORGED, &m);
     }
 }
 
@@ -176,7 +142,7 @@ refuse_probes(const struct vmmob_prefix *prefix, struct rule_list *list)
         vmmob_match_nd(&m, ND_NEIGHBOR_SOLICIT, prefix);
         match_set_ipv6_src(&m, &in6addr_any);
     }
-    add_forged(list, RULE_FORGED, &m);
+    vmmob_rule_add_forged(list, RULE_FORGED, &m);
 }
 
 /* Hosts may read what Open vSwitch does not: an ARP with another hardware
@@ -195,59 +161,23 @@ refuse_unread(const struct match *in, enum pipeline_rule rule,
     match_set_nw_proto(&m, 0);
     match_set_nw_src(&m, 0);
     match_set_nw_dst(&m, 0);
-    add_punt(list, rule, &m,
-             rule == RULE_FORGED_UPLINK ? PUNT_UNREAD_ARP : PUNT_VM, false);
+    vmmob_rule_add_punt(list, rule, &m,
+                        (rule == RULE_FORGED_UPLINK
+                         ? PUNT_UNREAD_ARP : PUNT_VM));
 
     for (size_t i = 0; i < ARRAY_SIZE(tags); i++) {
         m = *in;
         match_set_dl_type(&m, htons(tags[i]));
-        add_forged(list, rule, &m);
-    }
-}
-
-/* Nobody behind the uplink has a home address of 'family', and nobody there is
- * to hear of one. */
-static void
-uplink_home_rules(const struct vmmob_settings *s, enum vmmob_family family,
-                  ofp_port_t uplink, struct rule_list *list)
-{
-    const uint16_t types[] = {
-        family == VMMOB_IPV4 ? ETH_TYPE_IP : ETH_TYPE_IPV6, ETH_TYPE_ARP,
-    };
-    const struct vmmob_prefix *home = &s->ip[family].home;
-    struct match m;
-
-    for (size_t i = 0; i < (family == VMMOB_IPV4 ? 2 : 1); i++) {
-        vmmob_match_type(&m, types[i]);
-        match_set_in_port(&m, uplink);
-        vmmob_match_source(&m, home);
-        add_forged(list, RULE_FORGED_UPLINK, &m);
-
-        vmmob_match_type(&m, types[i]);
-        match_set_in_port(&m, uplink);
-        vmmob_match_destination(&m, home);
-        add_forged(list, RULE_FORGED_UPLINK, &m);
-    }
-    for (size_t i = 0; family == VMMOB_IPV6 && i < ARRAY_SIZE(nd_of_address);
-         i++) {
-        vmmob_match_nd(&m, nd_of_address[i], home);
-        match_set_in_port(&m, uplink);
-        add_forged(list, RULE_FORGED_UPLINK, &m);
+        vmmob_rule_add_forged(list, rule, &m);
     }
 }
 
 /* What has a VLAN tag, for which 'tag' is a match, is no business of ours. */
 static void
-uplink_rules(const struct vmmob_settings *s, ofp_port_t uplink,
-             const struct match *tag, struct rule_list *list)
+uplink_rules(ofp_port_t uplink, const struct match *tag,
+             struct rule_list *list)
 {
     struct match m;
-
-    for (enum vmmob_family f = 0; f < VMMOB_N_FAMILIES; f++) {
-        if (vmmob_settings_has_home(s, f)) {
-            uplink_home_rules(s, f, uplink, list);
-        }
-    }
 
     match_init_catchall(&m);
     match_set_in_port(&m, uplink);
@@ -290,132 +220,13 @@ vm_port_rules(const struct vmmob_settings *s, const struct vmmob_ofs *self,
     for (size_t i = 0; i < ARRAY_SIZE(macs); i++) {
         match_init_catchall(&m);
         match_set_dl_src(&m, macs[i]);
-        add_forged(list, RULE_FORGED, &m);
+        vmmob_rule_add_forged(list, RULE_FORGED, &m);
     }
 
-    vmmob_put_resubmit(vmmob_rule_add(list, RULE_TAG, tag), 0);
-}
-
-/* Appends to 'ofpacts' what makes a ping of the home gateway 'addr', or a
- * fragment of one, the answer and sends it back.  Only a first fragment has a
- * type, and a checksum that changes with it; it is set if 'has_type' is
- * true. */
-static void
-put_echo_reply(const struct in6_addr *addr, bool has_type,
-               struct ofpbuf *ofpacts)
-{
-    bool ipv4 = vmmob_addr_family(addr) == VMMOB_IPV4;
-    const uint8_t echo_reply = ipv4 ? ICMP4_ECHO_REPLY : ICMP6_ECHO_REPLY;
-
-    vmmob_put_move(ofpacts, ipv4 ? MFF_IPV4_SRC : MFF_IPV6_SRC,
-                   ipv4 ? MFF_IPV4_DST : MFF_IPV6_DST);
-    vmmob_put_set_source(ofpacts, addr);
-    vmmob_put_move(ofpacts, MFF_ETH_SRC, MFF_ETH_DST);
-    vmmob_put_set_eth_source(ofpacts, vmmob_gateway_mac);
-    if (has_type) {
-        ofpact_put_set_field(ofpacts, mf_from_id(ipv4 ? MFF_ICMPV4_TYPE
-                                                 : MFF_ICMPV6_TYPE),
-                             &echo_reply, NULL);
-    }
-    vmmob_put_output(ofpacts, OFPP_IN_PORT);
-}
-
-/* What is for the home gateway 'addr'. */
-static void
-home_gateway_rules(const struct in6_addr *addr, struct rule_list *list)
-{
-    const struct vmmob_prefix gateway = vmmob_prefix_of_host(addr);
-    enum vmmob_family family = vmmob_addr_family(addr);
-    struct match m;
-
-    vmmob_match_ip(&m, family);
-    vmmob_match_icmp(&m, family, (family == VMMOB_IPV4 ? ICMP4_ECHO_REQUEST
-                                  : ICMP6_ECHO_REQUEST));
-    vmmob_match_destination(&m, &gateway);
-    put_echo_reply(addr, true, vmmob_rule_add(list, RULE_GATEWAY_PING, &m));
-
-    /* No fragment matches a type.  They are of a ping: nothing else that is
-     * ICMP is so large. */
-    vmmob_match_ip(&m, family);
-    match_set_nw_proto(&m, (family == VMMOB_IPV4
-                            ? IPPROTO_ICMP : IPPROTO_ICMPV6));
-    vmmob_match_destination(&m, &gateway);
-    match_set_nw_frag_masked(&m, FLOW_NW_FRAG_ANY, FLOW_NW_FRAG_ANY);
-    put_echo_reply(addr, true, vmmob_rule_add(list, RULE_GATEWAY_PING, &m));
-    if (family == VMMOB_IPV6) {
-        /* Of a later fragment, Open vSwitch does not look further. */
-        match_set_nw_proto(&m, IPPROTO_FRAGMENT);
-        match_set_nw_frag(&m, FLOW_NW_FRAG_ANY | FLOW_NW_FRAG_LATER);
-        put_echo_reply(addr, false,
-                       vmmob_rule_add(list, RULE_GATEWAY_PING, &m));
-    }
-
-    vmmob_match_ip(&m, family);
-    vmmob_match_destination(&m, &gateway);
-    vmmob_rule_add(list, RULE_GATEWAY, &m);
-}
-
-/* What no packet with the MAC address of one host is for (RFC 1812, 5.3.7; RFC
- * 4291, 2.7 and 2.5). */
-static void
-not_unicast_rules(const struct vmmob_settings *s, enum vmmob_family family,
-                  struct rule_list *list)
-{
-    static const char *ipv4[] = {
-        "0.0.0.0/8",            /* "This network". */
-        "127.0.0.0/8",          /* Loopback. */
-        "224.0.0.0/4",          /* Multicast. */
-        "255.255.255.255",      /* Broadcast. */
-    };
-    static const char *ipv6[] = { "::", "::1", "ff00::/8" };
-    const char **texts = family == VMMOB_IPV4 ? ipv4 : ipv6;
-    size_t n = family == VMMOB_IPV4 ? ARRAY_SIZE(ipv4) : ARRAY_SIZE(ipv6);
-    const struct vmmob_prefix *home = &s->ip[family].home;
-    struct vmmob_prefix prefix = vmmob_prefix_of_host(&home->addr);
-    struct match m;
-
-    vmmob_match_ip(&m, family);
-    vmmob_match_destination(&m, &prefix);
-    vmmob_put_refused(vmmob_rule_add(list, RULE_NOT_UNICAST, &m),
-                      REFUSED_STRAY);
-    if (family == VMMOB_IPV4) {
-        prefix.addr = vmmob_prefix_last(home);
-        vmmob_match_destination(&m, &prefix);
-        vmmob_put_refused(vmmob_rule_add(list, RULE_NOT_UNICAST, &m),
-                          REFUSED_STRAY);
-    }
-    for (size_t i = 0; i < n; i++) {
-        char *error = vmmob_prefix_parse(texts[i], &prefix, NULL);
-
-        ovs_assert(!error);
-        vmmob_match_destination(&m, &prefix);
-        vmmob_put_refused(vmmob_rule_add(list, RULE_NOT_UNICAST, &m),
-                          REFUSED_STRAY);
-    }
-}
-
-/* Adds to 'list' that those are punted of what 'match', which is of 'family',
- * matches that are ICMP errors. */
-static void
-add_punt_errors(struct rule_list *list, enum pipeline_rule rule,
-                const struct match *match, enum vmmob_family family,
-                enum punt_kind kind)
-{
-    static const uint8_t ipv4[] = {
-        ICMP4_DST_UNREACH, ICMP4_TIME_EXCEEDED, ICMP4_PARAM_PROB,
-    };
-    static const uint8_t ipv6[] = {
-        ICMP6_DST_UNREACH, ICMP6_PACKET_TOO_BIG, ICMP6_TIME_EXCEEDED,
-        ICMP6_PARAM_PROB,
-    };
-    const uint8_t *types = family == VMMOB_IPV4 ? ipv4 : ipv6;
-    size_t n = family == VMMOB_IPV4 ? ARRAY_SIZE(ipv4) : ARRAY_SIZE(ipv6);
-    struct match m = *match;
-
-    for (size_t i = 0; i < n; i++) {
-        vmmob_match_icmp(&m, family, types[i]);
-        add_punt(list, rule, &m, kind, false);
-    }
+    m = *tag;
+    vmmob_rule_add(list, RULE_TAG_REST, &m);
+    vmmob_match_reg(&m, REG_NETWORK, 0);
+    vmmob_put_resubmit(vmmob_rule_add(list, RULE_TAG, &m), 0);
 }
 
 /* What comes in by 'uplink' for 'pool', which is ours, and what VMNs send
@@ -446,7 +257,7 @@ pool_rules(const struct vmmob_prefix *pool, ofp_port_t uplink,
         vmmob_match_nd(&m, ND_NEIGHBOR_SOLICIT, pool);
     }
     match_set_in_port(&m, uplink);
-    add_punt(list, RULE_POOL_ARP, &m, PUNT_POOL_ARP, false);
+    vmmob_rule_add_punt(list, RULE_POOL_ARP, &m, PUNT_POOL_ARP);
 
     /* Who says that he has an address of it. */
     if (ipv4) {
@@ -456,12 +267,13 @@ pool_rules(const struct vmmob_prefix *pool, ofp_port_t uplink,
         vmmob_match_nd(&m, ND_NEIGHBOR_ADVERT, pool);
     }
     match_set_in_port(&m, uplink);
-    add_punt(list, RULE_GATEWAY_ARP, &m, PUNT_POOL_CLAIM, true);
+    vmmob_rule_add_punt_copy(list, RULE_GATEWAY_ARP, &m, PUNT_POOL_CLAIM,
+                             0);
 
     vmmob_match_ip(&m, family);
     match_set_in_port(&m, uplink);
     vmmob_match_destination(&m, pool);
-    add_punt_errors(list, RULE_POOL_ICMP, &m, family, PUNT_ICMP);
+    vmmob_rule_add_punt_errors(list, RULE_POOL_ICMP, &m, family, PUNT_ICMP);
     for (size_t i = 0; i < n_useless; i++) {
         vmmob_match_icmp(&m, family, useless[i]);
         vmmob_rule_add(list, RULE_POOL_ICMP, &m);
@@ -474,7 +286,7 @@ pool_rules(const struct vmmob_prefix *pool, ofp_port_t uplink,
 
     vmmob_match_ip(&m, family);
     vmmob_match_destination(&m, pool);
-    add_punt(list, RULE_TO_POOL, &m, PUNT_VM, false);
+    vmmob_rule_add_punt(list, RULE_TO_POOL, &m, PUNT_VM);
 }
 
 /* What tells where the gateway of 'family' is.  By IPv6, it may also ask where
@@ -498,12 +310,14 @@ gateway_rules(const struct vmmob_settings *s, const struct vmmob_ofs *self,
         /* To be learned: any router. */
         vmmob_match_nd(&m, ND_ROUTER_ADVERT, NULL);
         match_set_in_port(&m, uplink);
-        add_punt(list, RULE_GATEWAY_ARP, &m, PUNT_GATEWAY_ARP, true);
+        vmmob_rule_add_punt_copy(list, RULE_GATEWAY_ARP, &m,
+                                 PUNT_GATEWAY_ARP, 0);
 
         vmmob_match_nd(&m, ND_NEIGHBOR_ADVERT, &vmmob_link_local);
     }
     match_set_in_port(&m, uplink);
-    add_punt(list, RULE_GATEWAY_ARP, &m, PUNT_GATEWAY_ARP, true);
+    vmmob_rule_add_punt_copy(list, RULE_GATEWAY_ARP, &m,
+                                 PUNT_GATEWAY_ARP, 0);
 
     if (family == VMMOB_IPV6) {
         struct vmmob_prefix own = { .plen = 128 };
@@ -511,129 +325,87 @@ gateway_rules(const struct vmmob_settings *s, const struct vmmob_ofs *self,
         in6_generate_lla(self->mac, &own.addr);
         vmmob_match_nd(&m, ND_NEIGHBOR_SOLICIT, &own);
         match_set_in_port(&m, uplink);
-        add_punt(list, RULE_GATEWAY_ARP, &m, PUNT_GATEWAY_ARP, true);
+        vmmob_rule_add_punt_copy(list, RULE_GATEWAY_ARP, &m,
+                                 PUNT_GATEWAY_ARP, 0);
     }
 }
 
-/* What hosts say of who they are, but for IP. */
+/* What hosts say of who they are, where no home address is in it. */
 static void
 arp_rules(const struct vmmob_settings *s, struct rule_list *list)
 {
-    const struct vmmob_prefix *home = &s->ip[VMMOB_IPV4].home;
-    struct match m;
+    struct match ms[3 + ARRAY_SIZE(mld_of_hosts)];
+    size_t n = 0;
 
+    vmmob_match_type(&ms[n++], ETH_TYPE_ARP);
+    vmmob_match_type(&ms[n++], ETH_TYPE_RARP);
     if (vmmob_settings_has_home(s, VMMOB_IPV4)) {
-        vmmob_match_type(&m, ETH_TYPE_ARP);
-        vmmob_match_source(&m, home);
-        add_punt(list, RULE_HOME_ARP, &m, PUNT_VM, false);
-
-        vmmob_match_type(&m, ETH_TYPE_ARP);
-        vmmob_match_destination(&m, home);
-        add_punt(list, RULE_HOME_ARP, &m, PUNT_VM, false);
-
         /* Who has no address yet: RFC 2131, 4.1. */
-        vmmob_match_ip(&m, VMMOB_IPV4);
-        match_set_nw_src(&m, htonl(INADDR_ANY));
-        match_set_nw_proto(&m, IPPROTO_UDP);
-        match_set_tp_src(&m, htons(DHCP_CLIENT_PORT));
-        match_set_tp_dst(&m, htons(DHCP_SERVER_PORT));
-        add_punt(list, RULE_ARP, &m, PUNT_VM, true);
+        vmmob_match_ip(&ms[n], VMMOB_IPV4);
+        match_set_nw_src(&ms[n], htonl(INADDR_ANY));
+        match_set_nw_proto(&ms[n], IPPROTO_UDP);
+        match_set_tp_src(&ms[n], htons(DHCP_CLIENT_PORT));
+        match_set_tp_dst(&ms[n++], htons(DHCP_SERVER_PORT));
     }
 
-    vmmob_match_type(&m, ETH_TYPE_ARP);
-    add_punt(list, RULE_ARP, &m, PUNT_VM, true);
-
-    vmmob_match_type(&m, ETH_TYPE_RARP);
-    add_punt(list, RULE_ARP, &m, PUNT_VM, true);
-}
-
-/* The same in IPv6: neighbor discovery, which is IP, too, so it must not be
- * taken for what VMNs send. */
-static void
-nd_rules(const struct vmmob_settings *s, struct rule_list *list)
-{
-    struct vmmob_prefix home[VMMOB_MAX_HOMES];
-    size_t n = vmmob_settings_get_home(s, VMMOB_IPV6, home);
-    struct match m;
-
-    for (size_t i = 0; i < ARRAY_SIZE(nd_of_hosts); i++) {
-        struct ofpbuf *a;
-
-        vmmob_match_nd(&m, nd_of_hosts[i], NULL);
-        match_set_dl_tci_masked(&m, htons(0), htons(VLAN_CFI));
-        vmmob_match_reg(&m, REG_ND, 0);
-        a = vmmob_rule_add(list, RULE_ND, &m);
-        vmmob_put_load_reg(a, REG_ND, 1);
-        vmmob_put_resubmit(a, VMMOB_TABLE_ENTRY);
-    }
-    for (size_t i = 0; i < ARRAY_SIZE(nd_of_routers); i++) {
-        vmmob_match_nd(&m, nd_of_routers[i], NULL);
-        match_set_dl_tci_masked(&m, htons(0), htons(VLAN_CFI));
-        add_forged(list, RULE_ND, &m);
-    }
-
-    vmmob_match_nd(&m, ND_ROUTER_SOLICIT, NULL);
-    vmmob_match_reg(&m, REG_ND, 1);
-    add_punt(list, RULE_HOME_ARP, &m, PUNT_VM, false);
-    for (size_t i = 0; i < ARRAY_SIZE(nd_of_address); i++) {
-        for (size_t j = 0; j < n; j++) {
-            vmmob_match_nd(&m, nd_of_address[i], &home[j]);
-            vmmob_match_reg(&m, REG_ND, 1);
-            add_punt(list, RULE_HOME_ARP, &m, PUNT_VM, false);
-        }
-    }
 
     /* Who has no address yet (RFC 3590) is there as well. */
     for (size_t i = 0; i < ARRAY_SIZE(mld_of_hosts); i++) {
-        vmmob_match_ip(&m, VMMOB_IPV6);
-        match_set_ipv6_src(&m, &in6addr_any);
-        vmmob_match_icmp(&m, VMMOB_IPV6, mld_of_hosts[i]);
-        add_punt(list, RULE_ARP, &m, PUNT_VM, true);
+        struct match *m = &ms[n++];
+
+        vmmob_match_ip(m, VMMOB_IPV6);
+        match_set_ipv6_src(m, &in6addr_any);
+        vmmob_match_icmp(m, VMMOB_IPV6, mld_of_hosts[i]);
+    }
+    for (size_t i = 0; i < n; i++) {
+        vmmob_rule_add_punt_copy(list, RULE_ARP_REST, &ms[i], PUNT_VM,
+                                 VMMOB_TABLE_DESTINATION);
+        vmmob_match_reg(&ms[i], REG_NETWORK, 0);
+        vmmob_rule_add_punt_copy(list, RULE_ARP, &ms[i], PUNT_VM, 0);
     }
 }
 
-/* What is IP of 'family' and not from a VMN that is known to be here, or for
- * none that is known. */
+/* What no packet with the MAC address of one host is for (RFC 1812, 5.3.7; RFC
+ * 4291, 2.7 and 2.5). */
 static void
-home_rules(const struct rules_context *ctx, enum vmmob_family family,
-           struct rule_list *list)
+not_unicast_rules(enum vmmob_family family, struct rule_list *list)
 {
-    const struct vmmob_settings *s = &ctx->ofs->settings;
+    static const char *ipv4[] = {
+        "0.0.0.0/8",            /* "This network". */
+        "127.0.0.0/8",          /* Loopback. */
+        "224.0.0.0/4",          /* Multicast. */
+        "255.255.255.255",      /* Broadcast. */
+    };
+    static const char *ipv6[] = { "::", "::1", "ff00::/8" };
+    const char **texts = family == VMMOB_IPV4 ? ipv4 : ipv6;
+    size_t n = family == VMMOB_IPV4 ? ARRAY_SIZE(ipv4) : ARRAY_SIZE(ipv6);
+    struct match m;
+
+    vmmob_match_ip(&m, family);
+    for (size_t i = 0; i < n; i++) {
+        struct vmmob_prefix prefix;
+        char *error = vmmob_prefix_parse(texts[i], &prefix, NULL);
+
+        ovs_assert(!error);
+        vmmob_match_destination(&m, &prefix);
+        vmmob_put_refused(vmmob_rule_add(list, RULE_NOT_UNICAST, &m),
+                          REFUSED_STRAY);
+    }
+}
+
+/* What is IP of 'family', and for none of the home subnets. */
+static void
+outside_rules(const struct rules_context *ctx, enum vmmob_family family,
+              struct rule_list *list)
+{
     const struct vmmob_ofs *self = vmmob_table_find_ofs(ctx->table,
                                                         ctx->ofs->id);
     const struct eth_addr gateway_mac = vmmob_ofs_gateway_mac(self, family);
-    struct vmmob_prefix home[VMMOB_MAX_HOMES];
-    size_t n = vmmob_settings_get_home(s, family, home);
     struct ofpbuf *a;
     struct match m;
 
-    for (size_t i = 0; i < n; i++) {
-        vmmob_match_ip(&m, family);
-        vmmob_match_source(&m, &home[i]);
-        add_punt(list, RULE_HOME, &m, PUNT_VM, false);
-
-        vmmob_match_multicast(&m, true);
-        add_punt(list, RULE_HOME_MULTICAST, &m, PUNT_VM, true);
-
-        vmmob_match_ip(&m, family);
-        vmmob_match_multicast(&m, false);
-        vmmob_match_destination(&m, &home[i]);
-        a = vmmob_rule_add(list, RULE_FORWARDED, &m);
-        vmmob_put_load_reg(a, REG_REFUSED, REFUSED_STRAY);
-        vmmob_put_resubmit(a, VMMOB_TABLE_DESTINATION);
-
-        vmmob_match_ip(&m, family);
-        vmmob_match_destination(&m, &home[i]);
-        add_punt(list, RULE_HOME_UNKNOWN, &m, PUNT_VM, false);
-    }
-
-    not_unicast_rules(s, family, list);
-    home_gateway_rules(&s->ip[family].home_gateway, list);
+    not_unicast_rules(family, list);
     if (family == VMMOB_IPV6) {
-        const struct in6_addr lla = vmmob_gateway_lla();
-
-        home_gateway_rules(&lla, list);
-
         /* No router passes that on (RFC 4291, 2.5.6). */
         vmmob_match_ip(&m, family);
         vmmob_match_source(&m, &vmmob_link_local);
@@ -650,7 +422,7 @@ home_rules(const struct rules_context *ctx, enum vmmob_family family,
 
     match_set_dl_dst(&m, vmmob_gateway_mac);
     /* What they quote, no rule changes. */
-    add_punt_errors(list, RULE_OUTSIDE_ICMP, &m, family, PUNT_VM);
+    vmmob_rule_add_punt_errors(list, RULE_OUTSIDE_ICMP, &m, family, PUNT_VM);
     a = vmmob_rule_add(list, RULE_OUTSIDE, &m);
     if (!eth_addr_is_zero(gateway_mac)) {
         vmmob_put_set_source_to_moa(a, family);
@@ -660,12 +432,28 @@ home_rules(const struct rules_context *ctx, enum vmmob_family family,
     }
 
     vmmob_match_ip(&m, family);
-    a = vmmob_rule_add(list, RULE_SOURCE_REST, &m);
     if (vmmob_handover_is_blind(ctx->h, ctx->ofs)) {
-        vmmob_put_punt(a, PUNT_SOURCE);
-    } else {
-        vmmob_put_output_reg(a, REG_PORT);
+        vmmob_rule_add_punt(list, RULE_SOURCE_BLIND, &m, PUNT_SOURCE);
     }
+    vmmob_put_output_reg(vmmob_rule_add(list, RULE_SOURCE_REST, &m), REG_PORT);
+}
+
+/* What has passed the user's policy. */
+static void
+policy_rules(struct rule_list *list)
+{
+    struct ofpbuf *a;
+    struct match m;
+
+    match_init_catchall(&m);
+    vmmob_match_reg(&m, REG_STAGE, STAGE_TO_VM);
+    vmmob_put_output_reg(vmmob_rule_add(list, RULE_DELIVER, &m), REG_PORT);
+
+    match_init_catchall(&m);
+    vmmob_match_reg(&m, REG_STAGE, STAGE_FROM_VM);
+    a = vmmob_rule_add(list, RULE_POLICY_PASSED, &m);
+    vmmob_put_load_reg(a, REG_STAGE, STAGE_START);
+    vmmob_put_resubmit(a, VMMOB_TABLE_DESTINATION);
 }
 
 /* Protocols over IPv4 whose checksum depends on the addresses, and which Open
@@ -706,7 +494,7 @@ vmmob_pipeline_base(const struct rules_context *ctx, struct rule_list *list)
 
     match_init_catchall(&m);
     match_set_dl_tci_masked(&m, htons(VLAN_CFI), htons(VLAN_CFI));
-    uplink_rules(s, ctx->uplink, &m, list);
+    uplink_rules(ctx->uplink, &m, list);
     vm_port_rules(s, self, &m, list);
 
     match_init_catchall(&m);
@@ -721,6 +509,7 @@ vmmob_pipeline_base(const struct rules_context *ctx, struct rule_list *list)
 
     /* The user's flows find all registers as they are without us. */
     match_init_catchall(&m);
+    vmmob_match_reg(&m, REG_NETWORK, 0);
     vmmob_match_multicast(&m, true);
     a = vmmob_rule_add(list, RULE_MULTICAST, &m);
     vmmob_put_load_moa(a, &in6addr_any);
@@ -735,20 +524,22 @@ vmmob_pipeline_base(const struct rules_context *ctx, struct rule_list *list)
     vmmob_put_resubmit(vmmob_rule_add(list, RULE_UPLINK, &m), 0);
 
     arp_rules(s, list);
-    if (vmmob_settings_has_home(s, VMMOB_IPV6)) {
-        nd_rules(s, list);
-    }
     for (enum vmmob_family f = 0; f < VMMOB_N_FAMILIES; f++) {
         if (vmmob_settings_has_uplink(s, f)) {
             gateway_rules(s, self, f, ctx->uplink, list);
         }
         if (vmmob_settings_has_home(s, f)) {
-            home_rules(ctx, f, list);
+            outside_rules(ctx, f, list);
         }
     }
     unsummed_rules(ctx, list);
 
+    policy_rules(list);
+
     match_init_catchall(&m);
+    vmmob_put_resubmit(vmmob_rule_add(list, RULE_NETWORK_REST, &m),
+                       VMMOB_TABLE_DESTINATION);
+    vmmob_match_reg(&m, REG_NETWORK, 0);
     vmmob_put_resubmit(vmmob_rule_add(list, RULE_ENTRY_REST, &m), 0);
 }
 
@@ -762,11 +553,11 @@ vmmob_pipeline_pool(const struct vmmob_prefix *pool, struct rule_list *list)
 
     vmmob_match_ip(&m, family);
     vmmob_match_source(&m, pool);
-    add_punt(list, RULE_PEER_POOL, &m, PUNT_SOURCE, false);
+    vmmob_rule_add_punt(list, RULE_PEER_POOL, &m, PUNT_SOURCE);
 
     vmmob_match_ip(&m, family);
     vmmob_match_destination(&m, pool);
-    add_punt(list, RULE_TO_POOL, &m, PUNT_VM, false);
+    vmmob_rule_add_punt(list, RULE_TO_POOL, &m, PUNT_VM);
 }
 
 /* Adds to 'list' the rules for 'port', whose guest may use just the MAC

@@ -12,6 +12,7 @@
 #include "ofproto-vmmob/handover.h"
 #include "ofproto-vmmob/module.h"
 #include "ofproto-vmmob/pool.h"
+#include "ofproto-vmmob/port-config.h"
 #include "openvswitch/dynamic-string.h"
 #include "packets.h"
 #include "sset.h"
@@ -492,17 +493,37 @@ bridge_get_vmn_problems(const struct vmmob *vmmob,
     }
 }
 
-/* Returns true if the VMN with the given 'mac' does not have 'hoa' and can
+/* Returns true if the VMN 'key' does not have 'hoa' and can
  * have no other home address at 'b'. */
 static bool
-is_full(const struct vmmob_bridge *b, const struct eth_addr mac,
+is_full(const struct vmmob_bridge *b, const struct vmmob_key *key,
         const struct in6_addr *hoa)
 {
-    const struct vmmob_key key = { .tenant = 0, .mac = mac };
-    const struct handover_vmn *vmn = vmmob_handover_find_vmn(b->ofs, &key);
+    const struct handover_vmn *vmn = vmmob_handover_find_vmn(b->ofs, key);
 
     return (vmn && vmn->row.n_pairs >= VMMOB_MAX_PAIRS
             && !vmmob_vmn_find_hoa(&vmn->row, hoa));
+}
+
+/* Adds to 'p' that 'port' of 'b' is in no network, if so. */
+static void
+port_get_network_problem(const struct vmmob_bridge *b,
+                         const struct vmmob_vm_port *port,
+                         struct vmmob_problems *p)
+{
+    const struct port_config *pc = vmmob_port_configs_find(&b->port_configs,
+                                                           port->name);
+
+    if (port->networks.kind == PORT_NETWORKS_CLOSED && pc && pc->network) {
+        vmmob_problems_add(
+            p, VMMOB_PROBLEM_PORT_NETWORK,
+            xasprintf("bridge %s: port %s is to be in the network %s, which "
+                      "is not there, so nothing goes in or out there",
+                      b->name, port->name, pc->network),
+            xasprintf("set other_config:vmmob-network-%s of the bridge, or "
+                      "correct external_ids:vmmob-network of interface %s",
+                      pc->network, port->name));
+    }
 }
 
 /* Adds to 'p' the home addresses that VMNs at 'port' of 'b' have claimed in
@@ -524,7 +545,7 @@ port_get_hoa_problems(const struct vmmob_bridge *b,
             xasprintf("bridge %s: "ETH_ADDR_FMT" at port %s claims the home "
                       "address %s, which it must not have; %llu packets with "
                       "such an address were dropped there", b->name,
-                      ETH_ADDR_ARGS(bad->mac), port->name, addr,
+                      ETH_ADDR_ARGS(bad->key.mac), port->name, addr,
                       port->n_bad_hoa),
             xasprintf("see what that VM does; if it is to have it, add it to "
                       "external_ids:vmmob-address of interface %s",
@@ -532,31 +553,39 @@ port_get_hoa_problems(const struct vmmob_bridge *b,
         free(addr);
     }
     if (full->when && now < full->when + CONFLICT_MS
-        && is_full(b, full->mac, &full->hoa)) {
+        && is_full(b, &full->key, &full->hoa)) {
         char *addr = vmmob_addr_to_string(&full->hoa, "-");
 
         vmmob_problems_add(
             p, VMMOB_PROBLEM_HOA_REFUSED,
             xasprintf("bridge %s: VMN "ETH_ADDR_FMT" at port %s has %d home "
                       "addresses and claims %s as well, which is ignored",
-                      b->name, ETH_ADDR_ARGS(full->mac), port->name,
+                      b->name, ETH_ADDR_ARGS(full->key.mac), port->name,
                       VMMOB_MAX_PAIRS, addr),
             xasprintf("see what that VM does; say which addresses it is to "
                       "have in external_ids:vmmob-address of interface %s, "
                       "or use \"vmmob/release "ETH_ADDR_FMT"\" to have those "
                       "forgotten that it does not use any more", port->name,
-                      ETH_ADDR_ARGS(full->mac)));
+                      ETH_ADDR_ARGS(full->key.mac)));
         free(addr);
     }
 }
 
 /* Returns true if 'mac' is a VMN of 'ofs'. */
 static bool
-is_vmn(const struct handover_ofs *ofs, const struct eth_addr mac)
+is_vmn(const struct handover_ofs *ofs, const struct vmmob_vm_port *port,
+       const struct eth_addr mac)
 {
-    const struct vmmob_key key = { .tenant = 0, .mac = mac };
+    for (size_t i = 0; i < port->networks.n; i++) {
+        const struct vmmob_key key = {
+            .tenant = port->networks.networks[i].id, .mac = mac,
+        };
 
-    return vmmob_handover_find_vmn(ofs, &key) != NULL;
+        if (vmmob_handover_find_vmn(ofs, &key)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 /* Adds to 'p' the VMs at 'port' of 'b' that have no home address. */
@@ -569,15 +598,15 @@ port_get_outsider_problems(const struct vmmob_bridge *b,
     const struct vm_port_hoa *outside = &port->outside;
 
     if (outside->when && now - outside->when < VM_PORT_NEWS_MS
-        && !vmmob_handover_is_home(ofs, &outside->hoa)
-        && !is_vmn(ofs, outside->mac)) {
+        && !vmmob_handover_is_home(ofs, outside->key.tenant, &outside->hoa)
+        && !vmmob_handover_find_vmn(ofs, &outside->key)) {
         char *addr = vmmob_addr_to_string(&outside->hoa, "-");
 
         vmmob_problems_add(
             p, VMMOB_PROBLEM_PORT_OUTSIDE,
             xasprintf("bridge %s: VM "ETH_ADDR_FMT" at port %s uses %s, which "
                       "is not in vmmob-home, and no address that is, so it is "
-                      "not mobile", b->name, ETH_ADDR_ARGS(outside->mac),
+                      "not mobile", b->name, ETH_ADDR_ARGS(outside->key.mac),
                       port->name, addr),
             xstrdup("give it an address of other_config:vmmob-home; one in "
                     "169.254.0.0/16 is what a VM takes if no DHCP server "
@@ -586,7 +615,7 @@ port_get_outsider_problems(const struct vmmob_bridge *b,
     }
     if (port->dhcp_last && now - port->dhcp_last < VM_PORT_NEWS_MS
         && port->dhcp_last - port->dhcp_first >= VM_PORT_DHCP_MS
-        && !is_vmn(ofs, port->dhcp_mac)) {
+        && !is_vmn(ofs, port, port->dhcp_mac)) {
         vmmob_problems_add(
             p, VMMOB_PROBLEM_PORT_DHCP,
             xasprintf("bridge %s: VM "ETH_ADDR_FMT" at port %s asks for an "
@@ -647,6 +676,7 @@ bridge_get_port_problems(const struct vmmob *vmmob,
                         "vmmob/release for those that are gone"));
         }
         port_get_hoa_problems(b, port, row, now, p);
+        port_get_network_problem(b, port, p);
         port_get_outsider_problems(b, ofs, port, now, p);
         if (!row || (!row->any && !row->n_macs)) {
             add_name(&open, &n_open, port->name);

@@ -8,6 +8,7 @@
 #include "dp-packet.h"
 #include "flow.h"
 #include "ofproto/ofproto-dpif-rid.h"
+#include "ofproto-vmmob/frame.h"
 #include "ofproto-vmmob/pipeline-rule.h"
 #include "openvswitch/poll-loop.h"
 #include "ovs-thread.h"
@@ -103,6 +104,7 @@ vmmob_punt_packet(const struct uuid *ofproto, const struct dp_packet *packet,
                                           kind);
     struct punted *punted, *lost = NULL;
     struct ovs_list *item;
+    uint32_t stage;
 
     COVERAGE_INC(vmmob_punt);
 
@@ -121,12 +123,19 @@ vmmob_punt_packet(const struct uuid *ofproto, const struct dp_packet *packet,
     punted->kind = kind;
     punted->table_id = state->table_id;
     punted->attempts = frozen_reg(&state->metadata, REG_ATTEMPTS);
+    stage = frozen_reg(&state->metadata, REG_STAGE);
+    punted->network = frozen_reg(&state->metadata, (stage == STAGE_ROUTED_OVER
+                                                    ? REG_FROM : REG_NETWORK));
     punted->received = time_usec();
     punted->packet = dp_packet_clone_data(dp_packet_data(packet),
                                           dp_packet_size(packet));
     if (dp_packet_l4_checksum_partial(packet)) {
         /* The copy loses the mark that its checksum is partial. */
         vmmob_csum_complete(punted->packet);
+    }
+    if (stage == STAGE_ROUTED || stage == STAGE_ROUTED_OVER) {
+        /* It is routed again when it goes on. */
+        vmmob_frame_undo_ttl(punted->packet);
     }
 
     ovs_mutex_lock(&mutex);

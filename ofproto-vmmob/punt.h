@@ -39,6 +39,9 @@ struct punted {
     ofp_port_t in_port;
     enum punt_kind kind;
     uint8_t table_id;           /* Which table punted it. */
+    uint32_t network;           /* That of the VMN that has sent it or, if it
+                                 * came in by the uplink, of the one it is
+                                 * for. */
     uint32_t attempts;          /* How often it was sent on its way anew. */
     struct dp_packet *packet;   /* Owned. */
     long long int received;     /* When it came in, in us. */

@@ -9,6 +9,7 @@
 #include "ofproto/ofproto-provider.h"
 #include "ofproto-vmmob/flow-index.h"
 #include "ofproto-vmmob/handover.h"
+#include "ofproto-vmmob/pipeline-network.h"
 #include "ofproto-vmmob/pipeline-vmn.h"
 #include "ofproto-vmmob/router.h"
 #include "ofproto-vmmob/vmmob.h"
@@ -32,10 +33,12 @@ static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 20);
 /* Who wants a rule. */
 enum owner_type {
     OWNER_BASE,
+    OWNER_NETWORK,
     OWNER_POOL,
     OWNER_REFUSED,
     OWNER_VMN,
     OWNER_PORT,
+    OWNER_ADMIT,
     OWNER_FORGED,
     OWNER_BLOCK,
 };
@@ -43,8 +46,8 @@ enum owner_type {
 struct owner {
     enum owner_type type;
     struct vmmob_prefix pool;   /* OWNER_POOL and OWNER_REFUSED. */
-    struct vmmob_key vmn;       /* OWNER_VMN. */
-    ofp_port_t port;            /* OWNER_PORT, _FORGED and _BLOCK. */
+    struct vmmob_key vmn;       /* OWNER_VMN; OWNER_NETWORK: its 'tenant'. */
+    ofp_port_t port;            /* OWNER_PORT, _ADMIT, _FORGED and _BLOCK. */
 };
 
 /* What an owner has installed. */
@@ -290,6 +293,19 @@ vmmob_rules_update_base(struct rules *rules, const struct rules_context *ctx)
     update(rules, &owner, &wanted);
 }
 
+/* Installs the rules for the network 'id', or removes them if there is none by
+ * 'ctx'. */
+void
+vmmob_rules_update_network(struct rules *rules,
+                           const struct rules_context *ctx, uint32_t id)
+{
+    struct owner owner = { .type = OWNER_NETWORK, .vmn.tenant = id };
+    struct rule_list wanted = { .n = 0 };
+
+    vmmob_pipeline_network(ctx, id, &wanted);
+    update(rules, &owner, &wanted);
+}
+
 static struct ofs_pools *
 find_ofs_pools(const struct rules *rules, uint64_t ofs)
 {
@@ -337,7 +353,7 @@ vmmob_rules_update_ofs(struct rules *rules, const struct rules_context *ctx,
 
             /* Others must not cut our VMNs off, whatever they say.  The
              * network of the uplink has rules anyway. */
-            if (!vmmob_prefix_overlaps(pool, &ip->home)
+            if (!vmmob_settings_overlaps_home(settings, pool)
                 && !vmmob_prefix_overlaps(pool, &vmmob_link_local)
                 && !(vmmob_settings_has_uplink(settings, family)
                      && pool->plen >= ip->network.plen
@@ -420,7 +436,23 @@ vmmob_rules_update_port(struct rules *rules, ofp_port_t port,
     update(rules, &owner, &wanted);
 }
 
-/* Returns the number of packets that those rules dropped at 'port'. */
+/* Installs the rules that say in which of 'networks' frames are that come in
+ * by 'port', or removes them if that is NULL. */
+void
+vmmob_rules_update_admission(struct rules *rules, ofp_port_t port,
+                             const struct port_networks *networks)
+{
+    struct owner owner = { .type = OWNER_ADMIT, .port = port };
+    struct rule_list wanted = { .n = 0 };
+
+    if (networks) {
+        vmmob_pipeline_admit(port, networks, &wanted);
+    }
+    update(rules, &owner, &wanted);
+}
+
+/* Returns the number of packets that the rules of vmmob_rules_update_port()
+ * dropped at 'port'. */
 unsigned long long int
 vmmob_rules_count_strange(const struct rules *rules, ofp_port_t port)
 {
@@ -690,9 +722,11 @@ owner_hash(const struct owner *owner)
     case OWNER_REFUSED:
         return vmmob_hash_bytes(&owner->pool.addr, sizeof owner->pool.addr,
                                 owner->pool.plen ^ owner->type << 8);
+    case OWNER_NETWORK:
     case OWNER_VMN:
         return vmmob_key_hash(&owner->vmn, owner->type);
     case OWNER_PORT:
+    case OWNER_ADMIT:
     case OWNER_FORGED:
     case OWNER_BLOCK:
         return hash_int(ofp_to_u16(owner->port), owner->type);

@@ -34,6 +34,8 @@ bool vmmob_rules_commit(struct rules *);
 void vmmob_rules_revalidate(struct rules *);
 
 void vmmob_rules_update_base(struct rules *, const struct rules_context *);
+void vmmob_rules_update_network(struct rules *, const struct rules_context *,
+                                uint32_t id);
 void vmmob_rules_update_ofs(struct rules *, const struct rules_context *,
                             uint64_t id);
 bool vmmob_rules_is_in_pool(const struct rules *, const struct in6_addr *);
@@ -41,6 +43,8 @@ void vmmob_rules_update_vmns(struct rules *, const struct rules_context *,
                              const struct vmmob_key *, size_t n);
 void vmmob_rules_update_port(struct rules *, ofp_port_t,
                              const struct vmmob_port *);
+void vmmob_rules_update_admission(struct rules *, ofp_port_t,
+                                  const struct port_networks *);
 unsigned long long int vmmob_rules_count_strange(const struct rules *,
                                                  ofp_port_t);
 void vmmob_rules_update_forged(struct rules *, ofp_port_t, bool count);

@@ -4,16 +4,17 @@
 
 #include "ofproto-vmmob/settings.h"
 
+#include "bitmap.h"
 #include "ofproto-vmmob/damping.h"
+#include "ofproto-vmmob/vmmob.h"
 #include "openvswitch/dynamic-string.h"
 #include "packets.h"
 #include "util.h"
 
 #define DAY_MS (24 * 60 * 60 * 1000)
 
-const struct vmmob_prefix vmmob_link_local = {
-    .addr = { .s6_addr = { 0xfe, 0x80 } }, .plen = 64,
-};
+/* Keys of other_config that say what networks there are begin so. */
+#define NETWORK_PREFIX "vmmob-network-"
 
 struct setting;
 
@@ -28,10 +29,12 @@ static parse_func parse_gateway;
 static parse_func parse_gateway_mac;
 static parse_func parse_time;
 static parse_func parse_count;
+static parse_func parse_routes;
 
 static const struct setting *find_setting(const char *name);
 static char *parse(const struct setting *, const struct smap *,
                    struct vmmob_settings *);
+static char *parse_networks(const struct smap *, struct vmmob_settings *);
 static long long int get_number(const struct setting *,
                                 const struct vmmob_settings *);
 static void set_number(const struct setting *, struct vmmob_settings *,
@@ -46,7 +49,8 @@ struct setting {
      * the caller to free. */
     parse_func *parse;
 
-    bool required;              /* Must be set, and not be empty. */
+    bool required;              /* Must be set, and not be empty... */
+    bool network_0;             /* ...unless there are other networks. */
 
     /* If it is a number: where it is in struct vmmob_settings, its value if
      * the key is not set, and its greatest value. */
@@ -55,25 +59,28 @@ struct setting {
     long long int max;
 };
 
-#define REQUIRED(NAME, PARSE) { NAME, PARSE, true, 0, 0, 0 }
-#define OPTIONAL(NAME, PARSE) { NAME, PARSE, false, 0, 0, 0 }
+#define REQUIRED(NAME, PARSE) { NAME, PARSE, true, false, 0, 0, 0 }
+#define NETWORK_0(NAME, PARSE) { NAME, PARSE, true, true, 0, 0, 0 }
+#define OPTIONAL(NAME, PARSE) { NAME, PARSE, false, false, 0, 0, 0 }
 /* In ms.  MEMBER is a long long int. */
 #define TIME(NAME, MEMBER, DEFAULT, MAX) \
-    { NAME, parse_time, false, offsetof(struct vmmob_settings, MEMBER), \
-      DEFAULT, MAX }
+    { NAME, parse_time, false, false, \
+      offsetof(struct vmmob_settings, MEMBER), DEFAULT, MAX }
 /* MEMBER is a size_t. */
 #define COUNT(NAME, MEMBER, DEFAULT, MAX) \
-    { NAME, parse_count, false, offsetof(struct vmmob_settings, MEMBER), \
-      DEFAULT, MAX }
+    { NAME, parse_count, false, false, \
+      offsetof(struct vmmob_settings, MEMBER), DEFAULT, MAX }
 
 /* All of them, in the order of vmmob(7). */
 static const struct setting settings[] = {
     REQUIRED("vmmob-uplink", parse_uplink),
-    REQUIRED("vmmob-home", parse_home),
-    REQUIRED("vmmob-home-gateway", parse_home_gateway),
+    NETWORK_0("vmmob-home", parse_home),
+    NETWORK_0("vmmob-home-gateway", parse_home_gateway),
     REQUIRED("vmmob-pool", parse_pools),
     REQUIRED("vmmob-gateway", parse_gateway),
     OPTIONAL("vmmob-gateway-mac", parse_gateway_mac),
+    OPTIONAL("vmmob-routes", parse_routes),
+    COUNT("vmmob-policy-table", policy_table, 0, VMMOB_TABLE_SOURCE - 1),
     TIME("vmmob-redirect-time", redirect_ms, 10 * 1000, DAY_MS),
     TIME("vmmob-quarantine", quarantine_ms, 60 * 1000, DAY_MS),
     TIME("vmmob-prepare-time", prepare_ms, VMMOB_DEFAULT_PREPARE_MS, DAY_MS),
@@ -115,22 +122,37 @@ vmmob_settings_parse(const struct smap *other_config,
                      struct vmmob_settings *s)
 {
     struct smap_node *node;
+    size_t n_networks = 1;
+    bool network_0 = false;
     char *error = NULL;
 
     memset(s, 0, sizeof *s);
     SMAP_FOR_EACH (node, other_config) {
-        if (!strncmp(node->key, "vmmob-", 6) && !find_setting(node->key)) {
+        const struct setting *setting = find_setting(node->key);
+
+        if (!strncmp(node->key, NETWORK_PREFIX, strlen(NETWORK_PREFIX))) {
+            n_networks++;
+        } else if (setting) {
+            network_0 |= setting->network_0;
+        } else if (!strncmp(node->key, "vmmob-", 6)) {
             return xasprintf("other_config:%s is not a known setting",
                              node->key);
         }
     }
+    network_0 |= n_networks == 1;
     for (size_t i = 0; i < ARRAY_SIZE(settings); i++) {
-        if (settings[i].required
+        if (settings[i].required && (network_0 || !settings[i].network_0)
             && !smap_get_def(other_config, settings[i].name, "")[0]) {
             return xasprintf("other_config:%s is not set", settings[i].name);
         }
     }
+    if (n_networks > NETWORK_MAX) {
+        return xasprintf("more than %d networks", NETWORK_MAX);
+    }
 
+    s->networks = xmalloc(n_networks * sizeof *s->networks);
+    vmmob_net_init(&s->networks[s->n_networks++], 0, "");
+    error = parse_networks(other_config, s);
     for (size_t i = 0; i < ARRAY_SIZE(settings) && !error; i++) {
         error = parse(&settings[i], other_config, s);
     }
@@ -146,6 +168,10 @@ vmmob_settings_parse(const struct smap *other_config,
 void
 vmmob_settings_destroy(struct vmmob_settings *s)
 {
+    for (size_t i = 0; i < s->n_networks; i++) {
+        vmmob_net_destroy(&s->networks[i]);
+    }
+    free(s->networks);
     free(s->uplink);
     free(s->pools);
     memset(s, 0, sizeof *s);
@@ -160,6 +186,21 @@ vmmob_settings_clone(struct vmmob_settings *dst,
     dst->pools = (src->n_pools
                   ? xmemdup(src->pools, src->n_pools * sizeof *src->pools)
                   : NULL);
+    vmmob_settings_put_networks(dst, src->networks, src->n_networks);
+}
+
+/* Makes copies of the 'n' 'networks', which must be in ascending order of id
+ * and begin with network 0, those of 's', of which it has none that it
+ * owns. */
+void
+vmmob_settings_put_networks(struct vmmob_settings *s,
+                            const struct network networks[], size_t n)
+{
+    s->networks = xmalloc(n * sizeof *s->networks);
+    s->n_networks = n;
+    for (size_t i = 0; i < n; i++) {
+        vmmob_net_clone(&s->networks[i], &networks[i]);
+    }
 }
 
 bool
@@ -173,8 +214,7 @@ vmmob_settings_equals(const struct vmmob_settings *a,
         return false;
     }
     for (enum vmmob_family f = 0; f < VMMOB_N_FAMILIES; f++) {
-        if (!ipv6_addr_equals(&a->ip[f].home_gateway, &b->ip[f].home_gateway)
-            || !ipv6_addr_equals(&a->ip[f].gateway, &b->ip[f].gateway)) {
+        if (!ipv6_addr_equals(&a->ip[f].gateway, &b->ip[f].gateway)) {
             return false;
         }
     }
@@ -191,45 +231,153 @@ vmmob_settings_equals(const struct vmmob_settings *a,
     return true;
 }
 
-/* Returns true if 'a' and 'b' are about the same home subnets and the same
+/* Returns true if 'a' and 'b' are about the same networks of VMs and the same
  * networks of the uplink. */
 bool
 vmmob_settings_same_networks(const struct vmmob_settings *a,
                              const struct vmmob_settings *b)
 {
+    if (a->n_networks != b->n_networks) {
+        return false;
+    }
+    for (size_t i = 0; i < a->n_networks; i++) {
+        if (!vmmob_net_equals(&a->networks[i], &b->networks[i])) {
+            return false;
+        }
+    }
     for (enum vmmob_family f = 0; f < VMMOB_N_FAMILIES; f++) {
-        if (!vmmob_prefix_equals(&a->ip[f].home, &b->ip[f].home)
-            || !vmmob_prefix_equals(&a->ip[f].network, &b->ip[f].network)) {
+        if (!vmmob_prefix_equals(&a->ip[f].network, &b->ip[f].network)) {
             return false;
         }
     }
     return true;
 }
 
-/* Returns true if 's' has a home subnet of 'family'. */
+/* Returns true if 'a' and 'b' are about the same networks of VMs with the same
+ * home subnets and MTUs, whatever else they say of them. */
+bool
+vmmob_settings_same_homes(const struct vmmob_settings *a,
+                          const struct vmmob_settings *b)
+{
+    if (a->n_networks != b->n_networks) {
+        return false;
+    }
+    for (size_t i = 0; i < a->n_networks; i++) {
+        const struct network *x = &a->networks[i];
+        const struct network *y = &b->networks[i];
+
+        if (x->id != y->id || x->mtu != y->mtu
+            || x->n_subnets != y->n_subnets) {
+            return false;
+        }
+        for (size_t j = 0; j < x->n_subnets; j++) {
+            if (!vmmob_prefix_equals(&x->subnets[j].prefix,
+                                     &y->subnets[j].prefix)) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
+/* Returns the network 'id' of 's', or NULL if there is none. */
+const struct network *
+vmmob_settings_find_network(const struct vmmob_settings *s, uint32_t id)
+{
+    size_t low = 0, high = s->n_networks;
+
+    while (low < high) {
+        size_t mid = low + (high - low) / 2;
+
+        if (s->networks[mid].id == id) {
+            return &s->networks[mid];
+        } else if (s->networks[mid].id < id) {
+            low = mid + 1;
+        } else {
+            high = mid;
+        }
+    }
+    return NULL;
+}
+
+/* Returns the network of 's' with the given 'name', or NULL if there is
+ * none. */
+const struct network *
+vmmob_settings_find_network_by_name(const struct vmmob_settings *s,
+                                    const char *name)
+{
+    for (size_t i = 0; i < s->n_networks; i++) {
+        if (!strcmp(s->networks[i].name[0] ? s->networks[i].name
+                    : NETWORK_DEFAULT, name)) {
+            return &s->networks[i];
+        }
+    }
+    return NULL;
+}
+
+/* Returns the network of 's' that is the VLAN 'vlan', or NULL if there is
+ * none. */
+const struct network *
+vmmob_settings_find_network_by_vlan(const struct vmmob_settings *s,
+                                    uint16_t vlan)
+{
+    for (size_t i = 0; i < s->n_networks; i++) {
+        if (vlan && s->networks[i].vlan == vlan) {
+            return &s->networks[i];
+        }
+    }
+    return NULL;
+}
+
+/* Returns true if a network of 's' is a VLAN. */
+bool
+vmmob_settings_has_vlans(const struct vmmob_settings *s)
+{
+    for (size_t i = 0; i < s->n_networks; i++) {
+        if (s->networks[i].vlan) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Returns the user's table that packets of VMNs in 'net', of 's', pass, or 0
+ * if there is none. */
+uint8_t
+vmmob_settings_get_policy(const struct vmmob_settings *s,
+                          const struct network *net)
+{
+    return net->policy_table ? net->policy_table : s->policy_table;
+}
+
+/* Returns true if a network of 's' has a home subnet of 'family'. */
 bool
 vmmob_settings_has_home(const struct vmmob_settings *s,
                         enum vmmob_family family)
 {
-    return ipv6_addr_is_set(&s->ip[family].home.addr);
-}
-
-/* Stores in 'prefixes' those of 'family' in which home addresses are by 's',
- * and returns how many that are, up to VMMOB_MAX_HOMES. */
-size_t
-vmmob_settings_get_home(const struct vmmob_settings *s,
-                        enum vmmob_family family,
-                        struct vmmob_prefix prefixes[])
-{
-    size_t n = 0;
-
-    if (vmmob_settings_has_home(s, family)) {
-        prefixes[n++] = s->ip[family].home;
-        if (family == VMMOB_IPV6) {
-            prefixes[n++] = vmmob_link_local;
+    for (size_t i = 0; i < s->n_networks; i++) {
+        if (vmmob_net_has_family(&s->networks[i], family)) {
+            return true;
         }
     }
-    return n;
+    return false;
+}
+
+/* Returns true if 'prefix' overlaps a home subnet of 's'. */
+bool
+vmmob_settings_overlaps_home(const struct vmmob_settings *s,
+                             const struct vmmob_prefix *prefix)
+{
+    for (size_t i = 0; i < s->n_networks; i++) {
+        const struct network *net = &s->networks[i];
+
+        for (size_t j = 0; j < net->n_subnets; j++) {
+            if (vmmob_prefix_overlaps(prefix, &net->subnets[j].prefix)) {
+                return true;
+            }
+        }
+    }
+    return false;
 }
 
 /* Returns true if 's' says how 'family' leaves by the uplink. */
@@ -259,19 +407,6 @@ vmmob_settings_is_in_pool(const struct vmmob_settings *s,
                           const struct in6_addr *addr)
 {
     return vmmob_prefixes_contain(s->pools, s->n_pools, addr);
-}
-
-/* Returns true if 'addr' is in the home subnet of 's', or link-local, which is
- * as good where there is IPv6. */
-bool
-vmmob_settings_is_on_link(const struct vmmob_settings *s,
-                          const struct in6_addr *addr)
-{
-    const struct vmmob_prefix *home = &s->ip[vmmob_addr_family(addr)].home;
-
-    return (ipv6_addr_is_set(&home->addr)
-            && (vmmob_prefix_contains(home, addr)
-                || vmmob_addr_is_link_local(addr)));
 }
 
 /* Sets in 'ofs' what follows from 's': its pools, network and gateway.  The
@@ -392,6 +527,20 @@ check_only(const struct in6_addr addrs[], size_t i)
     return NULL;
 }
 
+/* Returns the home subnet of network 0 that is of 'family', or NULL. */
+static struct network_subnet *
+find_home(const struct vmmob_settings *s, enum vmmob_family family)
+{
+    struct network *net = &s->networks[0];
+
+    for (size_t i = 0; i < net->n_subnets; i++) {
+        if (vmmob_prefix_family(&net->subnets[i].prefix) == family) {
+            return &net->subnets[i];
+        }
+    }
+    return NULL;
+}
+
 static char *
 parse_home(const struct setting *setting OVS_UNUSED, const char *value,
            struct vmmob_settings *s)
@@ -404,7 +553,7 @@ parse_home(const struct setting *setting OVS_UNUSED, const char *value,
 
     for (size_t i = 0; !error && i < n; i++) {
         addrs[i] = homes[i].addr;
-        s->ip[vmmob_prefix_family(&homes[i])].home = homes[i];
+        vmmob_net_add_subnet(&s->networks[0], &homes[i], &in6addr_any);
         error = check_only(addrs, i);
     }
     return error;
@@ -419,10 +568,59 @@ parse_home_gateway(const struct setting *setting OVS_UNUSED,
     char *error = vmmob_addr_parse_list(value, gateways, VMMOB_N_FAMILIES, &n);
 
     for (size_t i = 0; !error && i < n; i++) {
-        s->ip[vmmob_addr_family(&gateways[i])].home_gateway = gateways[i];
+        enum vmmob_family family = vmmob_addr_family(&gateways[i]);
+        struct network_subnet *home = find_home(s, family);
+
+        if (!home) {
+            return xasprintf("there is no %s prefix in vmmob-home",
+                             vmmob_family_to_string(family));
+        }
+        home->gateway = gateways[i];
         error = check_only(gateways, i);
     }
     return error;
+}
+
+static char *
+parse_routes(const struct setting *setting OVS_UNUSED, const char *value,
+             struct vmmob_settings *s)
+{
+    return vmmob_net_parse_routes(&s->networks[0], value);
+}
+
+static int
+compare_networks(const void *a_, const void *b_)
+{
+    const struct network *a = a_;
+    const struct network *b = b_;
+
+    return a->id < b->id ? -1 : a->id > b->id;
+}
+
+/* Parses what 'other_config' says of networks into 's'. */
+static char *
+parse_networks(const struct smap *other_config, struct vmmob_settings *s)
+{
+    struct smap_node *node;
+
+    SMAP_FOR_EACH (node, other_config) {
+        if (!strncmp(node->key, NETWORK_PREFIX, strlen(NETWORK_PREFIX))) {
+            struct network *net = &s->networks[s->n_networks];
+            char *reason = vmmob_net_parse(
+                node->key + strlen(NETWORK_PREFIX), node->value, net);
+
+            if (reason) {
+                char *error = xasprintf("other_config:%s: %s", node->key,
+                                        reason);
+
+                free(reason);
+                return error;
+            }
+            s->n_networks++;
+        }
+    }
+    qsort(s->networks, s->n_networks, sizeof *s->networks, compare_networks);
+    return NULL;
 }
 
 static char *
@@ -507,23 +705,23 @@ static char *
 check_family(const struct vmmob_settings *s, enum vmmob_family family)
 {
     const struct vmmob_ip_settings *ip = &s->ip[family];
+    const struct network_subnet *home = find_home(s, family);
     const char *name = vmmob_family_to_string(family);
     bool ipv4 = family == VMMOB_IPV4;
     int min_plen = ipv4 ? 96 + 8 : 16;
 
     if (!vmmob_settings_has_home(s, family)) {
-        return (ipv6_addr_is_set(&ip->home_gateway)
-                || vmmob_settings_has_uplink(s, family)
+        return (vmmob_settings_has_uplink(s, family)
                 || vmmob_settings_has_pool(s, family)
                 ? xasprintf("there is no %s prefix in vmmob-home, but %s "
                             "addresses elsewhere", name, name)
                 : NULL);
     }
-    if (!ipv6_addr_is_set(&ip->home_gateway)) {
+    if (home && !ipv6_addr_is_set(&home->gateway)) {
         return xasprintf("vmmob-home-gateway has no %s address, vmmob-home "
                          "has", name);
     }
-    if (ip->home.plen < min_plen || ip->home.plen > 126
+    if ((home && (home->prefix.plen < min_plen || home->prefix.plen > 126))
         || (vmmob_settings_has_uplink(s, family)
             && ip->network.plen < min_plen)) {
         return (ipv4
@@ -533,22 +731,69 @@ check_family(const struct vmmob_settings *s, enum vmmob_family family)
                           "have a prefix length from 16 to 126"));
     }
     /* Nobody would accept what this OFS then says of itself and its VMNs. */
-    if (!vmmob_prefix_is_unicast(&ip->home)
-        || vmmob_addr_is_link_local(&ip->home.addr)
+    if ((home && (!vmmob_prefix_is_unicast(&home->prefix)
+                  || vmmob_addr_is_link_local(&home->prefix.addr)))
         || (vmmob_settings_has_uplink(s, family)
             && (!vmmob_prefix_is_unicast(&ip->network)
                 || vmmob_addr_is_link_local(&ip->network.addr)))) {
         return xstrdup("vmmob-home and the network of vmmob-gateway must "
                        "have only addresses that hosts can have");
     }
-    if (!vmmob_prefix_contains(&ip->home, &ip->home_gateway)) {
+    if (home && !vmmob_prefix_contains(&home->prefix, &home->gateway)) {
         return xstrdup("vmmob-home-gateway is not in vmmob-home");
     }
     if (vmmob_settings_has_uplink(s, family)
-        && vmmob_prefix_overlaps(&ip->home, &ip->network)) {
-        return xstrdup("vmmob-home overlaps the network of vmmob-gateway");
+        && vmmob_settings_overlaps_home(s, &ip->network)) {
+        return (home && vmmob_prefix_overlaps(&home->prefix, &ip->network)
+                ? xstrdup("vmmob-home overlaps the network of vmmob-gateway")
+                : xstrdup("a home prefix of a vmmob-network overlaps the "
+                          "network of vmmob-gateway"));
     }
     return NULL;
+}
+
+/* Returns what is wrong with the networks of 's' together, or NULL. */
+static char *
+check_networks(const struct vmmob_settings *s)
+{
+    unsigned long *vlans = bitmap_allocate(4096);
+    char *error = NULL;
+
+    for (size_t i = 0; i < s->n_networks && !error; i++) {
+        const struct network *net = &s->networks[i];
+
+        if (i && net->id == s->networks[i - 1].id) {
+            error = xasprintf("vmmob-network-%s and vmmob-network-%s have one "
+                              "id, %"PRIu32, s->networks[i - 1].name,
+                              net->name, net->id);
+        } else if (net->vlan && bitmap_is_set(vlans, net->vlan)) {
+            error = xasprintf("vmmob-network-%s has the VLAN %d of another "
+                              "network", net->name, net->vlan);
+        }
+        bitmap_set1(vlans, net->vlan);
+        for (size_t j = 0; j < net->n_routes && !error; j++) {
+            const struct network *to
+                = vmmob_settings_find_network_by_name(s, net->routes[j]);
+
+            /* One that is not there is nowhere to go. */
+            for (size_t k = 0; to && k < to->n_subnets && !error; k++) {
+                for (size_t l = 0; l < net->n_subnets; l++) {
+                    if (to != net
+                        && vmmob_prefix_overlaps(&to->subnets[k].prefix,
+                                                 &net->subnets[l].prefix)) {
+                        error = xasprintf(
+                            "there is to be a route between the networks %s "
+                            "and %s, whose home prefixes overlap",
+                            net->name[0] ? net->name : NETWORK_DEFAULT,
+                            net->routes[j]);
+                        break;
+                    }
+                }
+            }
+        }
+    }
+    bitmap_free(vlans);
+    return error;
 }
 
 /* Returns what is wrong with the prefix 'pool' of 's', or NULL. */
@@ -576,7 +821,7 @@ check_pool(const struct vmmob_settings *s, const struct vmmob_prefix *pool)
         }
         if (!vmmob_prefix_is_unicast(pool)
             || vmmob_addr_is_link_local(&pool->addr)
-            || vmmob_prefix_overlaps(pool, &ip->home)) {
+            || vmmob_settings_overlaps_home(s, pool)) {
             return xstrdup("vmmob-pool must have only addresses that hosts "
                            "can have, and none of vmmob-home");
         }
@@ -601,6 +846,9 @@ check(const struct vmmob_settings *s)
     }
     for (enum vmmob_family f = 0; f < VMMOB_N_FAMILIES && !error; f++) {
         error = check_family(s, f);
+    }
+    if (!error) {
+        error = check_networks(s);
     }
     for (size_t i = 0; i < s->n_pools && !error; i++) {
         error = check_pool(s, &s->pools[i]);

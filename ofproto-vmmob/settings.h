@@ -6,6 +6,7 @@
 /* The settings of one OFS, from other_config of its Bridge.  vmmob(7) says
  * what each is for.  Pure; not thread-safe. */
 
+#include "network.h"
 #include "openvswitch/ofp-port.h"
 #include "smap.h"
 #include "vmmob-binding.h"
@@ -15,21 +16,18 @@
 
 /* What is set for a family of addresses. */
 struct vmmob_ip_settings {
-    struct vmmob_prefix home;   /* The home subnet; 'addr' is unset if there is
-                                 * none of the family. */
-    struct in6_addr home_gateway;   /* In 'home'. */
     struct vmmob_prefix network;    /* IP network of the uplink; 'addr' is
                                      * unset if there is none. */
     struct in6_addr gateway;    /* In 'network'; unset if it is to be learned
                                  * from a router's advertisement (IPv6). */
 };
 
-/* Link-local addresses, which are home addresses where there is IPv6. */
-extern const struct vmmob_prefix vmmob_link_local;
-
 struct vmmob_settings {
     char *uplink;               /* Name of the uplink's interface. */
     struct vmmob_ip_settings ip[VMMOB_N_FAMILIES];
+    struct network *networks;   /* In ascending order of id.  The first one is
+                                 * network 0, perhaps without home subnet. */
+    size_t n_networks;          /* 1 to NETWORK_MAX. */
     struct vmmob_prefix *pools; /* IPv4: in 'network'. */
     size_t n_pools;
     struct eth_addr gateway_mac;    /* Of all gateways; all zeros: to be
@@ -43,6 +41,8 @@ struct vmmob_settings {
                                  * before it is asked for it; 0: for ever. */
     size_t copy_rate;           /* Packets a second for a VMN above which there
                                  * are no copies; 0: never. */
+    size_t policy_table;        /* Of networks that have none of their own; 0:
+                                 * none. */
     size_t max_vmns;            /* At a port; 0: any number. */
     size_t punt_rate;           /* Packets a second from a port that the
                                  * module looks at; 0: any number. */
@@ -59,23 +59,31 @@ char *vmmob_settings_parse(const struct smap *other_config,
 void vmmob_settings_destroy(struct vmmob_settings *);
 void vmmob_settings_clone(struct vmmob_settings *,
                           const struct vmmob_settings *);
+void vmmob_settings_put_networks(struct vmmob_settings *,
+                                 const struct network[], size_t n);
+const struct network *vmmob_settings_find_network(
+    const struct vmmob_settings *, uint32_t id);
+const struct network *vmmob_settings_find_network_by_name(
+    const struct vmmob_settings *, const char *name);
+const struct network *vmmob_settings_find_network_by_vlan(
+    const struct vmmob_settings *, uint16_t vlan);
+uint8_t vmmob_settings_get_policy(const struct vmmob_settings *,
+                                  const struct network *);
 bool vmmob_settings_has_home(const struct vmmob_settings *,
                              enum vmmob_family);
-/* Most prefixes of one family in which home addresses are. */
-#define VMMOB_MAX_HOMES 2
-
-size_t vmmob_settings_get_home(const struct vmmob_settings *,
-                               enum vmmob_family, struct vmmob_prefix[]);
+bool vmmob_settings_overlaps_home(const struct vmmob_settings *,
+                                  const struct vmmob_prefix *);
+bool vmmob_settings_has_vlans(const struct vmmob_settings *);
 bool vmmob_settings_has_uplink(const struct vmmob_settings *,
                                enum vmmob_family);
 bool vmmob_settings_has_pool(const struct vmmob_settings *,
                              enum vmmob_family);
 bool vmmob_settings_is_in_pool(const struct vmmob_settings *,
                                const struct in6_addr *);
-bool vmmob_settings_is_on_link(const struct vmmob_settings *,
-                               const struct in6_addr *);
 bool vmmob_settings_same_networks(const struct vmmob_settings *,
                                   const struct vmmob_settings *);
+bool vmmob_settings_same_homes(const struct vmmob_settings *,
+                               const struct vmmob_settings *);
 bool vmmob_settings_equals(const struct vmmob_settings *,
                            const struct vmmob_settings *);
 

@@ -365,12 +365,41 @@ shot_to_text(const struct shot *shot)
     return ds_steal_cstr(&s);
 }
 
+static void
+subnet_to_text(const struct network_subnet *home, struct ds *s)
+{
+    vmmob_prefix_format(&home->prefix, s);
+    ds_put_cstr(s, ", gateway ");
+    vmmob_addr_format(&home->gateway, s);
+}
+
+/* Appends to 's' what 'b' knows of the networks of tenants. */
+static void
+networks_to_text(const struct bridge_shot *b, struct ds *s)
+{
+    for (size_t i = 1; i < b->settings.n_networks; i++) {
+        const struct network *net = &b->settings.networks[i];
+
+        ds_put_format(s, "  network %s: id %"PRIu32, net->name, net->id);
+        if (net->vlan) {
+            ds_put_format(s, ", VLAN %d", net->vlan);
+        }
+        for (size_t j = 0; j < net->n_subnets; j++) {
+            ds_put_cstr(s, ", home ");
+            subnet_to_text(&net->subnets[j], s);
+        }
+        if (net->isolated) {
+            ds_put_cstr(s, ", no outside");
+        }
+        ds_put_char(s, '\n');
+    }
+}
+
 /* Appends to 's' what 'b' knows of 'family', if anything. */
 static void
 family_to_text(const struct bridge_shot *b, enum vmmob_family family,
                struct ds *s)
 {
-    const struct vmmob_ip_settings *ip = &b->settings.ip[family];
     const struct family_shot *shot = &b->families[family];
     const struct eth_addr mac = shot->gateway_mac;
 
@@ -384,12 +413,15 @@ family_to_text(const struct bridge_shot *b, enum vmmob_family family,
         }
         ds_put_format(s, " (%s)\n", shot->gateway_status);
     }
-    if (vmmob_settings_has_home(&b->settings, family)) {
-        ds_put_cstr(s, "  home: ");
-        vmmob_prefix_format(&ip->home, s);
-        ds_put_cstr(s, ", gateway ");
-        vmmob_addr_format(&ip->home_gateway, s);
-        ds_put_char(s, '\n');
+    for (size_t i = 0; i < b->settings.networks[0].n_subnets; i++) {
+        const struct network_subnet *home
+            = &b->settings.networks[0].subnets[i];
+
+        if (vmmob_prefix_family(&home->prefix) == family) {
+            ds_put_cstr(s, "  home: ");
+            subnet_to_text(home, s);
+            ds_put_char(s, '\n');
+        }
     }
     if (vmmob_settings_has_pool(&b->settings, family)) {
         ds_put_cstr(s, "  pool:");
@@ -438,6 +470,7 @@ bridge_to_text(const struct bridge_shot *b, struct ds *s)
     for (enum vmmob_family f = 0; f < VMMOB_N_FAMILIES; f++) {
         family_to_text(b, f, s);
     }
+    networks_to_text(b, s);
     ds_put_format(s, "  VMNs: %"PRIuSIZE" attached, %"PRIuSIZE" detached, "
                   "%"PRIuSIZE" left, %"PRIuSIZE" prepared; %"PRIuSIZE
                   " remote ones active\n",
@@ -537,15 +570,53 @@ shot_to_json(const struct shot *shot)
 }
 
 static struct json *
-home_to_json(const struct vmmob_ip_settings *ip)
+subnet_to_json(const struct network_subnet *subnet)
 {
     struct json *home = json_object_create();
 
     json_object_put(home, "prefix", json_string_create_nocopy(
-                        vmmob_prefix_to_string(&ip->home)));
+                        vmmob_prefix_to_string(&subnet->prefix)));
     json_object_put(home, "gateway", json_string_create_nocopy(
-                        vmmob_addr_to_string(&ip->home_gateway, "-")));
+                        vmmob_addr_to_string(&subnet->gateway, "-")));
     return home;
+}
+
+/* Puts into 'json' the home subnet of network 0 of 'family', if there is
+ * one. */
+static void
+put_home(struct json *json, const struct bridge_shot *b,
+         enum vmmob_family family)
+{
+    const struct network *net = &b->settings.networks[0];
+
+    for (size_t i = 0; i < net->n_subnets; i++) {
+        if (vmmob_prefix_family(&net->subnets[i].prefix) == family) {
+            json_object_put(json, "home", subnet_to_json(&net->subnets[i]));
+        }
+    }
+}
+
+static struct json *
+network_to_json(const struct network *net)
+{
+    struct json *json = json_object_create();
+    struct json *homes = json_array_create_empty();
+    struct json *routes = json_array_create_empty();
+
+    vmmob_json_put_integer(json, "id", net->id);
+    json_object_put_string(json, "name", net->name);
+    vmmob_json_put_integer(json, "vlan", net->vlan);
+    vmmob_json_put_integer(json, "mtu", net->mtu);
+    json_object_put(json, "outside", json_boolean_create(!net->isolated));
+    for (size_t i = 0; i < net->n_subnets; i++) {
+        json_array_add(homes, subnet_to_json(&net->subnets[i]));
+    }
+    for (size_t i = 0; i < net->n_routes; i++) {
+        json_array_add(routes, json_string_create(net->routes[i]));
+    }
+    json_object_put(json, "homes", homes);
+    json_object_put(json, "routes", routes);
+    return json;
 }
 
 static struct json *
@@ -566,7 +637,7 @@ family_to_json(const struct bridge_shot *b, enum vmmob_family family)
     const struct vmmob_ip_settings *ip = &b->settings.ip[family];
     struct json *json = json_object_create();
 
-    json_object_put(json, "home", home_to_json(ip));
+    put_home(json, b, family);
     if (vmmob_settings_has_pool(&b->settings, family)) {
         json_object_put(json, "pool", pool_to_json(&b->families[family]));
         vmmob_json_put_integer(json, "vmns_without_moa",
@@ -607,6 +678,7 @@ bridge_to_json(const struct bridge_shot *b)
     struct json *packets = json_object_create();
     struct json *conflicts = json_array_create_empty();
     struct json *frozen = json_array_create_empty();
+    struct json *networks = json_array_create_empty();
 
     json_object_put(json, "ofs", vmmob_ofs_to_json(&b->ofs));
     json_object_put_string(json, "uplink", settings->uplink);
@@ -629,7 +701,7 @@ bridge_to_json(const struct bridge_shot *b)
     json_object_put(json, "waiting", json_boolean_create(b->waiting));
 
     /* From when there was one family only. */
-    json_object_put(json, "home", home_to_json(&settings->ip[family]));
+    put_home(json, b, family);
     for (enum vmmob_family f = 0; f < VMMOB_N_FAMILIES; f++) {
         if (vmmob_settings_has_home(settings, f)) {
             json_object_put(families, vmmob_family_to_string(f),
@@ -637,6 +709,10 @@ bridge_to_json(const struct bridge_shot *b)
         }
     }
     json_object_put(json, "families", families);
+    for (size_t i = 0; i < settings->n_networks; i++) {
+        json_array_add(networks, network_to_json(&settings->networks[i]));
+    }
+    json_object_put(json, "networks", networks);
 
     json_object_put(json, "pool", pool_to_json(&b->families[family]));
 

@@ -4,12 +4,14 @@
 
 #include "ofproto-vmmob/vm-port.h"
 
+#include "bitmap.h"
 #include "coverage.h"
 #include "hash.h"
 #include "netdev.h"
 #include "ofproto/ofproto-dpif.h"
 #include "ofproto-vmmob/bridge.h"
 #include "ofproto-vmmob/handover.h"
+#include "ofproto-vmmob/port-config.h"
 #include "ofproto-vmmob/punt.h"
 #include "ofproto-vmmob/rules.h"
 #include "ofproto-vmmob/settings.h"
@@ -61,9 +63,11 @@ vm_port_destroy(struct vmmob_bridge *b, struct vmmob_vm_port *port,
     b->past_blocked += vmmob_count_blocked(b, port);
     b->past_refused += port->n_refused;
     vmmob_rules_update_port(b->rules, port->number, NULL);
+    vmmob_rules_update_admission(b->rules, port->number, NULL);
     vmmob_rules_update_forged(b->rules, port->number, false);
     vmmob_rules_update_block(b->rules, port->number, false);
     hmap_remove(&b->vm_ports, &port->node);
+    vmmob_port_networks_destroy(&port->networks);
     free(port->name);
     free(port);
 }
@@ -98,22 +102,22 @@ vmmob_vm_port_may_claim(const struct vmmob_bridge *b,
     return !row || vmmob_port_may_claim(row, hoa);
 }
 
-/* Counts and notes that the VM 'mac', at 'port' of 'b', says that it has
+/* Counts and notes that the VMN 'key', at 'port' of 'b', says that it has
  * 'hoa', which it must not have. */
 void
 vmmob_vm_port_refuse_hoa(struct vmmob_bridge *b, struct vmmob_vm_port *port,
-                         const struct eth_addr mac, const struct in6_addr *hoa,
-                         long long int now)
+                         const struct vmmob_key *key,
+                         const struct in6_addr *hoa, long long int now)
 {
     char *s = vmmob_addr_to_string(hoa, "-");
 
     COVERAGE_INC(vmmob_hoa_refused);
     VLOG_WARN_RL(&rl, "bridge %s: port %s: "ETH_ADDR_FMT" must not have the "
                  "home address %s; see external_ids:vmmob-address of the "
-                 "interface", b->name, port->name, ETH_ADDR_ARGS(mac), s);
+                 "interface", b->name, port->name, ETH_ADDR_ARGS(key->mac), s);
     free(s);
     port->n_bad_hoa++;
-    port->bad_hoa = (struct vm_port_hoa) { mac, *hoa, now };
+    port->bad_hoa = (struct vm_port_hoa) { *key, *hoa, now };
 }
 
 /* Notes that 'mac', at 'port', asks for an address by DHCP. */
@@ -308,11 +312,64 @@ vmmob_port_get_mtu(const struct ofport *ofport)
     return ofport && !netdev_get_mtu(ofport->netdev, &mtu) ? mtu : 0;
 }
 
-/* Finds out which VM ports 'b' has. */
+/* Marks in 'changed' the networks, of 's', that one of 'x' and 'y' is in and
+ * the other is not, or in another way. */
+static void
+mark_networks(const struct vmmob_settings *s, const struct port_networks *x,
+              const struct port_networks *y, unsigned long *changed)
+{
+    for (size_t i = 0; i < x->n; i++) {
+        const struct port_network *p = &x->networks[i];
+        const struct port_network *q = vmmob_port_networks_find(y, p->id);
+        const struct network *net = vmmob_settings_find_network(s, p->id);
+
+        if (net && (!q || q->vlan != p->vlan)) {
+            bitmap_set1(changed, net - s->networks);
+        }
+    }
+}
+
+/* Puts in force that 'port' of 'b' is in 'networks', of 's', which it takes,
+ * and marks in 'changed' the networks that it has come to or left. */
+static void
+set_networks(struct vmmob_bridge *b, struct vmmob_vm_port *port,
+             struct port_networks *networks, const struct vmmob_settings *s,
+             unsigned long *changed, long long int now)
+    OVS_REQUIRES(vmmob_mutex)
+{
+    if (vmmob_port_networks_equals(&port->networks, networks)) {
+        vmmob_port_networks_destroy(networks);
+        return;
+    }
+    mark_networks(s, &port->networks, networks, changed);
+    mark_networks(s, networks, &port->networks, changed);
+    vmmob_port_networks_destroy(&port->networks);
+    port->networks = *networks;
+    vmmob_rules_update_admission(b->rules, port->number, &port->networks);
+    vmmob_handover_port_there(b->handover, b->ofs, port->number, port->name,
+                              &port->networks, now);
+    if (vmmob_settings_has_home(s, VMMOB_IPV6)) {
+        port->advert_due = true;
+        b->next_port_advert = now;
+    }
+}
+
+/* Returns true if 'ofport' of 'b', of which 'pc' is configured, can be a VM
+ * port. */
+static bool
+is_vm_port(const struct vmmob_bridge *b, const struct ofport *ofport,
+           const struct port_config *pc)
+{
+    return (ofport->ofp_port == OFPP_LOCAL ? pc && pc->network
+            : ofport->ofp_port != b->uplink);
+}
+
+/* Finds out which VM ports 'b' has, and in which networks of 's' they are. */
 void
 vmmob_vm_ports_find(struct vmmob_bridge *b, const struct vmmob_settings *s,
                     long long int now)
 {
+    unsigned long *changed = bitmap_allocate(s->n_networks);
     struct sset new = SSET_INITIALIZER(&new);
     const struct ofport *ofport;
     struct vmmob_vm_port *port;
@@ -322,13 +379,19 @@ vmmob_vm_ports_find(struct vmmob_bridge *b, const struct vmmob_settings *s,
     }
     HMAP_FOR_EACH (ofport, hmap_node, &b->ofproto->up.ports) {
         const char *name = netdev_get_name(ofport->netdev);
+        const struct port_config *pc
+            = vmmob_port_configs_find(&b->port_configs, name);
+        struct port_networks networks;
 
-        if (ofport->ofp_port == OFPP_LOCAL || ofport->ofp_port == b->uplink) {
+        if (!is_vm_port(b, ofport, pc)) {
             continue;
         }
 
         port = vmmob_vm_port_find(b, ofport->ofp_port);
         if (port && strcmp(port->name, name)) {
+            const struct port_networks none = { .n = 0 };
+
+            mark_networks(s, &port->networks, &none, changed);
             vm_port_destroy(b, port, now);
             port = NULL;
         }
@@ -343,10 +406,10 @@ vmmob_vm_ports_find(struct vmmob_bridge *b, const struct vmmob_settings *s,
                         hash_int(ofp_to_u16(port->number), 0));
             vmmob_rules_update_forged(b->rules, port->number, true);
             sset_add(&new, name);
-            vmmob_handover_port_there(b->handover, b->ofs, port->number, name,
-                                      now);
         }
         port->marked = false;
+        vmmob_port_config_get_networks(pc, s, &networks);
+        set_networks(b, port, &networks, s, changed, now);
 
         int mtu = vmmob_port_get_mtu(ofport);
         if (port->mtu != mtu) {
@@ -359,9 +422,20 @@ vmmob_vm_ports_find(struct vmmob_bridge *b, const struct vmmob_settings *s,
     }
     HMAP_FOR_EACH_SAFE (port, node, &b->vm_ports) {
         if (port->marked) {
+            const struct port_networks none = { .n = 0 };
+
+            mark_networks(s, &port->networks, &none, changed);
             vm_port_destroy(b, port, now);
         }
     }
+    for (size_t i = 0; i < s->n_networks; i++) {
+        if (bitmap_is_set(changed, i)) {
+            const struct rules_context ctx = vmmob_bridge_rules_context(b);
+
+            vmmob_rules_update_network(b->rules, &ctx, s->networks[i].id);
+        }
+    }
+    bitmap_free(changed);
 
     configure_punt(b, s);
     vmmob_vm_ports_police(b, &new, now);
@@ -375,6 +449,7 @@ vmmob_vm_ports_forget(struct vmmob_bridge *b)
     struct vmmob_vm_port *port;
 
     HMAP_FOR_EACH_POP (port, node, &b->vm_ports) {
+        vmmob_port_networks_destroy(&port->networks);
         free(port->name);
         free(port);
     }

@@ -6,26 +6,28 @@
 /* VM ports
  * ========
  *
- * All ports of a bridge but its uplink and its local port: who may be there,
- * and which of them send too much.
+ * All ports of a bridge but its uplink and, unless it is said to be in a
+ * network, its local port: who may be there, in which networks, and which of
+ * them send too much.
  *
  * Guarded by vmmob_mutex.  Times are in ms. */
 
 #include <netinet/in.h>
 #include <stdbool.h>
 
+#include "network.h"
 #include "openvswitch/hmap.h"
 #include "openvswitch/ofp-port.h"
 #include "openvswitch/token-bucket.h"
 #include "openvswitch/types.h"
 #include "ovs-thread.h"
 #include "punt-kind.h"
+#include "vmmob-binding.h"
 
 struct fairq_stats;
 struct ofport;
 struct sset;
 struct vmmob_bridge;
-struct vmmob_key;
 struct vmmob_port;
 struct vmmob_settings;
 
@@ -36,6 +38,7 @@ struct vmmob_vm_port {
     struct hmap_node node;      /* In 'vm_ports' of its bridge, by 'number'. */
     ofp_port_t number;
     char *name;
+    struct port_networks networks;
     bool marked;                /* While ports are looked for. */
     int mtu;                    /* 0 if it is not known. */
     bool advert_due;            /* Those there are to be told of their router
@@ -62,7 +65,7 @@ struct vmmob_vm_port {
     unsigned long long int n_bad_hoa;   /* Frames with a home address that
                                          * VMs there must not have. */
     struct vm_port_hoa {
-        struct eth_addr mac;    /* Of the VM. */
+        struct vmmob_key key;   /* Of the VMN. */
         struct in6_addr hoa;
         long long int when;     /* In ms; 0 if never. */
     } bad_hoa,                  /* The last of these... */
@@ -93,8 +96,9 @@ bool vmmob_vm_port_may_claim(const struct vmmob_bridge *,
                              const struct in6_addr *)
     OVS_REQUIRES(vmmob_mutex);
 void vmmob_vm_port_refuse_hoa(struct vmmob_bridge *, struct vmmob_vm_port *,
-                              const struct eth_addr, const struct in6_addr *,
-                              long long int now) OVS_REQUIRES(vmmob_mutex);
+                              const struct vmmob_key *,
+                              const struct in6_addr *, long long int now)
+    OVS_REQUIRES(vmmob_mutex);
 void vmmob_vm_port_police_hoas(struct vmmob_bridge *,
                                const struct vmmob_vm_port *,
                                const struct vmmob_key *, long long int now)

@@ -22,6 +22,8 @@
 #include "ofproto-vmmob/module.h"
 #include "ofproto-vmmob/output.h"
 #include "ofproto-vmmob/packet.h"
+#include "ofproto-vmmob/pipeline-rule.h"
+#include "ofproto-vmmob/port-config.h"
 #include "ofproto-vmmob/punt.h"
 #include "ofproto-vmmob/punt-kind.h"
 #include "ofproto-vmmob/settings.h"
@@ -38,8 +40,11 @@
 #include "timeval.h"
 #include "util.h"
 #include "vmmob-stats.h"
+#include "vswitch-idl.h"
 
 VLOG_DEFINE_THIS_MODULE(vmmob);
+
+COVERAGE_DEFINE(vmmob_kept_network);
 
 /* Main thread only. */
 static bool running;
@@ -111,15 +116,39 @@ vmmob_exit(void)
     vmmob_punt_flush();
 }
 
-/* Configures the bridge named 'bridge', whose MAC address is 'mac', with its
- * 'other_config' and the 'external_ids' of the whole switch.  Must be called
- * whenever these, a port of the bridge, its MAC address or its datapath id may
- * have changed. */
+/* Replaces 'configs' by what 'cfg' says of the ports. */
+static void
+read_port_configs(const struct ovsrec_bridge *cfg, struct hmap *configs)
+{
+    vmmob_port_configs_clear(configs);
+    for (size_t i = 0; i < cfg->n_ports; i++) {
+        const struct ovsrec_port *port = cfg->ports[i];
+
+        for (size_t j = 0; j < port->n_interfaces; j++) {
+            const struct ovsrec_interface *iface = port->interfaces[j];
+            struct port_config *pc = vmmob_port_config_add(configs,
+                                                           iface->name);
+
+            pc->network = nullable_xstrdup(smap_get(&iface->external_ids,
+                                                    "vmmob-network"));
+            vmmob_port_config_set_vlans(pc, port->vlan_mode,
+                                        port->n_tag ? *port->tag : 0,
+                                        port->trunks, port->n_trunks);
+        }
+    }
+}
+
+/* Configures the bridge 'cfg', whose MAC address is 'mac', with the
+ * 'external_ids' of the whole switch.  Must be called whenever these, the
+ * bridge, a port of it, its MAC address or its datapath id may have
+ * changed. */
 void
-vmmob_configure(const char *bridge, const struct smap *other_config,
+vmmob_configure(const struct ovsrec_bridge *cfg,
                 const struct smap *external_ids, struct eth_addr mac)
 {
+    const struct smap *other_config = &cfg->other_config;
     bool wanted = vmmob_settings_wanted(other_config);
+    const char *bridge = cfg->name;
 
     if (!running) {
         if (!wanted) {
@@ -152,6 +181,7 @@ vmmob_configure(const char *bridge, const struct smap *other_config,
         b = NULL;
     }
     if (b) {
+        read_port_configs(cfg, &b->port_configs);
         configure_bridge(vmmob, b, other_config, mac);
     } else {
         vmmob_effects_apply(vmmob, false);
@@ -239,11 +269,17 @@ vmmob_port_destruct(struct ofproto_dpif *ofproto, ofp_port_t port)
 uint8_t
 vmmob_first_table(const struct ofproto_dpif *ofproto, ofp_port_t in_port)
 {
+    struct vmmob_ofproto *vo = CONST_CAST(struct vmmob_ofproto *,
+                                          &ofproto->vmmob);
     uint8_t table_id;
+    bool local = false;
 
-    atomic_read_relaxed(&CONST_CAST(struct ofproto_dpif *,
-                                    ofproto)->vmmob.table, &table_id);
-    return ofp_to_u16(in_port) < ofp_to_u16(OFPP_MAX) ? table_id : 0;
+    atomic_read_relaxed(&vo->table, &table_id);
+    if (in_port == OFPP_LOCAL) {
+        atomic_read_relaxed(&vo->local, &local);
+    }
+    return (local || ofp_to_u16(in_port) < ofp_to_u16(OFPP_MAX)
+            ? table_id : 0);
 }
 
 /* Returns true if the IPv4 home subnet of 'vo' is in 'flow'. */
@@ -296,7 +332,9 @@ is_nd_message(const struct flow *flow, struct flow_wildcards *wc)
  *   - there is a home address in it, and 'out' is the uplink;
  *
  *   - it is neighbor discovery between the uplink and a VM port, where there
- *     are IPv6 home addresses: these are two links.
+ *     are IPv6 home addresses: these are two links;
+ *
+ *   - 'out' is a port of another network.
  *
  * This is above all for packets that table 0 floods.  Frames to which a guest
  * gave a VLAN tag do not concern us as long as they have one: without it they
@@ -315,9 +353,20 @@ vmmob_is_kept(const struct ofproto_dpif *ofproto, ofp_port_t out,
     bool from_port = in_port < ofp_to_u16(OFPP_MAX);
     bool ipv4 = (flow->dl_type == htons(ETH_TYPE_IP)
                  || flow->dl_type == htons(ETH_TYPE_ARP));
+    const struct vmmob_port_map *map
+        = ovsrcu_get(struct vmmob_port_map *, &vo->port_map);
     struct vmmob_prefix home;
     uint8_t table_id;
 
+    if (map) {
+        WC_MASK_FIELD(wc, vlans[0].tci);
+        if (!vmmob_port_map_allows(map, ofp_to_u16(out),
+                                   vlan_tci_to_vid(flow->vlans[0].tci),
+                                   flow->regs[REG_NETWORK])) {
+            COVERAGE_INC(vmmob_kept_network);
+            return true;
+        }
+    }
     atomic_read_relaxed(&vo->table, &table_id);
     atomic_read_relaxed(&vo->uplink, &uplink);
     atomic_read_relaxed(&vo->ipv6_plen, &home.plen);

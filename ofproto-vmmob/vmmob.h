@@ -23,9 +23,12 @@
  *   - punt-kind.[ch]: kinds of packets that are punted, and their limits.
  *   - fairq.[ch], tail.[ch], resolver.[ch]: packets that wait: for the thread,
  *     for a VMN that is expected, for an answer.
+ *   - network.[ch]: networks of tenants.
  *   - settings.[ch], pool.[ch], pool-claim.[ch], damping.[ch],
  *     port-table.[ch]: other_config; mobile addresses; who else has them; what
  *     moves too often; whose a port is.
+ *   - port-config.[ch], port-map.[ch]: in which networks a port is, by what is
+ *     configured; the same for any thread.
  *   - handover-state.[ch], -seat.[ch], -journal.[ch], -copy.[ch], -ask.[ch],
  *     -use.[ch], -vmn.[ch], -unused.[ch], -claim.[ch], -ofs.[ch] and
  *     handover.[ch]: what is decided, without packets, flows or sockets:
@@ -38,9 +41,9 @@
  *   - flow-index.[ch]: which datapath flows name an address.
  *   - agent.[ch]: the connection to ovs-vmmobd.
  *   - pipeline-table.[ch], pipeline-rule.h, pipeline-action.[ch],
- *     pipeline.[ch], pipeline-vmn.[ch]: which kinds of OpenFlow rules there
- *     are, table by table; what they are made of; which are wanted, and which
- *     for one VMN.
+ *     pipeline.[ch], pipeline-network.[ch], pipeline-vmn.[ch]: which kinds of
+ *     OpenFlow rules there are, table by table; what they are made of; which
+ *     are wanted, which for one network, and which for one VMN.
  *   - rules.[ch]: what of that is installed, and what it counts.
  *   - punt.[ch]: the queue between the handlers and the module's thread.
  *   - refresh.[ch]: datapath flows that follow the rules at once.
@@ -100,6 +103,7 @@
 #include <stdint.h>
 
 #include "ofproto-vmmob/flow-index.h"
+#include "ofproto-vmmob/port-map.h"
 #include "openvswitch/ofp-port.h"
 #include "openvswitch/types.h"
 #include "ovs-atomic.h"
@@ -111,6 +115,7 @@ struct flow_wildcards;
 struct frozen_state;
 struct ofproto;
 struct ofproto_dpif;
+struct ovsrec_bridge;
 struct smap;
 
 /* The hidden tables. */
@@ -134,12 +139,15 @@ struct vmmob_ofproto {
     atomic_uint64_t ipv6_home[2];   /* ...and the IPv6 one: the address... */
     atomic_uint8_t ipv6_plen;       /* ...and the prefix length, 0 if there is
                                      * none. */
+    atomic_bool local;          /* The local port is a VM port. */
+    OVSRCU_TYPE(struct vmmob_port_map *) port_map;  /* NULL if all are in
+                                                     * network 0. */
 };
 
 /* Main thread only. */
 void vmmob_init(void);
 void vmmob_exit(void);
-void vmmob_configure(const char *bridge, const struct smap *other_config,
+void vmmob_configure(const struct ovsrec_bridge *,
                      const struct smap *external_ids, struct eth_addr mac);
 void vmmob_configured(void);
 void vmmob_run(void);

@@ -39,6 +39,8 @@
  *     home address, also to that of another; take a second one, which they
  *     hardly use, and drop it; use very many for a moment.
  *
+ *   - Guests in two networks have the same addresses.
+ *
  *   - OFSs are added, removed, get another pool, get another id, also that of
  *     another hypervisor's OFS, are added late.
  *
@@ -89,6 +91,9 @@
 #define MAX_OFSS 2              /* At one hypervisor. */
 #define MAX_GUESTS 5
 
+/* The network of a tenant; that of all others is 0. */
+#define TENANT 7
+
 /* Longest of these that is used, in ms. */
 #define MAX_REDIRECT 10000
 #define MAX_QUARANTINE 30000
@@ -96,9 +101,9 @@
 #define MAX_WINDOW 15000
 #define MAX_ADDRESS 10000
 
-/* Home addresses, by number: each guest has that of its own number; some that
- * any may have; second ones, in the order of guests; some that any may use for
- * a moment. */
+/* Home addresses, by number: in its network, each guest has one of its own;
+ * some that any may have; second ones, in the order of the first; some that
+ * any may use for a moment. */
 #define FIRST_ALIAS (MAX_GUESTS + 3)
 #define FIRST_PASSING (FIRST_ALIAS + MAX_GUESTS)
 #define N_PASSING 20
@@ -180,6 +185,7 @@ struct guest {
     struct place place;
     struct place before;        /* Where it was before it moved here. */
     struct place clone;         /* Where another VM with this MAC is. */
+    int own;                    /* The home address that it has at first. */
     int hoa;
     int alias;                  /* Another home address that it has, or -1. */
 
@@ -340,6 +346,31 @@ find_ofs(const struct hypervisor *hyp, int ofs)
             : NULL);
 }
 
+/* Gives 's' the networks that there are, with the same home subnets. */
+static void
+put_networks(struct vmmob_settings *s)
+{
+    const struct vmmob_prefix homes[] = {
+        { ipv4(0x0a640000), 96 + 24 }, { ipv6(0x64, 0, 0), 64 },
+    };
+    const struct in6_addr gateways[] = {
+        ipv4(0x0a640001), ipv6(0x64, 0, 1),
+    };
+    struct network nets[2];
+
+    vmmob_net_init(&nets[0], 0, "");
+    vmmob_net_init(&nets[1], TENANT, "tenant");
+    for (size_t i = 0; i < ARRAY_SIZE(nets); i++) {
+        for (size_t j = 0; j < ARRAY_SIZE(homes); j++) {
+            vmmob_net_add_subnet(&nets[i], &homes[j], &gateways[j]);
+        }
+    }
+    vmmob_settings_put_networks(s, nets, ARRAY_SIZE(nets));
+    for (size_t i = 0; i < ARRAY_SIZE(nets); i++) {
+        vmmob_net_destroy(&nets[i]);
+    }
+}
+
 /* Brings the switch of 'hyp' in line with 'conf'. */
 static void
 switch_configure(struct hypervisor *hyp, const struct ofs_conf *conf)
@@ -373,19 +404,16 @@ switch_configure(struct hypervisor *hyp, const struct ofs_conf *conf)
     memset(&s, 0, sizeof s);
     s.uplink = xstrdup("eth1");
     s.ip[VMMOB_IPV4] = (struct vmmob_ip_settings) {
-        .home = { ipv4(0x0a640000), 96 + 24 },
-        .home_gateway = ipv4(0x0a640001),
         .network = { ipv4(net), 96 + 24 },
         .gateway = ipv4(net + 1),
     };
     s.ip[VMMOB_IPV6] = (struct vmmob_ip_settings) {
-        .home = { ipv6(0x64, 0, 0), 64 },
-        .home_gateway = ipv6(0x64, 0, 1),
         .network = { ipv6(1 + conf->number, 0, 0), 64 },
         .gateway = ipv6(1 + conf->number, 0, 1),
     };
     s.pools = xmemdup(pools, sizeof pools);
     s.n_pools = ARRAY_SIZE(pools);
+    put_networks(&s);
     s.redirect_ms = conf->redirect_ms;
     s.quarantine_ms = conf->quarantine_ms;
     s.prepare_ms = conf->prepare_ms;
@@ -812,7 +840,7 @@ guest_has(const struct guest *guest, const struct in6_addr *addr)
 static void
 guest_ask(const struct hypervisor *hyp, const struct handover_announcement *a)
 {
-    struct vmmob_key key = { .mac = a->mac };
+    struct vmmob_key key = { .tenant = a->network, .mac = a->mac };
     int g = guest_by_key(&key);
     const struct guest *guest = &guests[g];
 
@@ -897,7 +925,8 @@ check_sighting(const struct hypervisor *hyp, const struct handover_ofs *ofs,
         if (packet->type != RARP && !vmmob_vmn_find_hoa(row, &hoa)
             && row->n_pairs < VMMOB_MAX_PAIRS
             && (packet->type != ANSWER
-                || vmmob_table_find_by_hoa(table, 0, &hoa) == row)) {
+                || vmmob_table_find_by_hoa(table, key->tenant,
+                                           &hoa) == row)) {
             sim_fail("sw%d: vm%d has not the home address that it was seen "
                      "with", hyp->number, packet->guest);
         }
@@ -911,7 +940,7 @@ check_sighting(const struct hypervisor *hyp, const struct handover_ofs *ofs,
         }
         break;
     case SIGHTED_CONFLICT:
-        row = vmmob_table_find_by_hoa(table, 0, &hoa);
+        row = vmmob_table_find_by_hoa(table, key->tenant, &hoa);
         if (!row || vmmob_key_equals(&row->key, key)) {
             sim_fail("sw%d: nobody else has the home address of vm%d",
                      hyp->number, packet->guest);
@@ -951,12 +980,18 @@ switch_hear_seats(struct hypervisor *hyp)
         const struct seat *seat = &hyp->seats[i];
         struct handover_ofs *ofs = find_ofs(hyp, seat->ofs);
         char *name = xasprintf("p%"PRIu32, seat->port);
+        struct port_network network = {
+            .id = guests[seat->guest].key.tenant,
+        };
+        const struct port_networks networks = {
+            .kind = PORT_NETWORKS_VM, .n = 1, .networks = &network,
+        };
         struct vmmob_port row;
 
         if (ofs) {
             hyp->ofss[seat->ofs].been[seat->guest] = true;
             vmmob_handover_port_there(hyp->handover, ofs, seat->port, name,
-                                      sim_now);
+                                      &networks, sim_now);
         }
         vmmob_port_init(&row, name);
         if (seat->expects) {
@@ -1447,7 +1482,7 @@ guest_action(int g)
         guest_move(g, to);
         break;
     case 11:
-        guest->hoa = (sim_chance(50) || faithful ? g
+        guest->hoa = (sim_chance(50) || faithful ? guest->own
                       : sim_chance(50) ? sim_random(n_guests)
                       : MAX_GUESTS + sim_random(3));
         sim_trace("vm%d: has hoa%d now", g, guest->hoa);
@@ -1477,7 +1512,7 @@ guest_action(int g)
         break;
     case 17: case 18:
         guest->alias = (guest->alias >= 0 && sim_chance(30)
-                        ? -1 : FIRST_ALIAS + g);
+                        ? -1 : FIRST_ALIAS + guest->own);
         sim_trace("vm%d: has hoa%d as well now", g, guest->alias);
         /* Fall through. */
     case 19:
@@ -1525,11 +1560,16 @@ guests_note(void)
 
         HMAP_FOR_EACH (row, node, &dbs[i].rows) {
             if (!strcmp(row->table, "VMN")) {
+                const struct json *json = shash_find_data(
+                    json_object(row->columns), "tenant");
+                uint32_t tenant = json ? json_integer(json) : 0;
+
                 for (int g = 0; g < n_guests; g++) {
                     char *mac = xasprintf(ETH_ADDR_FMT,
                                           ETH_ADDR_ARGS(guests[g].key.mac));
 
-                    guests[g].known |= !strcmp(column(row, "mac"), mac);
+                    guests[g].known |= (tenant == guests[g].key.tenant
+                                        && !strcmp(column(row, "mac"), mac));
                     free(mac);
                 }
             }
@@ -1816,14 +1856,21 @@ world_create(void)
     }
 
     n_guests = sim_range(1, MAX_GUESTS);
+
+    /* In two networks, each two guests have all addresses in common. */
+    int per_address = sim_chance(50) ? 2 : 1;
     for (int i = 0; i < n_guests; i++) {
         guests[i] = (struct guest) {
             .key.mac = ETH_ADDR_C(52,54,00,00,00,00),
             .place = nowhere, .before = nowhere, .clone = nowhere,
-            .hoa = i, .alias = -1,
+            .own = i / per_address, .hoa = i / per_address, .alias = -1,
         };
         guests[i].key.mac.ea[4] = sim_random(256);
         guests[i].key.mac.ea[5] = i;
+        if (i % per_address) {
+            guests[i].key = guests[i - 1].key;
+            guests[i].key.tenant = TENANT;
+        }
     }
 }
 
@@ -2069,10 +2116,10 @@ check_all(void)
             }
         }
 
-        struct in6_addr hoa = hoa_addr(g);
+        struct in6_addr hoa = hoa_addr(guest->own);
         for (int i = 0; i < n_hyps; i++) {
             const struct vmmob_vmn *owner = vmmob_table_find_by_hoa(
-                hyps[i].handover->table, 0, &hoa);
+                hyps[i].handover->table, guest->key.tenant, &hoa);
 
             if (!owner || !vmmob_key_equals(&owner->key, &guest->key)) {
                 sim_fail("vm%d: sw%d has its home address elsewhere", g, i);
@@ -2150,7 +2197,7 @@ quiet(void)
 
     /* No two guests have one home address any more, and they say so. */
     for (int g = 0; g < n_guests; g++) {
-        guests[g].hoa = g;
+        guests[g].hoa = guests[g].own;
     }
     /* One that has too many is asked for all of them before there is room. */
     for (int i = 0; i < (faithful ? 0 : passing ? 4 : 3); i++) {
@@ -2438,7 +2485,7 @@ damped_port(struct handover *const h[2], int i, const struct vmmob_key *key,
 
     if (there) {
         vmmob_handover_port_there(h[i], ofs, u16_to_ofp(number), name,
-                                  sim_now);
+                                  &vmmob_port_networks_default, sim_now);
         vmmob_port_init(&row, name);
         row.attached_mac = key->mac;
         vmmob_port_add_mac(&row, key->mac);

@@ -410,7 +410,8 @@ set_port(struct world *w, enum fact fact)
     for (size_t i = 0; ofs && i < ARRAY_SIZE(ports); i++) {
         if (ports[i].fact == fact && w->facts[fact]) {
             vmmob_handover_port_there(w->h, ofs, u16_to_ofp(ports[i].number),
-                                      ports[i].name, sim_now);
+                                      ports[i].name,
+                                      &vmmob_port_networks_default, sim_now);
         } else if (ports[i].fact == fact) {
             vmmob_handover_port_gone(w->h, ofs, u16_to_ofp(ports[i].number),
                                      sim_now);
@@ -439,9 +440,12 @@ world_configure(struct world *w)
     bool wanted = (w->facts[SETTINGS]
                    && (w->facts[UPLINK] || (ofs && w->step_ms < 1000)));
     bool created = wanted && !ofs;
+    const struct vmmob_prefix home = make_network(w, HOME);
+    const struct in6_addr home_gateway = make_addr(w, HOME, 1);
     struct vmmob_settings s;
     struct vmmob_prefix pool;
     struct vmmob_ofs record;
+    struct network net;
 
     vmmob_handover_reserve(w->h, id, w->facts[SETTINGS] && !wanted);
     if (!wanted) {
@@ -463,13 +467,15 @@ world_configure(struct world *w)
     memset(&s, 0, sizeof s);
     s.uplink = xstrdup("p1");
     s.ip[w->family] = (struct vmmob_ip_settings) {
-        .home = make_network(w, HOME),
-        .home_gateway = make_addr(w, HOME, 1),
         .network = make_network(w, NETWORK),
         .gateway = make_addr(w, NETWORK, 1),
     };
     s.pools = xmemdup(&pool, sizeof pool);
     s.n_pools = 1;
+    vmmob_net_init(&net, 0, "");
+    vmmob_net_add_subnet(&net, &home, &home_gateway);
+    vmmob_settings_put_networks(&s, &net, 1);
+    vmmob_net_destroy(&net);
     s.redirect_ms = w->scene->brief ? 20 * 1000 : 2000;
     s.quarantine_ms = 3000;
     s.prepare_ms = w->facts[PREPARES] ? 600 * 1000 : 0;

@@ -189,7 +189,8 @@ say_port(struct handover *h, struct handover_ofs *ofs, uint16_t number,
     struct vmmob_port row;
     struct vmmob_msg msg;
 
-    vmmob_handover_port_there(h, ofs, OFP_PORT_C(number), name, now);
+    vmmob_handover_port_there(h, ofs, OFP_PORT_C(number), name,
+                              &vmmob_port_networks_default, now);
     vmmob_msg_init(&msg, VMMOB_MSG_UPDATE);
     if (mac) {
         vmmob_port_init(&row, name);
@@ -249,7 +250,7 @@ handle_event(struct handover *h, const struct json *array,
         ofp_port_t port = OFP_PORT_C(get_integer(array, 3) & 7);
         struct in6_addr hoa;
         bool has_hoa = (vmmob_addr_from_string(get_string(array, 4), &hoa)
-                        && vmmob_handover_is_home(ofs, &hoa));
+                        && vmmob_handover_is_home(ofs, 0, &hoa));
         enum handover_sighting result
             = vmmob_handover_sight(h, ofs, &key, port, has_hoa ? &hoa : NULL,
                                    HANDOVER_ANNOUNCED, *now);
@@ -287,7 +288,8 @@ check_handover(const struct handover *h)
                        == (vmn->state == HANDOVER_PREPARED));
             ovs_assert(row->n_pairs);
             for (size_t i = 0; i < row->n_pairs; i++) {
-                ovs_assert(vmmob_handover_is_home(ofs, &row->pairs[i].hoa));
+                ovs_assert(vmmob_handover_is_home(ofs, row->key.tenant,
+                                                  &row->pairs[i].hoa));
                 if (ipv6_addr_is_set(&row->pairs[i].moa)) {
                     ovs_assert(vmmob_pool_contains(ofs->pool,
                                                    &row->pairs[i].moa));

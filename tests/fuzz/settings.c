@@ -19,6 +19,59 @@
 #include "util.h"
 #include "vmmob-msg.h"
 
+/* Adds 'net' to 'smap' in the form that people write. */
+static void
+format_network(const struct network *net, struct smap *smap)
+{
+    struct ds home = DS_EMPTY_INITIALIZER;
+    struct ds gateway = DS_EMPTY_INITIALIZER;
+    struct ds routes = DS_EMPTY_INITIALIZER;
+
+    for (size_t i = 0; i < net->n_subnets; i++) {
+        if (i) {
+            ds_put_char(&home, ',');
+            ds_put_char(&gateway, ',');
+        }
+        vmmob_prefix_format(&net->subnets[i].prefix, &home);
+        vmmob_addr_format(&net->subnets[i].gateway, &gateway);
+    }
+    for (size_t i = 0; i < net->n_routes; i++) {
+        ds_put_format(&routes, "%s%s", i ? "," : "", net->routes[i]);
+    }
+    if (net->id) {
+        struct ds value = DS_EMPTY_INITIALIZER;
+        char *key = xasprintf("vmmob-network-%s", net->name);
+
+        ds_put_format(&value, "home=%s id=%"PRIu32" gateway=%s outside=%s",
+                      ds_cstr(&home), net->id, ds_cstr(&gateway),
+                      net->isolated ? "no" : "yes");
+        if (net->vlan) {
+            ds_put_format(&value, " vlan=%d", net->vlan);
+        }
+        if (net->mtu) {
+            ds_put_format(&value, " mtu=%d", net->mtu);
+        }
+        if (net->policy_table) {
+            ds_put_format(&value, "  policy-table=%d", net->policy_table);
+        }
+        if (net->n_routes) {
+            ds_put_format(&value, "\troutes=%s", ds_cstr(&routes));
+        }
+        smap_add(smap, key, ds_cstr(&value));
+        ds_destroy(&value);
+        free(key);
+    } else if (net->n_subnets) {
+        smap_add(smap, "vmmob-home", ds_cstr(&home));
+        smap_add(smap, "vmmob-home-gateway", ds_cstr(&gateway));
+    }
+    if (!net->id && net->n_routes) {
+        smap_add(smap, "vmmob-routes", ds_cstr(&routes));
+    }
+    ds_destroy(&home);
+    ds_destroy(&gateway);
+    ds_destroy(&routes);
+}
+
 /* Sets 'smap' to 's' in the form that people write. */
 static void
 format_settings(const struct vmmob_settings *s, struct smap *smap)
@@ -26,22 +79,9 @@ format_settings(const struct vmmob_settings *s, struct smap *smap)
     struct ds ds = DS_EMPTY_INITIALIZER;
 
     smap_add(smap, "vmmob-uplink", s->uplink);
-    for (enum vmmob_family f = 0; f < VMMOB_N_FAMILIES; f++) {
-        if (vmmob_settings_has_home(s, f)) {
-            vmmob_prefix_format(&s->ip[f].home, &ds);
-            ds_put_char(&ds, ',');
-        }
+    for (size_t i = 0; i < s->n_networks; i++) {
+        format_network(&s->networks[i], smap);
     }
-    smap_add(smap, "vmmob-home", ds_cstr(&ds));
-    ds_clear(&ds);
-    for (enum vmmob_family f = 0; f < VMMOB_N_FAMILIES; f++) {
-        if (vmmob_settings_has_home(s, f)) {
-            vmmob_addr_format(&s->ip[f].home_gateway, &ds);
-            ds_put_char(&ds, ' ');
-        }
-    }
-    smap_add(smap, "vmmob-home-gateway", ds_cstr(&ds));
-    ds_clear(&ds);
     for (size_t i = 0; i < s->n_pools; i++) {
         vmmob_prefix_format(&s->pools[i], &ds);
         ds_put_char(&ds, ' ');
@@ -67,12 +107,41 @@ format_settings(const struct vmmob_settings *s, struct smap *smap)
     smap_add_format(smap, "vmmob-copy-time", "%lld", s->copy_ms);
     smap_add_format(smap, "vmmob-copy-rate", "%"PRIuSIZE, s->copy_rate);
     smap_add_format(smap, "vmmob-address-time", "%lld", s->address_ms);
+    smap_add_format(smap, "vmmob-policy-table", "%"PRIuSIZE, s->policy_table);
     smap_add_format(smap, "vmmob-max-moves", "%"PRIuSIZE, s->max_moves);
     smap_add_format(smap, "vmmob-max-vmns", "%"PRIuSIZE, s->max_vmns);
     smap_add_format(smap, "vmmob-punt-rate", "%"PRIuSIZE, s->punt_rate);
     smap_add_format(smap, "vmmob-punt-burst", "%"PRIuSIZE, s->punt_burst);
     smap_add_format(smap, "vmmob-flood-rate", "%"PRIuSIZE, s->flood_rate);
     smap_add_format(smap, "vmmob-move-window", "%lld", s->move_window_ms);
+}
+
+/* Returns the gateway's address in some home subnet of 'family' of 's', or an
+ * unset one. */
+static struct in6_addr
+find_hoa(const struct vmmob_settings *s, enum vmmob_family family)
+{
+    for (size_t i = 0; i < s->n_networks; i++) {
+        for (size_t j = 0; j < s->networks[i].n_subnets; j++) {
+            const struct network_subnet *home = &s->networks[i].subnets[j];
+
+            if (vmmob_prefix_family(&home->prefix) == family) {
+                return home->gateway;
+            }
+        }
+    }
+    return in6addr_any;
+}
+
+static bool
+is_home(const struct vmmob_settings *s, const struct in6_addr *addr)
+{
+    for (size_t i = 0; i < s->n_networks; i++) {
+        if (vmmob_net_find_subnet(&s->networks[i], addr)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 /* Aborts unless 'pool', with 's', hands out addresses of 'family' that it
@@ -82,6 +151,7 @@ check_family_pool(const struct vmmob_settings *s, enum vmmob_family family,
                   struct pool *pool)
 {
     const struct vmmob_ip_settings *ip = &s->ip[family];
+    struct in6_addr hoa = find_hoa(s, family);
     struct in6_addr moas[3];
     size_t n = 0;
 
@@ -89,13 +159,13 @@ check_family_pool(const struct vmmob_settings *s, enum vmmob_family family,
         struct vmmob_key key = { .mac = ETH_ADDR_C(02,00,00,00,00,01) };
 
         key.mac.ea[5] += n;
-        if (!vmmob_pool_take(pool, &key, &ip->home_gateway, &moas[n])) {
+        if (!vmmob_pool_take(pool, &key, &hoa, &moas[n])) {
             break;
         }
         ovs_assert(vmmob_pool_contains(pool, &moas[n]));
         ovs_assert((family == VMMOB_IPV6
                     || vmmob_prefix_contains(&ip->network, &moas[n])));
-        ovs_assert(!vmmob_prefix_contains(&ip->home, &moas[n]));
+        ovs_assert(!is_home(s, &moas[n]));
         for (size_t i = 0; i < n; i++) {
             ovs_assert(!ipv6_addr_equals(&moas[i], &moas[n]));
         }
@@ -146,14 +216,15 @@ check_pool(const struct vmmob_settings *s)
 static void
 check_records(const struct vmmob_settings *s)
 {
-    const struct vmmob_key key = { .mac = ETH_ADDR_C(02,00,00,00,00,01) };
+    const struct network *net = &s->networks[s->n_networks - 1];
+    const struct vmmob_key key = {
+        .tenant = net->id, .mac = ETH_ADDR_C(02,00,00,00,00,01),
+    };
     struct handover *h = vmmob_handover_create();
     struct handover_effects effects;
     struct vmmob_ofs record;
     struct vmmob_msg update;
-    enum vmmob_family f = (vmmob_settings_has_home(s, VMMOB_IPV4)
-                           ? VMMOB_IPV4 : VMMOB_IPV6);
-    struct in6_addr hoa = s->ip[f].home.addr;
+    struct in6_addr hoa = net->subnets[0].prefix.addr;
 
     vmmob_ofs_init(&record, 1);
     vmmob_settings_fill_ofs(s, &record);
@@ -165,7 +236,7 @@ check_records(const struct vmmob_settings *s)
     vmmob_ofs_destroy(&record);
 
     hoa.s6_addr[15] ^= 2;
-    if (vmmob_handover_is_home(vmmob_handover_find_ofs(h, 1), &hoa)) {
+    if (vmmob_handover_is_home(vmmob_handover_find_ofs(h, 1), net->id, &hoa)) {
         ovs_assert(vmmob_handover_sight(h, vmmob_handover_find_ofs(h, 1), &key,
                                         1, &hoa, HANDOVER_USED,
                                         HANDOVER_WAIT_MS) == SIGHTED_HERE);
