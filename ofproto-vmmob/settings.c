@@ -409,7 +409,7 @@ vmmob_settings_is_in_pool(const struct vmmob_settings *s,
     return vmmob_prefixes_contain(s->pools, s->n_pools, addr);
 }
 
-/* Sets in 'ofs' what follows from 's': its pools, network and gateway.  The
+/* Sets in 'ofs' what follows from 's': its pools, networks and gateway.  The
  * network tells whether it is on one link with another OFS, for both families,
  * so that of one family is enough. */
 void
@@ -424,6 +424,19 @@ vmmob_settings_fill_ofs(const struct vmmob_settings *s, struct vmmob_ofs *ofs)
     free(ofs->pools);
     ofs->pools = xmemdup(s->pools, s->n_pools * sizeof *s->pools);
     ofs->n_pools = s->n_pools;
+    vmmob_ofs_clear_networks(ofs);
+    for (size_t i = 0; i < s->n_networks; i++) {
+        const struct network *net = &s->networks[i];
+        struct vmmob_network row;
+
+        vmmob_network_init(&row, net->id);
+        for (size_t j = 0; j < net->n_subnets; j++) {
+            vmmob_network_add_home(&row, &net->subnets[j].prefix);
+        }
+        if (row.n_homes) {
+            vmmob_ofs_put_network(ofs, &row);
+        }
+    }
 }
 
 /* Describes to 'ds', as vmmob(7) does, each setting: its name, "required" or,

@@ -138,6 +138,66 @@ read_port_configs(const struct ovsrec_bridge *cfg, struct hmap *configs)
     }
 }
 
+static void
+add_network(uint32_t **ids, size_t *n, size_t *allocated, uint32_t id)
+{
+    if (*n >= *allocated) {
+        *ids = x2nrealloc(*ids, allocated, sizeof **ids);
+    }
+    (*ids)[(*n)++] = id;
+}
+
+/* Tells the agent in which networks all VMNs must be known: those of VM ports
+ * and of VMNs that are, or were, here, and those to which they have routes. */
+static void
+tell_networks(struct vmmob *vmmob)
+    OVS_REQUIRES(vmmob_mutex)
+{
+    const struct vmmob_bridge *b;
+    uint32_t *ids = NULL;
+    size_t allocated = 0;
+    size_t n = 0;
+
+    HMAP_FOR_EACH (b, node, &vmmob->bridges) {
+        const struct vmmob_settings *s = b->enabled ? &b->ofs->settings : NULL;
+        const struct vmmob_vm_port *port;
+        const struct handover_vmn *vmn;
+        size_t first = n;
+
+        if (!s) {
+            continue;
+        }
+        HMAP_FOR_EACH (port, node, &b->vm_ports) {
+            for (size_t i = 0; i < port->networks.n; i++) {
+                add_network(&ids, &n, &allocated,
+                            port->networks.networks[i].id);
+            }
+        }
+        HMAP_FOR_EACH (vmn, node, &b->ofs->vmns) {
+            add_network(&ids, &n, &allocated, vmn->row.key.tenant);
+        }
+        for (size_t i = first, last = n; i < last; i++) {
+            const struct network *net = vmmob_settings_find_network(s, ids[i]);
+
+            for (size_t j = 0; net && j < net->n_routes; j++) {
+                const struct network *to
+                    = vmmob_settings_find_network_by_name(s, net->routes[j]);
+
+                if (to && vmmob_net_routes_to(net, to)) {
+                    add_network(&ids, &n, &allocated, to->id);
+                }
+            }
+        }
+    }
+
+    /* There may be more VMNs than ids that can be told. */
+    struct vmmob_network_ids set;
+    vmmob_network_ids_init(&set, ids, n);
+    vmmob_agent_set_networks(vmmob->agent, set.ids, set.n);
+    vmmob_network_ids_destroy(&set);
+    free(ids);
+}
+
 /* Configures the bridge 'cfg', whose MAC address is 'mac', with the
  * 'external_ids' of the whole switch.  Must be called whenever these, the
  * bridge, a port of it, its MAC address or its datapath id may have
@@ -186,6 +246,7 @@ vmmob_configure(const struct ovsrec_bridge *cfg,
     } else {
         vmmob_effects_apply(vmmob, false);
     }
+    tell_networks(vmmob);
     ovs_mutex_unlock(&vmmob_mutex);
 
     vmmob_punt_wake();
