@@ -107,7 +107,8 @@ vmmob_flow_index_add(const void *owner, const ovs_u128 *ufid,
         src_plen = wc ? ipv6_plen(&wc->masks.ipv6_src) : 128;
         dst_plen = wc ? ipv6_plen(&wc->masks.ipv6_dst) : 128;
     } else {
-        return NULL;
+        src = dst = in6addr_any;
+        src_plen = dst_plen = 0;
     }
     bool has_mac = !wc || eth_mask_is_exact(wc->masks.dl_dst);
     if (!src_plen && !dst_plen && !has_mac) {

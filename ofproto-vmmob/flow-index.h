@@ -15,8 +15,8 @@
  * A flow is found by any IP address that its key and mask match, if its mask
  * has a bit of the source or the destination address at all.  So a flow may be
  * found that a rule for the address does not change, but none is missed that
- * such a rule has translated.  A flow of IP packets for one Ethernet address
- * is found by that, too: see vmmob_flow_index_mac().
+ * such a rule has translated.  A flow for one Ethernet address is found by
+ * that, too, IP or not: see vmmob_flow_index_mac().
  *
  * Empty, and without cost, until vmmob_flow_index_enable() is called.
  * Thread-safe; any thread. */

@@ -74,14 +74,15 @@ vmmob_pipeline_is_exact(const struct rule_spec *spec,
     const struct miniflow *mask = &spec->match.mask->masks;
     ovs_be16 dl_type = MINIFLOW_GET_BE16(flow, dl_type);
 
-    if (dl_type != htons(ETH_TYPE_IP) && dl_type != htons(ETH_TYPE_IPV6)) {
-        return false;
-    } else if (which == PIPELINE_MAC) {
+    if (which == PIPELINE_MAC) {
         const struct eth_addr mac = get_dl_dst(flow);
 
         *addr = vmmob_flow_index_mac(mac);
         return (eth_mask_is_exact(get_dl_dst(mask))
                 && !eth_addr_equals(mac, vmmob_gateway_mac));
+    } else if (dl_type != htons(ETH_TYPE_IP)
+               && dl_type != htons(ETH_TYPE_IPV6)) {
+        return false;
     } else if (dl_type == htons(ETH_TYPE_IP)) {
         bool src = which == PIPELINE_SOURCE;
 

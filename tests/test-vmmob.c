@@ -3363,10 +3363,10 @@ have_common_prefix(ovs_be32 a, ovs_be32 b, ovs_be32 mask)
 static bool
 can_be_found(const struct indexed_flow *f)
 {
-    return (f->flow.dl_type == htons(ETH_TYPE_IP)
-            && (f->wc.masks.nw_src & htonl(1u << 31)
-                || f->wc.masks.nw_dst & htonl(1u << 31)
-                || eth_addr_equals(f->wc.masks.dl_dst, eth_addr_exact)));
+    return ((f->flow.dl_type == htons(ETH_TYPE_IP)
+             && (f->wc.masks.nw_src & htonl(1u << 31)
+                 || f->wc.masks.nw_dst & htonl(1u << 31)))
+            || eth_addr_equals(f->wc.masks.dl_dst, eth_addr_exact));
 }
 
 /* Looks for what has to do with an address: a MAC address or an IP address. */
@@ -3406,10 +3406,11 @@ check_found(const struct indexed_flow *flows, size_t n, const void *owner)
         const struct indexed_flow *f = &flows[i];
         bool has_mac = (eth_addr_equals(f->wc.masks.dl_dst, eth_addr_exact)
                         && eth_addr_equals(f->flow.dl_dst, mac));
-        bool has_ip = (have_common_prefix(f->flow.nw_src, ip,
-                                          f->wc.masks.nw_src)
-                       || have_common_prefix(f->flow.nw_dst, ip,
-                                             f->wc.masks.nw_dst));
+        bool has_ip = (f->flow.dl_type == htons(ETH_TYPE_IP)
+                       && (have_common_prefix(f->flow.nw_src, ip,
+                                              f->wc.masks.nw_src)
+                           || have_common_prefix(f->flow.nw_dst, ip,
+                                                 f->wc.masks.nw_dst)));
         bool wanted = (f->entry && f->owner == owner
                        && (by_mac ? has_mac : has_ip));
 
