@@ -288,7 +288,8 @@ tests_ovstest_SOURCES += \
 	tests/vmmob-test-addr.c \
 	tests/vmmob-test-frame.c \
 	tests/vmmob-test-network.c \
-	tests/vmmob-test-pool.c
+	tests/vmmob-test-pool.c \
+	tests/vmmob-test-port.c
 tests_ovstest_LDADD += ofproto-vmmob/libvmmob.la
 
 # Fuzz targets: in ovstest, to replay their corpora, and with libFuzzer, which

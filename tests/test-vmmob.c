@@ -4680,6 +4680,7 @@ static const struct ovs_cmdl_command commands[] = {
     { "families", NULL, 0, 0, vmmob_test_families, OVS_RO },
     { "network", "SEED N", 2, 2, vmmob_test_network, OVS_RO },
     { "linger", "SEED N", 2, 2, vmmob_test_linger, OVS_RO },
+    { "port-networks", NULL, 0, 0, vmmob_test_port_networks, OVS_RO },
     { "prefix-set", "SEED N", 2, 2, test_prefix_set, OVS_RO },
     { "pool", "SEED N", 2, 2, vmmob_test_pool, OVS_RO },
     { "frames", NULL, 0, 0, vmmob_test_frames, OVS_RO },

@@ -31,4 +31,7 @@ void vmmob_test_linger(struct ovs_cmdl_context *);
 /* vmmob-test-pool.c */
 void vmmob_test_pool(struct ovs_cmdl_context *);
 
+/* vmmob-test-port.c */
+void vmmob_test_port_networks(struct ovs_cmdl_context *);
+
 #endif /* vmmob-test.h */
