@@ -408,6 +408,8 @@ vmmob_handover_ofs_restore(struct handover *h, struct handover_ofs *ofs,
         vmmob_handover_vmn_forget(h, ofs, vmn, now);
         return;
     }
+    /* It may be here, with one home address so far. */
+    vmmob_handover_watch_uses(ofs, vmn);
     vmmob_handover_vmn_publish(h, vmn);
     vmmob_handover_vmn_settle(h, &row->key, now);
 }
