@@ -124,7 +124,8 @@ vmmob_show_rows_init(void)
 {
     ended = seq_create();
     latch_init(&exit_latch);
-    unixctl_command_register("vmmob/vmns", "[MAC|HOA|MOA] [json]", 0, 2,
+    unixctl_command_register("vmmob/vmns",
+                             "[[NETWORK/]MAC|HOA|MOA] [json]", 0, 2,
                              show_vmns, NULL);
     unixctl_command_register("vmmob/ofs", "[DATAPATH_ID] [json]", 0, 2,
                              show_ofs, NULL);

@@ -115,8 +115,8 @@ void
 vmmob_show_init(void)
 {
     unixctl_command_register("vmmob/show", "[json]", 0, 1, show, NULL);
-    unixctl_command_register("vmmob/release", "MAC|HOA|MOA", 1, 1, release,
-                             NULL);
+    unixctl_command_register("vmmob/release", "[NETWORK/]MAC|HOA|MOA", 1, 1,
+                             release, NULL);
     vmmob_show_rows_init();
 }
 
