@@ -1551,6 +1551,22 @@ column(const struct sim_row *row, const char *name)
     return json ? json_string(json) : "";
 }
 
+/* Returns true if the OFS that has written 'vmn' has a row in 'db'.  Without
+ * that, nobody believes it. */
+static bool
+has_ofs(const struct sim_db *db, const struct sim_row *vmn)
+{
+    const struct sim_row *row;
+
+    HMAP_FOR_EACH (row, node, &db->rows) {
+        if (!strcmp(row->table, "OFS")
+            && !strcmp(column(row, "datapath_id"), column(vmn, "ofs"))) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Notes which guests are in a database. */
 static void
 guests_note(void)
@@ -1559,7 +1575,7 @@ guests_note(void)
         const struct sim_row *row;
 
         HMAP_FOR_EACH (row, node, &dbs[i].rows) {
-            if (!strcmp(row->table, "VMN")) {
+            if (!strcmp(row->table, "VMN") && has_ofs(&dbs[i], row)) {
                 const struct json *json = shash_find_data(
                     json_object(row->columns), "tenant");
                 uint32_t tenant = json ? json_integer(json) : 0;
