@@ -6,6 +6,7 @@
 
 #include <netinet/icmp6.h>
 
+#include "bitmap.h"
 #include "coverage.h"
 #include "flow.h"
 #include "hash.h"
@@ -138,64 +139,80 @@ read_port_configs(const struct ovsrec_bridge *cfg, struct hmap *configs)
     }
 }
 
+/* Marks in 'used' the networks, by their place in 's', in which VM ports of
+ * 'b' are, and VMNs that are, or were, there. */
 static void
-add_network(uint32_t **ids, size_t *n, size_t *allocated, uint32_t id)
+mark_used(const struct vmmob_bridge *b, const struct vmmob_settings *s,
+          unsigned long *used)
+    OVS_REQUIRES(vmmob_mutex)
 {
-    if (*n >= *allocated) {
-        *ids = x2nrealloc(*ids, allocated, sizeof **ids);
+    const struct vmmob_vm_port *port;
+    const struct handover_vmn *vmn;
+    const struct network *net;
+
+    HMAP_FOR_EACH (port, node, &b->vm_ports) {
+        for (size_t i = 0; i < port->networks.n; i++) {
+            uint32_t id = port->networks.networks[i].id;
+
+            net = vmmob_settings_find_network(s, id);
+            if (net) {
+                bitmap_set1(used, net - s->networks);
+            }
+        }
     }
-    (*ids)[(*n)++] = id;
+    HMAP_FOR_EACH (vmn, node, &b->ofs->vmns) {
+        net = vmmob_settings_find_network(s, vmn->row.key.tenant);
+        if (net) {
+            bitmap_set1(used, net - s->networks);
+        }
+    }
 }
 
-/* Tells the agent in which networks all VMNs must be known: those of VM ports
- * and of VMNs that are, or were, here, and those to which they have routes. */
+/* Adds to 'set' the ids of the networks of 's' that are in 'used', and of
+ * those to which they have routes. */
+static void
+add_networks(const struct vmmob_settings *s, const unsigned long *used,
+             struct vmmob_network_ids *set)
+{
+    size_t i;
+
+    BITMAP_FOR_EACH_1 (i, s->n_networks, used) {
+        const struct network *net = &s->networks[i];
+
+        vmmob_network_ids_add(set, net->id);
+        for (size_t j = 0; j < net->n_routes; j++) {
+            const struct network *to
+                = vmmob_settings_find_network_by_name(s, net->routes[j]);
+
+            if (to && vmmob_net_routes_to(net, to)) {
+                vmmob_network_ids_add(set, to->id);
+            }
+        }
+    }
+}
+
+/* Tells the agent in which networks all VMNs must be known: those that are
+ * used, and those to which these have routes. */
 static void
 tell_networks(struct vmmob *vmmob)
     OVS_REQUIRES(vmmob_mutex)
 {
     const struct vmmob_bridge *b;
-    uint32_t *ids = NULL;
-    size_t allocated = 0;
-    size_t n = 0;
+    struct vmmob_network_ids set;
 
+    vmmob_network_ids_init(&set, NULL, 0);
     HMAP_FOR_EACH (b, node, &vmmob->bridges) {
-        const struct vmmob_settings *s = b->enabled ? &b->ofs->settings : NULL;
-        const struct vmmob_vm_port *port;
-        const struct handover_vmn *vmn;
-        size_t first = n;
+        if (b->enabled) {
+            const struct vmmob_settings *s = &b->ofs->settings;
+            unsigned long *used = bitmap_allocate(s->n_networks);
 
-        if (!s) {
-            continue;
-        }
-        HMAP_FOR_EACH (port, node, &b->vm_ports) {
-            for (size_t i = 0; i < port->networks.n; i++) {
-                add_network(&ids, &n, &allocated,
-                            port->networks.networks[i].id);
-            }
-        }
-        HMAP_FOR_EACH (vmn, node, &b->ofs->vmns) {
-            add_network(&ids, &n, &allocated, vmn->row.key.tenant);
-        }
-        for (size_t i = first, last = n; i < last; i++) {
-            const struct network *net = vmmob_settings_find_network(s, ids[i]);
-
-            for (size_t j = 0; net && j < net->n_routes; j++) {
-                const struct network *to
-                    = vmmob_settings_find_network_by_name(s, net->routes[j]);
-
-                if (to && vmmob_net_routes_to(net, to)) {
-                    add_network(&ids, &n, &allocated, to->id);
-                }
-            }
+            mark_used(b, s, used);
+            add_networks(s, used, &set);
+            bitmap_free(used);
         }
     }
-
-    /* There may be more VMNs than ids that can be told. */
-    struct vmmob_network_ids set;
-    vmmob_network_ids_init(&set, ids, n);
     vmmob_agent_set_networks(vmmob->agent, set.ids, set.n);
     vmmob_network_ids_destroy(&set);
-    free(ids);
 }
 
 /* Configures the bridge 'cfg', whose MAC address is 'mac', with the
