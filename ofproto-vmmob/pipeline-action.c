@@ -275,6 +275,27 @@ vmmob_put_refused(struct ofpbuf *ofpacts, enum pipeline_refused why)
     vmmob_put_resubmit(ofpacts, VMMOB_TABLE_SOURCE);
 }
 
+/* Appends to 'ofpacts' that what follows until vmmob_end_clone() is done to a
+ * clone of the packet.  Returns what to give to that. */
+size_t
+vmmob_put_clone(struct ofpbuf *ofpacts)
+{
+    size_t start = ofpacts->size;
+
+    ofpact_put_CLONE(ofpacts);
+    return start;
+}
+
+void
+vmmob_end_clone(struct ofpbuf *ofpacts, size_t start)
+{
+    struct ofpact_nest *clone = ofpbuf_at_assert(ofpacts, start,
+                                                 sizeof *clone);
+
+    ofpacts->header = clone;
+    ofpact_finish_CLONE(ofpacts, &clone);
+}
+
 /* Appends to 'ofpacts' what gives the packet the VLAN tag 'vlan'. */
 void
 vmmob_put_tag(struct ofpbuf *ofpacts, uint16_t vlan)

@@ -41,6 +41,8 @@ void vmmob_put_resubmit(struct ofpbuf *, uint8_t table_id);
 void vmmob_put_pass(struct ofpbuf *);
 void vmmob_put_by_ip(struct ofpbuf *);
 void vmmob_put_refused(struct ofpbuf *, enum pipeline_refused);
+size_t vmmob_put_clone(struct ofpbuf *);
+void vmmob_end_clone(struct ofpbuf *, size_t start);
 void vmmob_put_tag(struct ofpbuf *, uint16_t vlan);
 void vmmob_put_output(struct ofpbuf *, ofp_port_t);
 void vmmob_put_output_reg(struct ofpbuf *, enum pipeline_reg);

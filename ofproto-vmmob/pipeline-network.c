@@ -350,17 +350,12 @@ get_ports(const struct handover_ofs *ofs, const struct network *net, size_t *n)
 static void
 put_policy_clone(struct ofpbuf *ofpacts, uint8_t policy, ofp_port_t port)
 {
-    size_t start = ofpacts->size;
+    size_t start = vmmob_put_clone(ofpacts);
 
-    ofpact_put_CLONE(ofpacts);
     vmmob_put_load_reg(ofpacts, REG_STAGE, STAGE_TO_VM);
     vmmob_put_load_reg(ofpacts, REG_PORT, (OVS_FORCE uint32_t) port);
     vmmob_put_resubmit(ofpacts, policy);
-
-    struct ofpact_nest *clone = ofpbuf_at_assert(ofpacts, start,
-                                                 sizeof *clone);
-    ofpacts->header = clone;
-    ofpact_finish_CLONE(ofpacts, &clone);
+    vmmob_end_clone(ofpacts, start);
 }
 
 /* What is for all ports of 'net', or for one where it is tagged. */
@@ -370,8 +365,8 @@ port_rules(const struct rules_context *ctx, const struct network *net,
 {
     uint8_t policy = vmmob_settings_get_policy(&ctx->ofs->settings, net);
     const struct handover_port **ports;
-    struct ofpbuf *all = NULL;
     struct ofpbuf actions;
+    struct ofpbuf *all;
     struct match m;
     size_t n;
 

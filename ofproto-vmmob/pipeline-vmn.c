@@ -102,9 +102,8 @@ put_copy(const struct rules_context *ctx, const struct copy_target *target,
 {
     const struct vmmob_ofs *self = vmmob_table_find_ofs(ctx->table,
                                                         ctx->ofs->id);
-    size_t start = ofpacts->size;
+    size_t start = vmmob_put_clone(ofpacts);
 
-    ofpact_put_CLONE(ofpacts);
     if (from_vm) {
         vmmob_put_set_source_to_moa(ofpacts, vmmob_addr_family(&target->moa));
     } else {
@@ -114,11 +113,7 @@ put_copy(const struct rules_context *ctx, const struct copy_target *target,
     vmmob_put_set_eth_source(ofpacts, self->mac);
     vmmob_put_set_eth_destination(ofpacts, target->next_hop);
     vmmob_put_output(ofpacts, port);
-
-    struct ofpact_nest *clone = ofpbuf_at_assert(ofpacts, start,
-                                                 sizeof *clone);
-    ofpacts->header = clone;
-    ofpact_finish_CLONE(ofpacts, &clone);
+    vmmob_end_clone(ofpacts, start);
 }
 
 /* Rules for a VMN of this OFS. */
