@@ -743,21 +743,6 @@ bridge_find_uplink(const struct vmmob_bridge *b, const char *uplink_name,
                      "is named %s", uplink_name);
 }
 
-/* Returns the home subnet of network 0 that is of 'family', or one of all
- * zeros. */
-static struct vmmob_prefix
-find_home(const struct vmmob_settings *s, enum vmmob_family family)
-{
-    const struct network *net = &s->networks[0];
-
-    for (size_t i = 0; i < net->n_subnets; i++) {
-        if (vmmob_prefix_family(&net->subnets[i].prefix) == family) {
-            return net->subnets[i].prefix;
-        }
-    }
-    return (struct vmmob_prefix) { .plen = 0 };
-}
-
 /* Tells vmmob_is_kept() of the home subnets of 'b' in network 0.  What is in
  * another one does not get there. */
 static void
@@ -765,23 +750,28 @@ bridge_keep(struct vmmob_bridge *b)
     OVS_REQUIRES(vmmob_mutex)
 {
     const struct vmmob_settings *s = &b->ofs->settings;
-    const struct vmmob_prefix ipv4 = find_home(s, VMMOB_IPV4);
-    const struct vmmob_prefix ipv6 = find_home(s, VMMOB_IPV6);
+    const struct network_subnet *ipv4
+        = vmmob_net_find_family(&s->networks[0], VMMOB_IPV4);
+    const struct network_subnet *ipv6
+        = vmmob_net_find_family(&s->networks[0], VMMOB_IPV6);
+    const struct in6_addr ipv6_addr = ipv6 ? ipv6->prefix.addr : in6addr_any;
     struct vmmob_ofproto *vo = &b->ofproto->vmmob;
     uint64_t home = 0;
 
-    if (ipv4.plen) {
-        home = ((uint64_t) ntohl(in6_addr_get_mapped_ipv4(&ipv4.addr)) << 32
-                | ntohl(be32_prefix_mask(ipv4.plen - 96)));
+    if (ipv4) {
+        ovs_be32 addr = in6_addr_get_mapped_ipv4(&ipv4->prefix.addr);
+
+        home = ((uint64_t) ntohl(addr) << 32
+                | ntohl(be32_prefix_mask(ipv4->prefix.plen - 96)));
     }
     atomic_store_relaxed(&vo->home, home);
     for (size_t i = 0; i < 2; i++) {
         ovs_be64 half;
 
-        memcpy(&half, &ipv6.addr.s6_addr[i * 8], sizeof half);
+        memcpy(&half, &ipv6_addr.s6_addr[i * 8], sizeof half);
         atomic_store_relaxed(&vo->ipv6_home[i], ntohll(half));
     }
-    atomic_store_relaxed(&vo->ipv6_plen, ipv6.plen);
+    atomic_store_relaxed(&vo->ipv6_plen, ipv6 ? ipv6->prefix.plen : 0);
 }
 
 /* Returns an error, which the caller must free, if VM mobility cannot be

@@ -291,16 +291,23 @@ vmmob_net_check(const struct network *net)
     return NULL;
 }
 
+/* Returns the first home subnet of 'net' that is of 'family', or NULL. */
+const struct network_subnet *
+vmmob_net_find_family(const struct network *net, enum vmmob_family family)
+{
+    for (size_t i = 0; i < net->n_subnets; i++) {
+        if (vmmob_prefix_family(&net->subnets[i].prefix) == family) {
+            return &net->subnets[i];
+        }
+    }
+    return NULL;
+}
+
 /* Returns true if 'net' has a home subnet of 'family'. */
 bool
 vmmob_net_has_family(const struct network *net, enum vmmob_family family)
 {
-    for (size_t i = 0; i < net->n_subnets; i++) {
-        if (vmmob_prefix_family(&net->subnets[i].prefix) == family) {
-            return true;
-        }
-    }
-    return false;
+    return vmmob_net_find_family(net, family) != NULL;
 }
 
 /* Returns the home subnet of 'net' that 'addr' is in, or NULL. */
@@ -367,12 +374,9 @@ struct in6_addr
 vmmob_net_gateway(const struct network *net, const struct in6_addr *hoa)
 {
     const struct network_subnet *s = vmmob_net_find_subnet(net, hoa);
-    enum vmmob_family family = vmmob_addr_family(hoa);
 
-    for (size_t i = 0; !s && i < net->n_subnets; i++) {
-        if (vmmob_prefix_family(&net->subnets[i].prefix) == family) {
-            s = &net->subnets[i];
-        }
+    if (!s) {
+        s = vmmob_net_find_family(net, vmmob_addr_family(hoa));
     }
     return s ? s->gateway : in6addr_any;
 }

@@ -69,6 +69,8 @@ char *vmmob_net_check(const struct network *);
 void vmmob_net_add_subnet(struct network *, const struct vmmob_prefix *,
                               const struct in6_addr *gateway);
 
+const struct network_subnet *vmmob_net_find_family(const struct network *,
+                                                   enum vmmob_family);
 bool vmmob_net_has_family(const struct network *, enum vmmob_family);
 const struct network_subnet *vmmob_net_find_subnet(
     const struct network *, const struct in6_addr *);

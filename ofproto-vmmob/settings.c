@@ -540,20 +540,6 @@ check_only(const struct in6_addr addrs[], size_t i)
     return NULL;
 }
 
-/* Returns the home subnet of network 0 that is of 'family', or NULL. */
-static struct network_subnet *
-find_home(const struct vmmob_settings *s, enum vmmob_family family)
-{
-    struct network *net = &s->networks[0];
-
-    for (size_t i = 0; i < net->n_subnets; i++) {
-        if (vmmob_prefix_family(&net->subnets[i].prefix) == family) {
-            return &net->subnets[i];
-        }
-    }
-    return NULL;
-}
-
 static char *
 parse_home(const struct setting *setting OVS_UNUSED, const char *value,
            struct vmmob_settings *s)
@@ -582,13 +568,15 @@ parse_home_gateway(const struct setting *setting OVS_UNUSED,
 
     for (size_t i = 0; !error && i < n; i++) {
         enum vmmob_family family = vmmob_addr_family(&gateways[i]);
-        struct network_subnet *home = find_home(s, family);
+        const struct network_subnet *home
+            = vmmob_net_find_family(&s->networks[0], family);
 
         if (!home) {
             return xasprintf("there is no %s prefix in vmmob-home",
                              vmmob_family_to_string(family));
         }
-        home->gateway = gateways[i];
+        s->networks[0].subnets[home - s->networks[0].subnets].gateway
+            = gateways[i];
         error = check_only(gateways, i);
     }
     return error;
@@ -718,7 +706,8 @@ static char *
 check_family(const struct vmmob_settings *s, enum vmmob_family family)
 {
     const struct vmmob_ip_settings *ip = &s->ip[family];
-    const struct network_subnet *home = find_home(s, family);
+    const struct network_subnet *home
+        = vmmob_net_find_family(&s->networks[0], family);
     const char *name = vmmob_family_to_string(family);
     bool ipv4 = family == VMMOB_IPV4;
     int min_plen = ipv4 ? 96 + 8 : 16;

@@ -400,6 +400,8 @@ static void
 family_to_text(const struct bridge_shot *b, enum vmmob_family family,
                struct ds *s)
 {
+    const struct network_subnet *home
+        = vmmob_net_find_family(&b->settings.networks[0], family);
     const struct family_shot *shot = &b->families[family];
     const struct eth_addr mac = shot->gateway_mac;
 
@@ -413,15 +415,10 @@ family_to_text(const struct bridge_shot *b, enum vmmob_family family,
         }
         ds_put_format(s, " (%s)\n", shot->gateway_status);
     }
-    for (size_t i = 0; i < b->settings.networks[0].n_subnets; i++) {
-        const struct network_subnet *home
-            = &b->settings.networks[0].subnets[i];
-
-        if (vmmob_prefix_family(&home->prefix) == family) {
-            ds_put_cstr(s, "  home: ");
-            subnet_to_text(home, s);
-            ds_put_char(s, '\n');
-        }
+    if (home) {
+        ds_put_cstr(s, "  home: ");
+        subnet_to_text(home, s);
+        ds_put_char(s, '\n');
     }
     if (vmmob_settings_has_pool(&b->settings, family)) {
         ds_put_cstr(s, "  pool:");
@@ -587,12 +584,11 @@ static void
 put_home(struct json *json, const struct bridge_shot *b,
          enum vmmob_family family)
 {
-    const struct network *net = &b->settings.networks[0];
+    const struct network_subnet *home
+        = vmmob_net_find_family(&b->settings.networks[0], family);
 
-    for (size_t i = 0; i < net->n_subnets; i++) {
-        if (vmmob_prefix_family(&net->subnets[i].prefix) == family) {
-            json_object_put(json, "home", subnet_to_json(&net->subnets[i]));
-        }
+    if (home) {
+        json_object_put(json, "home", subnet_to_json(home));
     }
 }
 
